@@ -1,0 +1,1 @@
+//! Words, flags, tables, progress and exit codes: the only layer that prints.

@@ -1,0 +1,1 @@
+//! `kptn.yaml` and `pyproject.toml` become a [`crate::model::Project`].

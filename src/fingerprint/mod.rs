@@ -1,0 +1,1 @@
+//! Everything that can change what a task makes, named and digested.

@@ -1,0 +1,1 @@
+//! Branch, commit and places of the git repository around a project.

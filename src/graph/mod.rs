@@ -1,0 +1,1 @@
+//! The DAG of a graph, and selections of its tasks.

@@ -1,0 +1,75 @@
+//! What happens in a run, as those who watch it hear it.
+//!
+//! `serve` and `task run` send these; the live display, `--json` and later the
+//! web page only listen. One event a task, never one an item: items are counts.
+
+use serde::{Deserialize, Serialize};
+
+use super::{OutputComparison, RunId, TaskName, Timing};
+
+/// How a task ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TaskOutcome {
+    /// It ran, and its record is kept.
+    Ran,
+    /// It turned out fresh once what is before it had run: nothing to do.
+    Spared,
+    /// It took a record that was made elsewhere.
+    Reused,
+    /// It failed.
+    Failed,
+    /// Something before it failed, or the run was stopped.
+    Skipped,
+}
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A run began.
+    RunStarted {
+        run: RunId,
+        graph: String,
+        branch: String,
+        /// Tasks that may run.
+        tasks: u64,
+        /// Tasks that are fresh and will not be looked at again.
+        fresh: u64,
+        outputs: String,
+        /// From earlier runs' times; absent where a task never ran.
+        estimate_ms: Option<u64>,
+    },
+    /// A task started to run.
+    TaskStarted { task: TaskName, items: Option<u64>, estimate_ms: Option<u64> },
+    /// Items of a mapped task: counts so far.
+    Items { task: TaskName, done: u64, failed: u64, total: u64 },
+    /// A line that a task printed; only where lines are streamed.
+    Line { task: TaskName, item: Option<String>, line: String },
+    /// Something worth a line: an edit that was kept aside, a child that was left behind, a retry.
+    Note { task: Option<TaskName>, message: String },
+    /// A task ended.
+    TaskFinished {
+        task: TaskName,
+        outcome: TaskOutcome,
+        timing: Option<Timing>,
+        outputs: Option<OutputComparison>,
+        /// In one line; only where it failed or was skipped.
+        error: Option<String>,
+        /// The log's last lines; only where it failed.
+        log_tail: Vec<String>,
+        /// The log file, absolute.
+        log: Option<String>,
+    },
+    /// A run ended.
+    RunFinished {
+        run: RunId,
+        ran: u64,
+        fresh: u64,
+        spared: u64,
+        reused: u64,
+        failed: u64,
+        skipped: u64,
+        wall_ms: u64,
+    },
+}

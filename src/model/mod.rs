@@ -1,0 +1,42 @@
+//! The nouns of kptn: names, digests, tasks, records, snapshots.
+//!
+//! Everything above this folder speaks in these types. Nothing here reads a
+//! file, asks a clock or starts a program, so each noun can be made in a test
+//! from plain values. Text from outside is parsed into these types once, at
+//! the border; inside, no bare `String` stands for an identity.
+
+mod compute;
+mod diagnostic;
+mod digest;
+mod event;
+mod ingredient;
+mod item;
+mod json;
+mod name;
+mod output;
+mod project;
+mod record;
+mod run;
+mod snapshot;
+mod status;
+mod task;
+mod template;
+
+pub use compute::{Compute, ComputeError};
+pub use diagnostic::{Diagnostic, Location, Severity};
+pub use digest::{Digest, DigestError, TaggedHasher};
+pub use event::{Event, TaskOutcome};
+pub use ingredient::{CodePart, Fingerprint, Ingredient, IngredientKind};
+pub use item::{Item, ItemKey};
+pub use json::canonical_json;
+pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folder_name};
+pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
+pub use project::{FlowType, Graph, LinkMode, LockfilePolicy, Project, Settings};
+pub use record::{Attempt, ItemRecord, ItemTable, Provenance, RECORD_FORMAT, Record, Settled, Timing};
+pub use run::{
+    AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RunId, RunPlan, Stream,
+};
+pub use snapshot::{Snapshot, SnapshotEntry};
+pub use status::{Change, Reason, Status};
+pub use task::{Argument, Cwd, Input, Language, MapDeps, Refresh, Retries, Reuse, Script, Task, Workers};
+pub use template::{Template, TemplateError, Variables};

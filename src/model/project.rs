@@ -1,0 +1,113 @@
+//! A project: its places, its settings, its graphs.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::{GraphName, Location, Task, TaskName};
+
+/// A `kptn.yaml` (with its `pyproject.toml`) as understood.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Project {
+    /// The project root, absolute.
+    pub root: PathBuf,
+    /// The `kptn.yaml`, absolute.
+    pub config_path: PathBuf,
+    /// What `settings` and `[tool.kptn]` say together.
+    pub settings: Settings,
+    /// The graphs, in the order written.
+    pub graphs: IndexMap<GraphName, Graph>,
+    /// Tasks that no graph names, in the order written; they are checked, never run.
+    pub unused_tasks: Vec<TaskName>,
+}
+
+/// One graph, with everything it inherits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Graph {
+    /// Its name.
+    pub name: GraphName,
+    /// What stands for it in the state's key: `cache_namespace`, else its name.
+    pub namespace: GraphName,
+    /// Its tasks, in the order written; that order breaks ties.
+    pub tasks: IndexMap<TaskName, Task>,
+    /// Values that tasks take by name: the project's, then the graph's over them.
+    pub config: BTreeMap<String, Value>,
+    /// Where `kptn.yaml` names it.
+    #[serde(skip)]
+    pub place: Option<Location>,
+}
+
+/// Which runner `render` writes beside the Python one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum FlowType {
+    /// Plain Python (the default; `vanilla` in older projects).
+    #[default]
+    Python,
+    /// Prefect with Dask.
+    Prefect,
+    /// AWS Step Functions.
+    StepFunctions,
+}
+
+/// What a changed lock file does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LockfilePolicy {
+    /// Makes the tasks of that language stale (the default).
+    #[default]
+    Stale,
+    /// Is said, and changes nothing.
+    Warn,
+    /// Is not looked at.
+    Ignore,
+}
+
+/// How outputs leave the store for the output folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LinkMode {
+    /// Copy-on-write where the file system can, else a copy (the default).
+    #[default]
+    Copy,
+    /// Read-only hard links: no room taken, and a task that writes in place fails.
+    Hard,
+}
+
+/// What `settings` and `[tool.kptn]` say, with defaults filled in and paths made absolute.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Settings {
+    /// The project's identity; absent means the root's path in its repository.
+    pub project: Option<String>,
+    /// Where runners are written; `flows` beside `kptn.yaml` where nothing is said.
+    pub flows_dir: PathBuf,
+    /// Where Python tasks are looked for.
+    pub py_tasks_dirs: Vec<PathBuf>,
+    /// Where R tasks are looked for.
+    pub r_tasks_dirs: Vec<PathBuf>,
+    /// The output folder as written, relative to the project root, `<branch>` and `${branch}` allowed; absent means the default.
+    pub outputs_dir: Option<String>,
+    /// Which runner `render` writes.
+    pub flow_type: FlowType,
+    /// Stands for the graph's name in the state's key.
+    pub cache_namespace: Option<GraphName>,
+    /// The image that engines run tasks in.
+    pub docker_image: Option<String>,
+    /// The Python to use: a path or a name on PATH.
+    pub python: Option<String>,
+    /// The Rscript to use: a path or a name on PATH.
+    pub rscript: Option<String>,
+    /// Branches that only take records made on protected branches; globs.
+    pub protected: Vec<String>,
+    /// What a changed lock file does.
+    pub lockfiles: LockfilePolicy,
+    /// Where the store is, instead of git's common folder.
+    pub store: Option<PathBuf>,
+    /// How outputs leave the store.
+    pub link: LinkMode,
+    /// The most tasks at once, by tag.
+    pub concurrency: BTreeMap<String, u32>,
+}

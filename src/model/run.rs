@@ -1,0 +1,161 @@
+//! One run: its id, what was asked of it, and the plan it was opened with.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use super::{BranchName, Digest, Graph, ProjectId, TaskName};
+
+/// The id of a run: sortable by time, unique.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct RunId(String);
+
+impl RunId {
+    /// Makes an id from the time in ms since the epoch and some random bits.
+    pub fn new(now_ms: u64, random: u32) -> Self {
+        Self(format!("{now_ms:012x}-{random:08x}"))
+    }
+
+    /// Returns a text as an id; absent where it has not the form of one.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (time, random) = text.split_once('-')?;
+        let hex = |part: &str, length| {
+            part.len() == length && part.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))
+        };
+        (hex(time, 12) && hex(random, 8)).then(|| Self(text.to_owned()))
+    }
+
+    /// Returns the id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for RunId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(&self.0)
+    }
+}
+
+/// Whether fresh tasks run all the same.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Force {
+    /// Only what is stale runs.
+    #[default]
+    No,
+    /// Every selected task runs, and no record is reused.
+    Yes,
+}
+
+/// What happens to the rest after a failure.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AfterFailure {
+    /// No further task starts; what runs may finish (the default).
+    #[default]
+    Stop,
+    /// Everything that does not depend on the failed task goes on.
+    KeepGoing,
+}
+
+/// Whether tasks' own lines are passed on as they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stream {
+    /// They go to the log alone (the default).
+    #[default]
+    No,
+    /// They are shown as well, each with its task's name.
+    Yes,
+}
+
+/// An interpreter as it was found.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Interpreter {
+    /// The program, absolute.
+    pub path: PathBuf,
+    /// Its full version, for example `3.11.7`.
+    pub version: String,
+}
+
+impl Interpreter {
+    /// Returns `major.minor`: what counts as an ingredient.
+    pub fn major_minor(&self) -> String {
+        self.version.split('.').take(2).collect::<Vec<_>>().join(".")
+    }
+}
+
+/// The interpreters of this project on this machine; absent where none was found or needed.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Interpreters {
+    /// For tasks and for the runner.
+    pub python: Option<Interpreter>,
+    /// `Rscript`.
+    pub r: Option<Interpreter>,
+}
+
+/// What a probe's command said.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeAnswer {
+    /// The digest of its standard output, and the output's first 60 characters.
+    Said { digest: Digest, shown: String },
+    /// It failed, which makes its tasks stale; the message says how.
+    Failed { message: String },
+}
+
+/// Everything a run was opened with; written once, read by `serve` and `task run`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RunPlan {
+    /// The format's version: 1.
+    pub format: u32,
+    /// The run.
+    pub id: RunId,
+    /// Whose state.
+    pub project: ProjectId,
+    /// The project root, absolute.
+    pub root: PathBuf,
+    /// The `kptn.yaml`, absolute.
+    pub config_path: PathBuf,
+    /// The branch it is pinned to.
+    pub branch: BranchName,
+    /// The commit that was checked out at open; absent without git.
+    pub commit: Option<String>,
+    /// The output folder, absolute.
+    pub outputs_dir: PathBuf,
+    /// The graph with all its tasks.
+    pub graph: Graph,
+    /// Tasks to look at, in an order in which dependencies come first.
+    pub tasks: Vec<TaskName>,
+    /// How many tasks of the selection are fresh and are not looked at again.
+    pub fresh: u64,
+    /// Per task that is looked at: the record it had at open, and its time as an estimate in ms.
+    pub base: BTreeMap<TaskName, BaseRecord>,
+    /// Whether fresh tasks run all the same.
+    pub force: Force,
+    /// What happens to the rest after a failure.
+    pub after_failure: AfterFailure,
+    /// Whether stale dependencies that are not selected are taken as they are (`--no-deps`).
+    pub ignore_stale_deps: bool,
+    /// The most tasks (or items) at once; absent means one a core.
+    pub jobs: Option<u32>,
+    /// Whether tasks' lines are passed on.
+    pub stream: Stream,
+    /// The interpreters.
+    pub interpreters: Interpreters,
+    /// What each probe said, by its command.
+    pub probes: BTreeMap<String, ProbeAnswer>,
+}
+
+/// What a task had when the run was opened.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct BaseRecord {
+    /// Its record's digest; absent where it never finished.
+    pub record: Option<Digest>,
+    /// How long it took last, in ms.
+    pub estimate_ms: Option<u64>,
+}

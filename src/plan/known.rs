@@ -1,0 +1,37 @@
+//! What a decision may ask about the past and the disk.
+
+use std::sync::Arc;
+
+use crate::model::{Attempt, Fingerprint, Record, TaskName};
+
+/// Where the files of a record are.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct OutputsState {
+    /// Files that are not in the output folder, but whose bytes the store has.
+    pub absent: Vec<String>,
+    /// Files in the output folder with bytes that the store does not know.
+    pub edited: Vec<String>,
+    /// Files that are not here and whose bytes exist nowhere.
+    pub lost: Vec<String>,
+}
+
+/// Answers about the past; read only. `task` implements it over state and store.
+///
+/// All answers are about one branch and one graph's namespace.
+pub trait Known {
+    /// Returns the branch's record of a task; absent where it never finished.
+    fn current(&self, task: &TaskName) -> Option<Arc<Record>>;
+
+    /// Returns the latest attempt of a task if it failed after its current record was made.
+    fn failed_attempt(&self, task: &TaskName) -> Option<Attempt>;
+
+    /// Returns a record of this fingerprint that may be taken instead of running, all of whose
+    /// bytes can be had: the task's `reuse` rule and protection are already applied.
+    fn reusable(&self, task: &TaskName, fingerprint: Fingerprint) -> Option<Arc<Record>>;
+
+    /// Looks where a record's files (items' files too) and result are.
+    fn outputs(&self, record: &Record) -> OutputsState;
+
+    /// Returns the time, in ms since the epoch.
+    fn now_ms(&self) -> u64;
+}

@@ -1,0 +1,1 @@
+//! Runners from the model.

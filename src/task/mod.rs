@@ -1,0 +1,1 @@
+//! Runs one task: prepare, spawn, capture, record.
