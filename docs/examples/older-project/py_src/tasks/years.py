@@ -1,0 +1,2 @@
+def years(pipeline_config, first):
+    return [first, first + 1, first + 2]

@@ -1,0 +1,2 @@
+def heading(label, year):
+    return f"{label} {year}"

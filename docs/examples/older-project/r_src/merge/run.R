@@ -1,0 +1,5 @@
+input <- Sys.getenv("INPUT_PIPELINE_DIR")
+output <- Sys.getenv("OUTPUT_PIPELINE_DIR")
+files <- sort(list.files(file.path(input, "per_year"), full.names = TRUE))
+merged <- vapply(files, function(file) paste(readLines(file), collapse = Sys.getenv("MERGE_SEPARATOR")), "")
+writeLines(merged, file.path(output, "merged.txt"))

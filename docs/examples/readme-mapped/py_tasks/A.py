@@ -1,0 +1,2 @@
+def A():
+    return ["NC", "SC"]
