@@ -67,6 +67,10 @@ pub enum Reason {
     Uncacheable { problems: Vec<String> },
     /// A dependency is stale, so this one may be.
     Upstream { tasks: Vec<TaskName> },
+    /// No record on this branch, but one of the same fingerprint that it takes instead of running.
+    Reusable { branch: String },
+    /// The list that it maps over cannot be used.
+    BadItems { error: String },
     /// Some items of a mapped task are stale.
     Items { stale: u64, total: u64, failed: u64 },
 }

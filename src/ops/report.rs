@@ -1,0 +1,269 @@
+//! What the verbs answer: plain data, without a word for people.
+//!
+//! `cli` makes tables, sentences and JSON of these; the web page will use the
+//! same. Lists are in the order in which they should be shown.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
+
+/// Whose state is being talked about; the head of most reports.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// The project's identity.
+    pub project: String,
+    /// The git branch, or `main` without git.
+    pub branch: String,
+    /// The output folder, relative to the current folder where that is shorter.
+    pub outputs_dir: PathBuf,
+}
+
+/// `kptn status`, `kptn plan`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusReport {
+    /// Whose state.
+    pub place: Place,
+    /// A row a task, graph by graph, dependencies first.
+    pub rows: Vec<StatusRow>,
+    /// Worth knowing: outputs that match nothing, a lock file that changed under `warn`.
+    pub notes: Vec<Diagnostic>,
+    /// A run that is going on now on this branch; absent where none is.
+    pub running: Option<Running>,
+}
+
+/// One task in a status.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct StatusRow {
+    /// The graph.
+    pub graph: GraphName,
+    /// The task.
+    pub task: TaskName,
+    /// Its status.
+    pub status: Status,
+    /// Why; empty for a fresh task.
+    pub reasons: Vec<Reason>,
+    /// Outputs that are not in the output folder, but can be put back.
+    pub absent: u64,
+    /// Items of a mapped task; absent for an unmapped one or where the list is not known yet.
+    pub items: Option<ItemCounts>,
+    /// How long it took last, in ms; absent where it never finished.
+    pub estimate_ms: Option<u64>,
+    /// When its record was made, in ms since the epoch.
+    pub made_ms: Option<u64>,
+}
+
+/// Items of a mapped task, by status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct ItemCounts {
+    /// All items.
+    pub total: u64,
+    /// Those that have to run.
+    pub stale: u64,
+    /// Those whose latest attempt failed; they are stale too.
+    pub failed: u64,
+}
+
+/// A run that holds the branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Running {
+    /// Its process.
+    pub pid: u32,
+    /// The machine it runs on.
+    pub host: String,
+    /// Since when, in ms since the epoch.
+    pub since_ms: u64,
+    /// What was typed.
+    pub command: String,
+}
+
+/// `kptn why TASK`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WhyReport {
+    /// Its row as in `status`.
+    pub row: StatusRow,
+    /// Today's fingerprint; absent while something before it is stale.
+    pub fingerprint: Option<String>,
+    /// The record it was compared with; absent where there is none.
+    pub compared_with: Option<Compared>,
+    /// What changed in the code.
+    pub hunks: Vec<CodeHunk>,
+    /// Every ingredient of today's fingerprint as `kind name`, with its value where that is short.
+    pub ingredients: Vec<(String, Option<String>)>,
+}
+
+/// The earlier record that a report compares with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Compared {
+    /// Its digest.
+    pub record: String,
+    /// The run it was made in.
+    pub run: RunId,
+    /// When, in ms since the epoch.
+    pub made_ms: u64,
+    /// The branch and commit it was made on.
+    pub branch: String,
+    /// Absent without git.
+    pub commit: Option<String>,
+}
+
+/// One part of the code, before and now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CodeHunk {
+    /// Which part: `script`, `helpers.clean`.
+    pub part: String,
+    /// The file it stands in, relative to the project root.
+    pub file: String,
+    /// The line it begins at, from 1.
+    pub line: u32,
+    /// Its text before; absent where it is new or no longer kept.
+    pub before: Option<String>,
+    /// Its text now; absent where it is gone.
+    pub after: Option<String>,
+}
+
+/// How a run ended, for the exit code and `--json`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RunReport {
+    /// The run; absent where nothing had to run.
+    pub run: Option<RunId>,
+    /// Whose state.
+    pub place: Place,
+    /// Counts of tasks.
+    pub counts: RunCounts,
+    /// Tasks that failed, each with its error in one line.
+    pub failures: Vec<(TaskName, String)>,
+    /// Worth a line: a runner that a person edited.
+    pub notes: Vec<Diagnostic>,
+    /// The runner's own exit code, where it ended in a way of its own (killed, Ctrl-C, edited).
+    pub runner_exit: Option<i32>,
+}
+
+/// Tasks of a run by outcome.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
+pub struct RunCounts {
+    /// Ran and finished.
+    pub ran: u64,
+    /// Fresh from the start.
+    pub fresh: u64,
+    /// Turned out fresh.
+    pub spared: u64,
+    /// Took a record made elsewhere.
+    pub reused: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Not started.
+    pub skipped: u64,
+}
+
+/// One runner file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RenderedFile {
+    /// The graph.
+    pub graph: GraphName,
+    /// The file.
+    pub path: PathBuf,
+    /// What was found or done.
+    pub state: RenderedState,
+}
+
+/// What `render` found or did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum RenderedState {
+    /// Already as it should be.
+    Current,
+    /// Written.
+    Written,
+    /// Edited by a person: left as it is.
+    Edited,
+    /// `--check`: not as it should be.
+    Outdated,
+    /// Edited by a person: moved aside, and written anew.
+    Replaced { aside: PathBuf },
+}
+
+/// `kptn restore`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct RestoreReport {
+    /// Files put back, relative to the output folder.
+    pub restored: Vec<String>,
+    /// Files that were there already.
+    pub present: u64,
+    /// Files with bytes that the store does not know: left alone.
+    pub edited: Vec<String>,
+    /// Files whose bytes exist nowhere any more.
+    pub lost: Vec<String>,
+}
+
+/// One line of `kptn log`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogEntry {
+    /// When, in ms since the epoch.
+    pub at_ms: u64,
+    /// Who.
+    pub user: String,
+    /// `run`, `undo`, `clone`…
+    pub verb: String,
+    /// On which branch.
+    pub branch: String,
+    /// The run; absent for other verbs.
+    pub run: Option<RunId>,
+    /// The graph of a run.
+    pub graph: Option<String>,
+    /// The counts of a run; absent while it is going on.
+    pub counts: Option<RunCounts>,
+    /// The commit that was checked out.
+    pub commit: Option<String>,
+}
+
+/// `kptn output TASK`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TaskLog {
+    /// The task.
+    pub task: TaskName,
+    /// The file to read (and to follow); absent where the log is only in the store.
+    pub path: Option<PathBuf>,
+    /// Its bytes where there is no file.
+    #[serde(skip)]
+    pub bytes: Option<Vec<u8>>,
+    /// Whether the task is running now.
+    pub running: bool,
+}
+
+/// One line of `kptn doctor`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    /// What was looked at: `python`, `store`.
+    pub what: String,
+    /// What was found.
+    pub found: String,
+    /// Whether it is as it should be.
+    pub health: Health,
+    /// What to do about it.
+    pub hint: Option<String>,
+}
+
+/// How a finding is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Health {
+    /// As it should be.
+    Good,
+    /// Works, but worth a look.
+    Warning,
+    /// Something will fail.
+    Bad,
+}
+
+/// `kptn fsck`.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct FsckReport {
+    /// Objects read.
+    pub objects: u64,
+    /// Records read.
+    pub records: u64,
+    /// What is wrong, one line each; empty where all is well.
+    pub problems: Vec<String>,
+}
