@@ -1,5 +1,7 @@
 //! The named things that go into a fingerprint.
 
+use std::sync::Arc;
+
 use serde::{Deserialize, Serialize};
 
 use super::Digest;
@@ -42,6 +44,8 @@ pub enum IngredientKind {
     Interpreter,
     /// A lock file, or the part of it that the code reaches.
     Lockfile,
+    /// The same under `lockfiles: warn`: compared and said, never part of a fingerprint.
+    WatchedLockfile,
     /// The outputs of a dependency.
     DepOutputs,
     /// The result of a dependency.
@@ -81,7 +85,7 @@ pub struct CodePart {
     pub digest: Digest,
     /// Its text as written, for showing what changed; kept in the store by its own digest.
     #[serde(skip)]
-    pub text: String,
+    pub text: Arc<str>,
     /// Of `text`; where the store has it.
     pub source: Digest,
 }
