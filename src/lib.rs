@@ -28,6 +28,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod failpoint;
 pub mod fingerprint;
 pub mod git;
 pub mod graph;

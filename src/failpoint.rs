@@ -1,0 +1,159 @@
+//! Named places at which a test makes the process die or an operation fail.
+//!
+//! Not a layer: any file may call [`hit`]. Without the feature `failpoints` it
+//! is an empty function. With it, `KPTN_FAILPOINT` says what happens where:
+//! `name=kill`, `name:3=error` (at the third hit only), several joined by
+//! commas. Every name stands in [`FAILPOINTS`], and a test walks that table.
+
+use std::io;
+
+/// Every fail point, with what has and what has not happened yet when it is hit.
+pub const FAILPOINTS: &[(&str, &str)] = &[
+    ("store.put.copied", "a large object's bytes are in a temporary file; no other process can find it"),
+    ("store.flush.begun", "objects are in memory and temporary files; nothing is synced"),
+    ("store.flush.synced", "temporary files are synced; none has its final name"),
+    ("store.flush.renamed", "large objects have their names; small ones are not committed"),
+    ("store.flush.committed", "everything is on disk; the caller does not know yet"),
+    ("store.give.written", "a file that is given back is beside its place under a temporary name"),
+    ("state.finish.begun", "a task's objects are on disk; its result row is not written"),
+    ("state.finish.written", "a task's result row is written; the transaction is not committed"),
+    ("state.finish.committed", "a task's result is committed; the caller does not know yet"),
+    ("state.close.begun", "all tasks of a run are recorded; nothing is folded"),
+    ("state.close.stored", "the next snapshot is in the store; the branch does not point at it"),
+    ("state.close.committed", "the branch points at the next snapshot; the caller does not know yet"),
+];
+
+/// Does what `KPTN_FAILPOINT` says for this place; nothing where it says nothing.
+#[cfg(not(feature = "failpoints"))]
+#[inline]
+pub fn hit(_name: &'static str) -> io::Result<()> {
+    Ok(())
+}
+
+/// Does what `KPTN_FAILPOINT` says for this place; nothing where it says nothing.
+#[cfg(feature = "failpoints")]
+pub fn hit(name: &'static str) -> io::Result<()> {
+    active::hit(name)
+}
+
+#[cfg(feature = "failpoints")]
+mod active {
+    use std::collections::BTreeMap;
+    use std::io;
+    use std::sync::{LazyLock, Mutex, PoisonError};
+
+    /// What a fail point does.
+    #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+    pub(super) enum Action {
+        Kill,
+        KillGroup,
+        Error,
+        NoSpace,
+    }
+
+    /// One part of `KPTN_FAILPOINT`.
+    #[derive(Debug, Clone, PartialEq, Eq)]
+    pub(super) struct Trigger {
+        pub(super) name: String,
+        /// At which hit, from 1; absent means at every one.
+        pub(super) nth: Option<u64>,
+        pub(super) action: Action,
+    }
+
+    static TRIGGERS: LazyLock<Vec<Trigger>> =
+        LazyLock::new(|| std::env::var("KPTN_FAILPOINT").map(|text| parse(&text)).unwrap_or_default());
+    static HITS: Mutex<BTreeMap<&'static str, u64>> = Mutex::new(BTreeMap::new());
+
+    pub(super) fn parse(text: &str) -> Vec<Trigger> {
+        text.split(',').filter_map(parse_one).collect()
+    }
+
+    fn parse_one(text: &str) -> Option<Trigger> {
+        let (place, action) = text.trim().split_once('=')?;
+        let (name, nth) = match place.split_once(':') {
+            Some((name, nth)) => (name, Some(nth.parse().ok()?)),
+            None => (place, None),
+        };
+        let action = match action {
+            "kill" => Action::Kill,
+            "kill-group" => Action::KillGroup,
+            "error" => Action::Error,
+            "enospc" => Action::NoSpace,
+            _ => return None,
+        };
+        Some(Trigger { name: name.to_owned(), nth, action })
+    }
+
+    pub(super) fn hit(name: &'static str) -> io::Result<()> {
+        debug_assert!(super::FAILPOINTS.iter().any(|(known, _)| *known == name), "{name} is not listed");
+        if TRIGGERS.is_empty() {
+            return Ok(());
+        }
+        let count = {
+            let mut hits = HITS.lock().unwrap_or_else(PoisonError::into_inner);
+            let count = hits.entry(name).or_default();
+            *count += 1;
+            *count
+        };
+        let due = |t: &&Trigger| t.name == name && t.nth.is_none_or(|nth| nth == count);
+        match TRIGGERS.iter().find(due).map(|trigger| trigger.action) {
+            None => Ok(()),
+            Some(Action::Kill) => die(Reach::Process),
+            Some(Action::KillGroup) => die(Reach::Group),
+            Some(Action::Error) => Err(io::Error::other(format!("fail point {name}"))),
+            Some(Action::NoSpace) => Err(io::ErrorKind::StorageFull.into()),
+        }
+    }
+
+    enum Reach {
+        Process,
+        Group,
+    }
+
+    #[cfg(unix)]
+    fn die(reach: Reach) -> ! {
+        use rustix::process::{Signal, getpid, kill_current_process_group, kill_process};
+        let _ = match reach {
+            Reach::Process => kill_process(getpid(), Signal::KILL),
+            Reach::Group => kill_current_process_group(Signal::KILL),
+        };
+        std::process::abort()
+    }
+
+    #[cfg(not(unix))]
+    fn die(_reach: Reach) -> ! {
+        std::process::abort()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_listed_once() {
+        let names: std::collections::BTreeSet<_> = FAILPOINTS.iter().map(|(name, _)| name).collect();
+        assert_eq!(names.len(), FAILPOINTS.len());
+    }
+
+    #[cfg(feature = "failpoints")]
+    #[test]
+    fn a_trigger_names_a_place_a_count_and_an_action() {
+        use active::{Action, Trigger, parse};
+        let trigger = |name: &str, nth, action| Trigger { name: name.into(), nth, action };
+        assert_eq!(
+            parse("store.put.copied=kill, store.flush.synced:3=enospc"),
+            [
+                trigger("store.put.copied", None, Action::Kill),
+                trigger("store.flush.synced", Some(3), Action::NoSpace)
+            ]
+        );
+        assert_eq!(parse("nonsense,a=b,a:x=kill"), []);
+    }
+
+    #[cfg(not(feature = "failpoints"))]
+    #[test]
+    fn a_release_never_fails_on_purpose() {
+        assert!(hit("store.put.copied").is_ok());
+    }
+}
