@@ -1,1 +1,188 @@
-//! Objects on this machine.
+//! Objects on this machine: bytes, named by their BLAKE3 digest.
+//!
+//! What tasks leave, records, results, logs and snapshots are all objects.
+//! [`Store::put_file`] takes one in, [`Store::give`] puts it back as a file, and
+//! [`Store::flush`] is the promise between them: what was put before it is on
+//! disk after it. Whoever writes down a digest for others to trust flushes
+//! first. Small objects are rows of a database, large ones files; nobody
+//! outside can tell. [`Layout`] spells every path. Several processes may use a
+//! store at once, and the same object may be put by many.
+//!
+//! It does not know what objects mean, and removes none.
+
+mod check;
+mod clone;
+pub(crate) mod database;
+mod error;
+mod format;
+mod give;
+mod intake;
+mod large;
+mod layout;
+mod locate;
+mod small;
+mod stat;
+mod sync;
+mod temporary;
+
+use std::io::Read;
+use std::path::Path;
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::model::{Digest, LinkMode, canonical_json};
+use intake::Source;
+use large::Large;
+use small::{SMALL, Small};
+
+pub use check::{CheckReport, Damage};
+pub use error::StoreError;
+pub use intake::digest_file;
+pub use layout::Layout;
+pub use locate::locate;
+pub use stat::FileStat;
+pub use temporary::{clean_folder, is_temporary};
+
+/// The objects under one root.
+pub struct Store {
+    layout: Layout,
+    small: Small,
+    large: Large,
+}
+
+/// A file that was taken in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stored {
+    /// Of its bytes.
+    pub digest: Digest,
+    /// In bytes.
+    pub size: u64,
+    /// Its stat while it was read: what a memo needs to know the digest again.
+    pub stat: FileStat,
+}
+
+impl Store {
+    /// Opens the store at `root`, and makes it where there is none.
+    pub fn open(root: &Path) -> Result<Self, StoreError> {
+        let layout = Layout::new(root);
+        format::check_or_make(&layout)?;
+        Ok(Self { small: Small::new(layout.small()), large: Large::new(layout.clone()), layout })
+    }
+
+    /// Returns the paths under its root.
+    pub fn layout(&self) -> &Layout {
+        &self.layout
+    }
+
+    /// Takes bytes in; they are on disk after the next [`Store::flush`].
+    pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        let digest = Digest::of(bytes);
+        if bytes.len() <= SMALL {
+            self.small.put(digest, bytes)?;
+        } else {
+            self.large.put_bytes(digest, bytes)?;
+        }
+        Ok(digest)
+    }
+
+    /// Takes a file in, read once; it is on disk after the next [`Store::flush`].
+    ///
+    /// Fails with [`StoreError::ChangedWhileRead`] where something wrote to it meanwhile.
+    pub fn put_file(&self, path: &Path) -> Result<Stored, StoreError> {
+        let mut source = Source::open(path)?;
+        let digest = if source.stat.size <= SMALL as u64 {
+            let bytes = source.read_whole()?;
+            let digest = Digest::of(&bytes);
+            self.small.put(digest, &bytes)?;
+            digest
+        } else {
+            self.large.put_file(&mut source)?
+        };
+        Ok(Stored { digest, size: source.stat.size, stat: source.stat })
+    }
+
+    /// Takes the canonical JSON of a value in.
+    pub fn put_json<T: Serialize>(&self, value: &T) -> Result<Digest, StoreError> {
+        self.put_bytes(&canonical_json(value))
+    }
+
+    /// Returns an object's bytes, verified; absent where the store has none of this digest.
+    pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        let bytes = match self.small.get(digest)? {
+            Some(bytes) => bytes.to_vec(),
+            None => {
+                let Some((mut file, path)) = self.large.find(digest)? else { return Ok(None) };
+                let mut bytes = Vec::new();
+                file.read_to_end(&mut bytes).map_err(|error| StoreError::reading(&path, error))?;
+                bytes
+            }
+        };
+        self.verify(digest, &bytes)?;
+        Ok(Some(bytes))
+    }
+
+    /// Returns an object's bytes, verified; fails where the store has none of this digest.
+    pub fn load(&self, digest: &Digest) -> Result<Vec<u8>, StoreError> {
+        self.get(digest)?
+            .ok_or_else(|| StoreError::Absent { digest: *digest, root: self.layout.root().to_owned() })
+    }
+
+    /// Returns the value whose JSON an object is.
+    pub fn load_json<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, StoreError> {
+        let bytes = self.load(digest)?;
+        serde_json::from_slice(&bytes).map_err(|source| StoreError::NotJson { digest: *digest, source })
+    }
+
+    /// Writes an object to the file `to`, at once or not at all; makes the folders above it.
+    ///
+    /// With [`LinkMode::Hard`] the file is read-only, and shares its bytes with the store where
+    /// both are on one file system.
+    pub fn give(
+        &self,
+        digest: &Digest,
+        to: &Path,
+        executable: bool,
+        link: LinkMode,
+    ) -> Result<(), StoreError> {
+        give::give(self, digest, to, executable, link)
+    }
+
+    /// Returns whether the store has an object of this digest.
+    pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
+        Ok(self.size_of(digest)?.is_some())
+    }
+
+    /// Returns an object's size in bytes; absent where the store has none of this digest.
+    pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        match self.small.size_of(digest)? {
+            Some(size) => Ok(Some(size)),
+            None => self.large.size_of(digest),
+        }
+    }
+
+    /// Waits until everything that was put so far, by any thread, is on disk.
+    ///
+    /// Must be called before a record that names the objects is trusted.
+    pub fn flush(&self) -> Result<(), StoreError> {
+        // Large ones first: then a record that is found has what it names.
+        self.large.flush()?;
+        self.small.flush()?;
+        large::hit("store.flush.committed", &self.layout)
+    }
+
+    /// Fails where `bytes` are not those of the object.
+    fn verify(&self, digest: &Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        self.expect(digest, Digest::of(bytes))
+    }
+
+    fn expect(&self, digest: &Digest, found: Digest) -> Result<(), StoreError> {
+        if found == *digest {
+            return Ok(());
+        }
+        Err(StoreError::Damaged { digest: *digest, found, root: self.layout.root().to_owned() })
+    }
+}
+
+#[cfg(test)]
+mod tests;

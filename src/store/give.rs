@@ -1,0 +1,80 @@
+//! Gives an object back as a file: written beside its place, then renamed.
+//!
+//! Whoever looks sees the file that was there or the whole new one, never a
+//! part. A copy is hashed while it is made, so damaged bytes never reach a task.
+
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::Path;
+
+use super::clone::{self, Mode};
+use super::intake::one_pass;
+use super::{FileStat, Store, StoreError, temporary};
+use crate::failpoint;
+use crate::model::{Digest, LinkMode};
+
+/// Writes the object's bytes to `to`, whose folder is made where it is absent.
+pub(super) fn give(
+    store: &Store,
+    digest: &Digest,
+    to: &Path,
+    executable: bool,
+    link: LinkMode,
+) -> Result<(), StoreError> {
+    let folder = to.parent().unwrap_or(Path::new("."));
+    fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+    let beside = temporary::beside(folder);
+    let placed = fill(store, digest, &beside, executable, link)
+        .and_then(|()| failpoint::hit("store.give.written").map_err(|e| StoreError::writing("write", to, e)))
+        .and_then(|()| fs::rename(&beside, to).map_err(|error| StoreError::writing("write", to, error)));
+    // Also after success: renaming one link of a file over another does nothing at all.
+    if placed.is_err() || link == LinkMode::Hard {
+        let _ = fs::remove_file(&beside);
+    }
+    placed
+}
+
+fn fill(
+    store: &Store,
+    digest: &Digest,
+    beside: &Path,
+    executable: bool,
+    link: LinkMode,
+) -> Result<(), StoreError> {
+    let mode = match link {
+        LinkMode::Copy => Mode::Usual { executable },
+        LinkMode::Hard => Mode::ReadOnly { executable },
+    };
+    if let Some(bytes) = store.small.get(digest)? {
+        store.verify(digest, &bytes)?;
+        let writing = |error| StoreError::writing("write", beside, error);
+        return clone::create(beside, mode).and_then(|mut file| file.write_all(&bytes)).map_err(writing);
+    }
+    let Some((object, path)) = store.large.find(digest)? else {
+        return Err(StoreError::Absent { digest: *digest, root: store.layout.root().to_owned() });
+    };
+    // All links of a file share its mode, so what is to be executable is a copy.
+    if link == LinkMode::Hard && !executable && fs::hard_link(&path, beside).is_ok() {
+        return Ok(());
+    }
+    copy(store, digest, object, &path, beside, mode)
+}
+
+fn copy(
+    store: &Store,
+    digest: &Digest,
+    mut object: File,
+    path: &Path,
+    beside: &Path,
+    mode: Mode,
+) -> Result<(), StoreError> {
+    let metadata = object.metadata().map_err(|error| StoreError::reading(path, error))?;
+    if store.large.clones.clone_file(&object, FileStat::from(&metadata).device, beside, mode) {
+        return Ok(());
+    }
+    let mut file =
+        clone::create(beside, mode).map_err(|error| StoreError::writing("write", beside, error))?;
+    let (found, _) =
+        one_pass(&mut object, &mut file, metadata.len()).map_err(|error| error.at("write", path, beside))?;
+    store.expect(digest, found)
+}

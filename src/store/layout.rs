@@ -1,0 +1,151 @@
+//! Every path under the store root is spelled here, and nowhere else.
+//!
+//! ```text
+//! <root>/format.json            {format, min_reader, min_writer}
+//! <root>/objects/ab/cdef…       one large object, named by its digest, read-only
+//! <root>/small.db               small objects, a row each
+//! <root>/state.db               branches, results, operations, runs
+//! <root>/tmp/<writer>/          what a living process has not finished yet
+//! <root>/tmp/<writer>.lock      held as long as that process lives
+//! <root>/runs/<id>/             plan.json, events.jsonl, logs/
+//! <root>/locks/<what>           who runs what
+//! <root>/index/<place>.status   the flat index of one worktree and branch
+//! <root>/index/<place>.memo     digests of files by their stats, of one worktree
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::model::{BranchName, Digest, RunId, TaggedHasher, safe_folder_name};
+
+/// The paths of one store.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Layout {
+    root: PathBuf,
+}
+
+impl Layout {
+    /// Returns the paths of the store at `root`; touches nothing.
+    pub fn new(root: &Path) -> Self {
+        Self { root: root.to_owned() }
+    }
+
+    /// Returns the root itself.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Returns the file that says which kptn may read and write here.
+    pub fn format(&self) -> PathBuf {
+        self.root.join("format.json")
+    }
+
+    /// Returns the folder of large objects.
+    pub fn objects(&self) -> PathBuf {
+        self.root.join("objects")
+    }
+
+    /// Returns the file of one large object.
+    pub fn object(&self, digest: &Digest) -> PathBuf {
+        let hex = digest.to_string();
+        let (folder, name) = hex.split_at(2);
+        self.root.join("objects").join(folder).join(name)
+    }
+
+    /// Returns the digest that a file under [`Layout::objects`] is named by; absent for any other file.
+    pub fn digest_of_object(&self, path: &Path) -> Option<Digest> {
+        let name = path.file_name()?.to_str()?;
+        let folder = path.parent()?.file_name()?.to_str()?;
+        (folder.len() == 2).then(|| format!("{folder}{name}").parse().ok())?
+    }
+
+    /// Returns the database of small objects.
+    pub fn small(&self) -> PathBuf {
+        self.root.join("small.db")
+    }
+
+    /// Returns the database of branches, results, operations and runs.
+    pub fn state(&self) -> PathBuf {
+        self.root.join("state.db")
+    }
+
+    /// Returns the folder of what is being written.
+    pub fn temporary(&self) -> PathBuf {
+        self.root.join("tmp")
+    }
+
+    /// Returns the folder of one run.
+    pub fn run(&self, run: &RunId) -> PathBuf {
+        self.root.join("runs").join(run.as_str())
+    }
+
+    /// Returns the plan that a run was opened with.
+    pub fn run_plan(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("plan.json")
+    }
+
+    /// Returns the file of a run's events, one JSON value a line.
+    pub fn run_events(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("events.jsonl")
+    }
+
+    /// Returns the folder of a run's logs.
+    pub fn run_logs(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("logs")
+    }
+
+    /// Returns the folder of locks.
+    pub fn locks(&self) -> PathBuf {
+        self.root.join("locks")
+    }
+
+    /// Returns the flat status index of one project in one worktree on one branch.
+    pub fn status_index(&self, project_root: &Path, branch: &BranchName) -> PathBuf {
+        self.index_file(&[project_root.as_os_str().as_encoded_bytes(), branch.as_str().as_bytes()], branch)
+            .with_extension("status")
+    }
+
+    /// Returns the remembered digests of files, of one project in one worktree.
+    pub fn memo(&self, project_root: &Path) -> PathBuf {
+        self.index_file(&[project_root.as_os_str().as_encoded_bytes()], "files").with_extension("memo")
+    }
+
+    fn index_file(&self, parts: &[&[u8]], shown: impl std::fmt::Display) -> PathBuf {
+        let mut hasher = TaggedHasher::new("kptn index file 1");
+        for part in parts {
+            hasher.field("part", part);
+        }
+        // A dot in the branch's name would be taken for an extension.
+        let shown = safe_folder_name(&shown.to_string()).replace('.', "-");
+        self.root.join("index").join(format!("{shown}-{}", hasher.finish().short()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_objects_file_tells_its_digest() {
+        let layout = Layout::new(Path::new("/s"));
+        let digest = Digest::of(b"x");
+        let path = layout.object(&digest);
+        assert_eq!(layout.digest_of_object(&path), Some(digest));
+        assert_eq!(path.components().count(), 5);
+        for other in ["/s/objects/ab/x", "/s/objects/README", "/s/objects/abc/def"] {
+            assert_eq!(layout.digest_of_object(Path::new(other)), None, "{other}");
+        }
+    }
+
+    #[test]
+    fn worktrees_and_branches_never_share_an_index() {
+        let layout = Layout::new(Path::new("/s"));
+        let branch = |name| BranchName::parse(name).unwrap();
+        let places = [("/a", "main"), ("/b", "main"), ("/a", "Main"), ("/a", "v1.0"), ("/a", "v1.1")];
+        let files: std::collections::BTreeSet<_> = places
+            .iter()
+            .map(|(root, name)| layout.status_index(Path::new(root), &branch(name)))
+            .map(|path| path.to_string_lossy().to_lowercase())
+            .collect();
+        assert_eq!(files.len(), places.len());
+    }
+}

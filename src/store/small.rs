@@ -1,0 +1,158 @@
+//! Objects of up to 16 KiB: rows of one database instead of a file each.
+//!
+//! Making a file costs fifty times more than hashing what goes into it. What is
+//! put waits in memory, at most [`WAITING_LIMIT`] bytes, and goes in together in
+//! one transaction. Reads look at what waits first, so a process always finds
+//! what it has put; other processes find it after the flush.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use rusqlite::{Connection, OptionalExtension};
+
+use super::StoreError;
+use super::database::{self, Durability, Schema};
+use crate::model::Digest;
+
+/// The largest object, in bytes, that is a row and not a file.
+pub(super) const SMALL: usize = 16 * 1024;
+
+/// How many bytes may wait in memory.
+const WAITING_LIMIT: usize = 8 * 1024 * 1024;
+
+const SCHEMA: Schema = Schema {
+    migrations: &["CREATE TABLE objects (
+        id INTEGER PRIMARY KEY,
+        digest BLOB NOT NULL UNIQUE,
+        bytes BLOB NOT NULL
+    ) STRICT"],
+    page_size: 16384,
+    durability: Durability::EachCommit,
+};
+
+/// The database of small objects, opened at first use.
+pub(super) struct Small {
+    path: PathBuf,
+    connection: Mutex<Option<Connection>>,
+    waiting: Mutex<Waiting>,
+}
+
+#[derive(Default)]
+struct Waiting {
+    objects: HashMap<Digest, Arc<[u8]>>,
+    bytes: usize,
+}
+
+impl Small {
+    pub(super) fn new(path: PathBuf) -> Self {
+        Self { path, connection: Mutex::default(), waiting: Mutex::default() }
+    }
+
+    /// Takes an object in; it is on disk after the next [`Small::flush`].
+    pub(super) fn put(&self, digest: Digest, bytes: &[u8]) -> Result<(), StoreError> {
+        let full = {
+            let mut waiting = self.waiting();
+            if waiting.objects.insert(digest, bytes.into()).is_none() {
+                waiting.bytes += bytes.len();
+            }
+            waiting.bytes >= WAITING_LIMIT
+        };
+        if full { self.flush() } else { Ok(()) }
+    }
+
+    /// Returns the bytes of an object; absent where there is none of this digest.
+    pub(super) fn get(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
+        if let Some(bytes) = self.waiting().objects.get(digest) {
+            return Ok(Some(Arc::clone(bytes)));
+        }
+        self.query(|connection| {
+            connection
+                .prepare_cached("SELECT bytes FROM objects WHERE digest = ?1")?
+                .query_row([digest.as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
+                .optional()
+        })
+    }
+
+    /// Returns an object's size in bytes; absent where there is none of this digest.
+    pub(super) fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        if let Some(bytes) = self.waiting().objects.get(digest) {
+            return Ok(Some(bytes.len() as u64));
+        }
+        let size: Option<i64> = self.query(|connection| {
+            connection
+                .prepare_cached("SELECT length(bytes) FROM objects WHERE digest = ?1")?
+                .query_row([digest.as_bytes()], |row| row.get(0))
+                .optional()
+        })?;
+        Ok(size.map(i64::unsigned_abs))
+    }
+
+    /// Writes everything that waits, and what waits for it, in one transaction.
+    pub(super) fn flush(&self) -> Result<(), StoreError> {
+        // Taken first: whoever comes second finds its objects committed.
+        let mut guard = self.connection();
+        let batch: Vec<(Digest, Arc<[u8]>)> =
+            self.waiting().objects.iter().map(|(digest, bytes)| (*digest, Arc::clone(bytes))).collect();
+        if batch.is_empty() {
+            return Ok(());
+        }
+        let connection = self.opened(&mut guard)?;
+        insert(connection, &batch).map_err(|source| StoreError::database(&self.path, source))?;
+        // Only now: until the commit, readers find them here.
+        let mut waiting = self.waiting();
+        for (digest, bytes) in &batch {
+            if waiting.objects.remove(digest).is_some() {
+                waiting.bytes -= bytes.len();
+            }
+        }
+        Ok(())
+    }
+
+    /// Calls `look` with each object, in the order they were put, until it fails.
+    pub(super) fn each(&self, mut look: impl FnMut(Digest, &[u8])) -> Result<(), StoreError> {
+        self.query(|connection| {
+            let mut statement = connection.prepare("SELECT digest, bytes FROM objects ORDER BY id")?;
+            let mut rows = statement.query([])?;
+            while let Some(row) = rows.next()? {
+                look(Digest::from_bytes(row.get(0)?), row.get_ref(1)?.as_blob()?);
+            }
+            Ok(())
+        })
+    }
+
+    fn query<T>(
+        &self,
+        ask: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
+    ) -> Result<T, StoreError> {
+        let mut guard = self.connection();
+        ask(self.opened(&mut guard)?).map_err(|source| StoreError::database(&self.path, source))
+    }
+
+    fn opened<'a>(&self, slot: &'a mut Option<Connection>) -> Result<&'a mut Connection, StoreError> {
+        match slot {
+            Some(connection) => Ok(connection),
+            None => Ok(slot.insert(database::open(&self.path, &SCHEMA)?)),
+        }
+    }
+
+    fn connection(&self) -> MutexGuard<'_, Option<Connection>> {
+        self.connection.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn insert(connection: &mut Connection, batch: &[(Digest, Arc<[u8]>)]) -> Result<(), rusqlite::Error> {
+    let transaction = database::begin(connection)?;
+    {
+        let mut statement = transaction
+            .prepare_cached("INSERT INTO objects (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+        for (digest, bytes) in batch {
+            statement.execute((digest.as_bytes(), &bytes[..]))?;
+        }
+    }
+    transaction.commit()
+}
