@@ -1,5 +1,5 @@
 //! The `kptn` program: hands its arguments to the library and leaves with its exit code.
 
 fn main() -> std::process::ExitCode {
-    std::process::ExitCode::SUCCESS
+    kptn::cli::main()
 }

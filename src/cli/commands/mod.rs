@@ -1,0 +1,62 @@
+//! One file a command: its flags, and the few lines from words to verb to view.
+//!
+//! ```text
+//! words --parse--> Args --ops::verb--> report --views::…--> text or JSON --printer--> out
+//! ```
+//!
+//! A command decides nothing about tasks: what it does is one call of `ops`,
+//! what it shows is one call of `views`. It returns the exit code.
+
+use super::args::{Command, Global};
+use super::error::CommandError;
+use super::exit::Exit;
+use super::printer::Printer;
+
+pub mod check;
+pub mod completions;
+pub mod config;
+pub mod doctor;
+pub mod fsck;
+pub mod graph;
+pub mod init;
+pub mod log;
+pub mod output;
+pub mod plan;
+pub mod render;
+pub mod restore;
+pub mod retry;
+pub mod run;
+pub mod status;
+pub mod task;
+pub mod why;
+
+/// What every command gets beside its own flags.
+pub struct Context<'a> {
+    /// Where its words go.
+    pub printer: &'a Printer,
+    /// The global flags.
+    pub global: &'a Global,
+}
+
+/// Does what the command says.
+pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandError> {
+    match command {
+        Command::Init(args) => init::run(args, context),
+        Command::Check(args) => check::run(args, context),
+        Command::Status(args) => status::run(args, context),
+        Command::Why(args) => why::run(args, context),
+        Command::Plan(args) => plan::run(args, context),
+        Command::Run(args) => run::run(args, context),
+        Command::Retry(args) => retry::run(args, context),
+        Command::Output(args) => output::run(args, context),
+        Command::Restore(args) => restore::run(args, context),
+        Command::Log(args) => log::run(args, context),
+        Command::Graph(args) => graph::run(args, context),
+        Command::Render(args) => render::run(args, context),
+        Command::Config(args) => config::run(args, context),
+        Command::Doctor(args) => doctor::run(args, context),
+        Command::Fsck(args) => fsck::run(args, context),
+        Command::Completions(args) => completions::run(args, context),
+        Command::Task(args) => task::run(args, context),
+    }
+}

@@ -1,0 +1,167 @@
+//! The one place where an error becomes words, a hint and an exit code.
+//!
+//! Layers below return enums that hold facts; their `Display` is the fragment
+//! shown after `error:`. Here each gets its exit code (`exit.rs`) and, where
+//! there is one, a command to paste. What is not listed here is a bug to mend here.
+
+use std::error::Error;
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::exit::Exit;
+use super::paint::Tone;
+use super::printer::Printer;
+use super::snippet::Snippets;
+use crate::model::Diagnostic;
+
+/// A command that did not do what it was asked to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CommandError {
+    /// What the program leaves with.
+    pub exit: Exit,
+    /// What failed: a lowercase fragment; empty where the findings say it all.
+    pub message: String,
+    /// What brought it about, nearest first.
+    pub causes: Vec<String>,
+    /// What to do about it.
+    pub hint: Option<String>,
+    /// Findings about the user's files.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+impl CommandError {
+    /// Makes an error that leaves with `exit`.
+    pub fn new(exit: Exit, message: impl Into<String>) -> Self {
+        Self { exit, message: message.into(), causes: Vec::new(), hint: None, diagnostics: Vec::new() }
+    }
+
+    /// The command line or the configuration cannot be used.
+    pub fn usage(message: impl Into<String>) -> Self {
+        Self::new(Exit::USAGE, message)
+    }
+
+    /// Somebody else holds it, or moved it.
+    pub fn conflict(message: impl Into<String>) -> Self {
+        Self::new(Exit::CONFLICT, message)
+    }
+
+    /// Git, disk, network or a program on this machine.
+    pub fn environment(message: impl Into<String>) -> Self {
+        Self::new(Exit::ENVIRONMENT, message)
+    }
+
+    /// The user's files have errors.
+    pub fn findings(diagnostics: Vec<Diagnostic>) -> Self {
+        Self { diagnostics, ..Self::usage("") }
+    }
+
+    /// Makes an error of another error: its text and its chain of causes.
+    pub fn of(exit: Exit, error: &dyn Error) -> Self {
+        let message = Self::new(exit, error.to_string());
+        match error.source() {
+            Some(source) => message.because(source),
+            None => message,
+        }
+    }
+
+    /// Adds an error and its own causes to the chain.
+    pub fn because(mut self, cause: &dyn Error) -> Self {
+        let mut next = Some(cause);
+        while let Some(error) = next {
+            let text = error.to_string();
+            // A wrapper that repeats its source says nothing new.
+            if self.causes.last().unwrap_or(&self.message) != &text {
+                self.causes.push(text);
+            }
+            next = error.source();
+        }
+        self
+    }
+
+    /// Says what to do.
+    pub fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+
+    /// Returns the whole text for people, painted.
+    pub fn text(&self, snippets: &Snippets<'_>) -> String {
+        let mut text = snippets.all(&self.diagnostics);
+        if !self.message.is_empty() {
+            text.push_str(&format!("{} {}\n", Tone::Bad.paint("error:"), self.message));
+        }
+        for cause in &self.causes {
+            text.push_str(&format!("  caused by: {cause}\n"));
+        }
+        if let Some(hint) = &self.hint {
+            text.push_str(&format!("{} {hint}\n", Tone::Hint.paint("hint:")));
+        }
+        text
+    }
+
+    /// Tells people and returns the exit code.
+    pub fn report(&self, printer: &Printer) -> Exit {
+        let here = std::env::current_dir().unwrap_or_default();
+        let read = |path: &Path| std::fs::read(path).ok();
+        printer.insist(self.text(&Snippets { base: &here, width: printer.width(), read: &read }));
+        self.exit
+    }
+}
+
+static PANICKED: AtomicBool = AtomicBool::new(false);
+
+/// Makes every panic a short text that says it is a bug in kptn.
+pub fn install_panic_hook() {
+    std::panic::set_hook(Box::new(|info| {
+        PANICKED.store(true, Ordering::Relaxed);
+        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
+        let what = panic_text(info.payload());
+        let version = env!("CARGO_PKG_VERSION");
+        // Not through the printer: it may be what panicked.
+        let _ = std::io::Write::write_all(
+            &mut std::io::stderr(),
+            format!(
+                "error: kptn {version} has a bug{place}: {what}\n\
+                 hint: please report it with what you ran; finished tasks are recorded, so running again goes on from there\n"
+            )
+            .as_bytes(),
+        );
+    }));
+}
+
+/// Tells whether any thread panicked since the hook was installed.
+pub fn panicked() -> bool {
+    PANICKED.load(Ordering::Relaxed)
+}
+
+fn panic_text(payload: &dyn std::any::Any) -> &str {
+    let text = payload.downcast_ref::<&str>().copied();
+    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::width::strip;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("cannot read `{path}`")]
+    struct Unreadable {
+        path: String,
+        source: std::io::Error,
+    }
+
+    #[test]
+    fn an_error_shows_what_failed_then_why_then_what_to_do() {
+        let source = std::io::Error::other("disk on fire");
+        let error = CommandError::of(Exit::ENVIRONMENT, &Unreadable { path: "a.csv".into(), source })
+            .hint("run `kptn doctor`");
+        let snippets = Snippets { base: Path::new("/"), width: 80, read: &|_| None };
+        insta::assert_snapshot!(strip(&error.text(&snippets)), @r"
+        error: cannot read `a.csv`
+          caused by: disk on fire
+        hint: run `kptn doctor`
+        ");
+        assert_eq!(error.exit, Exit::ENVIRONMENT);
+    }
+}

@@ -1,0 +1,43 @@
+//! What is known about the terminal: whether there is one, and how large it is.
+//!
+//! Asked only at the edge (`printer.rs`, `live/`); everything else is told a width.
+
+use std::io::IsTerminal;
+
+/// The width that is assumed where there is no terminal.
+pub const WIDTH: usize = 80;
+
+/// Tells whether people watch standard error.
+pub fn stderr_is_terminal() -> bool {
+    std::io::stderr().is_terminal()
+}
+
+/// Tells whether people watch standard output.
+pub fn stdout_is_terminal() -> bool {
+    std::io::stdout().is_terminal()
+}
+
+/// Returns columns and rows: of the terminal on standard error or output, else
+/// of `COLUMNS`, else 80 by 24.
+pub fn size() -> (usize, usize) {
+    asked()
+        .or_else(|| Some((std::env::var("COLUMNS").ok()?.parse().ok()?, 24)))
+        .filter(|(columns, _)| *columns > 0)
+        .unwrap_or((WIDTH, 24))
+}
+
+#[cfg(unix)]
+fn asked() -> Option<(usize, usize)> {
+    let of = |size: rustix::termios::Winsize| (usize::from(size.ws_col), usize::from(size.ws_row));
+    rustix::termios::tcgetwinsize(std::io::stderr())
+        .or_else(|_| rustix::termios::tcgetwinsize(std::io::stdout()))
+        .ok()
+        .map(of)
+        .filter(|(columns, _)| *columns > 0)
+}
+
+/// Windows: `COLUMNS` or 80; the live display asks `indicatif` for itself.
+#[cfg(not(unix))]
+fn asked() -> Option<(usize, usize)> {
+    None
+}
