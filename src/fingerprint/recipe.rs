@@ -29,7 +29,7 @@ pub struct DependencyDigests {
 pub fn fingerprint(ingredients: &[Ingredient]) -> Fingerprint {
     let mut rows: Vec<(&'static str, &str, &Digest)> = ingredients
         .iter()
-        .filter(|one| one.kind != IngredientKind::WatchedLockfile)
+        .filter(|one| one.kind.counts())
         .map(|one| (tag(one.kind), one.name.as_str(), &one.digest))
         .collect();
     rows.sort_unstable();

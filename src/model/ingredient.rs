@@ -94,3 +94,15 @@ pub struct CodePart {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Fingerprint(pub Digest);
+
+impl IngredientKind {
+    /// Tells whether it is only known once the task's dependencies are done.
+    pub const fn comes_from_dependencies(self) -> bool {
+        matches!(self, Self::DepOutputs | Self::DepResult | Self::DepRun | Self::Items)
+    }
+
+    /// Tells whether it is part of the fingerprint; what does not count is only watched.
+    pub const fn counts(self) -> bool {
+        !matches!(self, Self::WatchedLockfile)
+    }
+}

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use crate::model::{Attempt, Fingerprint, Record, TaskName};
+use serde_json::Value;
+
+use crate::model::{Attempt, Fingerprint, ItemRecord, ItemTable, Record, TaskName};
 
 /// Where the files of a record are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -17,7 +19,8 @@ pub struct OutputsState {
 
 /// Answers about the past; read only. `task` implements it over state and store.
 ///
-/// All answers are about one branch and one graph's namespace.
+/// All answers are about one branch and one graph's namespace. What cannot be
+/// read is answered as absent, which makes a task stale: it fails closed.
 pub trait Known {
     /// Returns the branch's record of a task; absent where it never finished.
     fn current(&self, task: &TaskName) -> Option<Arc<Record>>;
@@ -31,6 +34,15 @@ pub trait Known {
 
     /// Looks where a record's files (items' files too) and result are.
     fn outputs(&self, record: &Record) -> OutputsState;
+
+    /// Returns the result of a record as JSON; absent where it has none.
+    fn result(&self, record: &Record) -> Option<Arc<Value>>;
+
+    /// Returns the item table of a record; absent for an unmapped task.
+    fn items(&self, record: &Record) -> Option<Arc<ItemTable>>;
+
+    /// Returns items that finished in runs that did not finish the whole task, latest last.
+    fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord>;
 
     /// Returns the time, in ms since the epoch.
     fn now_ms(&self) -> u64;

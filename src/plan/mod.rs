@@ -1,5 +1,26 @@
 //! PURE: decides for one task, and folds that over the graph.
+//!
+//! ```text
+//! (task, what was gathered about it, its dependencies' records, Known) -> Decision
+//! ```
+//!
+//! `status` and `plan` [`fold`] the step over a whole graph, where a stale
+//! dependency leaves those after it uncertain. `serve` calls [`step`] for one
+//! task when all its dependencies have records. Nothing here reads a file: what
+//! must be asked goes through the read-only trait [`Known`].
 
+mod compare;
+mod expand;
+mod fold;
+mod items;
 mod known;
+mod step;
+#[cfg(test)]
+mod tests;
 
+pub use compare::changes_between;
+pub use expand::{ItemError, expand_items, list_provider};
+pub use fold::{Gatherer, fold};
+pub use items::{ItemPlan, StaleItem};
 pub use known::{Known, OutputsState};
+pub use step::{Action, Decision, Dependency, DependencyState, Situation, step};
