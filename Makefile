@@ -1,0 +1,46 @@
+# The commands of this repository. `make help` lists them.
+# A fresh machine needs git, a C compiler, make, Rust and Python 3; the rest is set up by tests/setup/.
+
+CARGO ?= cargo
+FEATURES := --all-features
+NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test format clippy tests doc bench fuzz setup
+
+help: ## Lists these commands
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+
+demo: ## Builds kptn and runs the example pipeline in a temporary folder
+	@tests/setup/r.sh
+	@$(CARGO) build
+	@docs/examples/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/kptn"
+
+test: setup format clippy tests doc ## Checks everything: format, lints, tests, documentation
+
+setup:
+	@tests/setup/r.sh
+
+format:
+	$(CARGO) fmt --check
+
+clippy:
+	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
+
+tests:
+ifeq ($(NEXTEST),yes)
+	$(CARGO) nextest run --locked $(FEATURES)
+else
+	$(CARGO) test --locked $(FEATURES) --lib --bins --tests
+endif
+	$(CARGO) test --locked $(FEATURES) --doc
+
+doc:
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps $(FEATURES)
+
+bench: ## Measures kptn beside its floors and its peers, and prints the table
+	@tests/setup/r.sh
+	@tests/bench/run.sh
+
+fuzz: ## Fuzzes the readers of kptn.yaml, Python and R for a minute each
+	@fuzz/run.sh
