@@ -1,0 +1,29 @@
+//! Where Python and R really are, without the shims that some machines put in between.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::sync::OnceLock;
+
+/// Returns the PATH for tests: the folder of the real Python first, then the machine's own.
+pub fn search_path() -> &'static str {
+    static PATH: OnceLock<String> = OnceLock::new();
+    PATH.get_or_init(|| {
+        let machine = std::env::var("PATH").unwrap_or_default();
+        match python().parent() {
+            Some(folder) => format!("{}:{machine}", folder.display()),
+            None => machine,
+        }
+    })
+}
+
+/// Returns the Python that `python3` on PATH really is.
+pub fn python() -> &'static PathBuf {
+    static PYTHON: OnceLock<PathBuf> = OnceLock::new();
+    PYTHON.get_or_init(|| {
+        let answer = Command::new("python3")
+            .args(["-c", "import sys; print(sys.executable)"])
+            .output()
+            .expect("the tests need python3 on PATH");
+        PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim())
+    })
+}

@@ -1,0 +1,14 @@
+//! What every integration test stands on: a project in a temporary folder, and the binary under test.
+//!
+//! Nothing of the machine leaks in: HOME, git's settings and the environment are the test's own, git's author
+//! is fixed, and the interpreters are looked up once. Nothing leaks out: the folder goes with the `Project`.
+
+mod interpreters;
+mod masks;
+mod output;
+mod project;
+mod running;
+
+pub use output::Output;
+pub use project::Project;
+pub use running::{Running, wait_until};

@@ -1,0 +1,75 @@
+//! A program that is still running: waiting for it to get somewhere, and ending it in rude ways.
+
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process, kill_process_group};
+
+/// A program in a process group of its own; the whole group is killed when this is dropped.
+pub struct Running {
+    child: Child,
+}
+
+impl Running {
+    /// Starts a program; what it prints is kept for [`Running::wait`].
+    pub fn start(mut command: Command) -> Self {
+        use std::os::unix::process::CommandExt;
+        command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self { child: command.spawn().expect("the program starts") }
+    }
+
+    /// Returns its process id.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    fn raw_pid(&self) -> Pid {
+        Pid::from_child(&self.child)
+    }
+
+    /// Sends a signal to this process alone.
+    pub fn signal(&self, signal: Signal) {
+        let _ = kill_process(self.raw_pid(), signal);
+    }
+
+    /// Sends a signal to the whole group, as Ctrl-C in a terminal does.
+    pub fn signal_group(&self, signal: Signal) {
+        let _ = kill_process_group(self.raw_pid(), signal);
+    }
+
+    /// Waits for the end; returns the exit code (absent after a signal), stdout and stderr.
+    pub fn wait(mut self) -> (Option<i32>, String, String) {
+        let output = match (self.child.stdout.take(), self.child.stderr.take()) {
+            (Some(stdout), Some(stderr)) => {
+                let errors = std::thread::spawn(move || read_all(stderr));
+                (read_all(stdout), errors.join().unwrap_or_default())
+            }
+            _ => Default::default(),
+        };
+        let status = self.child.wait().expect("it can be waited for");
+        (status.code(), output.0, output.1)
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.signal_group(Signal::KILL);
+        let _ = self.child.wait();
+    }
+}
+
+fn read_all(mut pipe: impl std::io::Read) -> String {
+    let mut bytes = Vec::new();
+    let _ = pipe.read_to_end(&mut bytes);
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+/// Waits until something holds; panics with `what` after half a minute.
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while !holds() {
+        assert!(Instant::now() < deadline, "waited too long: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
