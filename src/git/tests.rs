@@ -1,0 +1,137 @@
+//! Real repositories, made by the `git` program, read by both ways.
+
+use std::fs;
+use std::process::Command;
+
+use super::*;
+
+/// Runs git as nobody in particular, whatever this machine's user has configured.
+fn git(folder: &Path, words: &[&str]) {
+    let output = Command::new("git")
+        .args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"])
+        .args(words)
+        .current_dir(folder)
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .env_remove("GIT_DIR")
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn committed(folder: &Path, init: &[&str]) {
+    git(folder, init);
+    fs::write(folder.join("a.txt"), "a").unwrap();
+    fs::write(folder.join(".gitignore"), "*.log\n").unwrap();
+    git(folder, &["add", "."]);
+    git(folder, &["commit", "-q", "-m", "first"]);
+}
+
+fn temporary() -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().canonicalize().unwrap();
+    (folder, path)
+}
+
+fn found(path: &Path) -> Repository {
+    Repository::discover(path).unwrap().unwrap()
+}
+
+/// The same repository, asked through the program.
+fn by_program(path: &Path) -> Repository {
+    let (root, common) = program::places(path).unwrap().unwrap();
+    Repository { root, common, backend: Backend::Program }
+}
+
+#[test]
+fn without_git_there_is_none() {
+    let (_keep, path) = temporary();
+    assert!(Repository::discover(&path).unwrap().is_none());
+}
+
+#[test]
+fn both_ways_give_the_same_answers() {
+    let (_keep, path) = temporary();
+    git(&path, &["init", "-q"]);
+    let both = || [found(&path), by_program(&path)];
+    for repository in both() {
+        let head = repository.head().unwrap();
+        assert_eq!((head.branch.as_str(), head.commit), ("main", None));
+        fs::write(path.join("a.txt"), "a").unwrap();
+        assert!(repository.is_dirty(&[path.join("a.txt")]).unwrap());
+    }
+    committed(&path, &["init", "-q"]);
+    git(&path, &["switch", "-q", "-c", "feature/x"]);
+    fs::create_dir_all(path.join("sub dir")).unwrap();
+    for repository in both() {
+        let head = repository.head().unwrap();
+        assert_eq!(head.branch.as_str(), "feature/x");
+        assert_eq!(head.commit.map(|commit| commit.len()), Some(40));
+        assert_eq!(repository.root(), path);
+        assert_eq!(repository.common_folder(), path.join(".git"));
+        assert_eq!(repository.project_id(&path).as_str(), "/");
+        assert_eq!(repository.project_id(&path.join("sub dir")).as_str(), "sub dir");
+    }
+    git(&path, &["switch", "-q", "--detach"]);
+    for repository in both() {
+        let head = repository.head().unwrap();
+        assert_eq!(head.branch.as_str(), format!("detached-{}", &head.commit.unwrap()[..12]));
+    }
+}
+
+#[test]
+fn dirty_is_whatever_the_commit_does_not_have_and_only_that() {
+    let (_keep, path) = temporary();
+    committed(&path, &["init", "-q"]);
+    fs::write(path.join("new.txt"), "").unwrap();
+    fs::write(path.join("x.log"), "").unwrap();
+    for repository in [found(&path), by_program(&path)] {
+        let dirty = |name: &str| repository.is_dirty(&[path.join(name)]).unwrap();
+        assert!(!dirty("a.txt"));
+        assert!(dirty("new.txt"), "untracked");
+        assert!(dirty("x.log"), "ignored");
+        assert!(!dirty("*.txt"), "no pattern");
+        assert!(!dirty("/dev/null"), "outside");
+        fs::write(path.join("a.txt"), "b").unwrap();
+        assert!(dirty("a.txt"));
+        fs::write(path.join("a.txt"), "a").unwrap();
+    }
+}
+
+#[test]
+fn linked_worktrees_share_the_common_folder_and_have_heads_of_their_own() {
+    let (_keep, path) = temporary();
+    let main = path.join("main");
+    fs::create_dir(&main).unwrap();
+    committed(&main, &["init", "-q"]);
+    git(&main, &["worktree", "add", "-q", "../other", "-b", "other"]);
+    for repository in [found(&path.join("other")), by_program(&path.join("other"))] {
+        assert_eq!(repository.root(), path.join("other"));
+        assert_eq!(repository.common_folder(), main.join(".git"));
+        assert_eq!(repository.head().unwrap().branch.as_str(), "other");
+        assert_eq!(repository.project_id(repository.root()).as_str(), "/");
+    }
+}
+
+#[test]
+fn what_libgit2_cannot_open_is_read_by_the_program() {
+    for format in [["--ref-format=reftable"], ["--object-format=sha256"]] {
+        let (_keep, path) = temporary();
+        let mut init = vec!["init", "-q"];
+        init.extend(format);
+        committed(&path, &init);
+        let repository = found(&path);
+        assert!(matches!(repository.backend, Backend::Program), "{format:?}");
+        assert_eq!(repository.head().unwrap().branch.as_str(), "main");
+        assert!(!repository.is_dirty(&[path.join("a.txt")]).unwrap());
+    }
+}
+
+#[test]
+fn a_name_that_git_allows_and_kptn_does_not_gets_one_of_its_own() {
+    let name = |text: &str| named(text, "/", BranchName::parse).as_str().to_owned();
+    assert_eq!(name("feature/x"), "feature/x");
+    assert_ne!(name("+x"), name("x"));
+    assert_ne!(name("a|b"), name("a<b"));
+    assert!(BranchName::parse(&name(&"x".repeat(300))).is_ok());
+}
