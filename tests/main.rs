@@ -3,5 +3,15 @@
 //! One binary, so that everything links once. Each module is one area of behaviour; `support` has the
 //! builder that all of them use. What one function can get wrong is tested beside that function instead.
 
+#![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
+
+mod change_detection;
+mod commands;
+mod config_errors;
+mod examples;
+mod faults;
 mod layers;
+mod mapped;
+mod run;
+mod runner;
 mod support;

@@ -8,7 +8,10 @@ mod masks;
 mod output;
 mod project;
 mod running;
+mod tasks;
 
+pub use interpreters::search_path;
 pub use output::Output;
 pub use project::Project;
 pub use running::{Running, wait_until};
+pub use tasks::{gated_task, python_task, tasks_yaml};

@@ -27,8 +27,8 @@ impl Project {
     pub fn without_git() -> Self {
         let folder = TempDir::with_prefix("kptn-test-").expect("a temporary folder");
         let root = folder.path().join("project");
-        for path in [&root, &folder.path().join("home"), &folder.path().join("tmp")] {
-            fs::create_dir(path).expect("a folder in it");
+        for name in ["project", "home", "tmp", "gate"] {
+            fs::create_dir(folder.path().join(name)).expect("a folder in it");
         }
         Self { folder, root, env: Vec::new() }
     }
@@ -57,11 +57,6 @@ impl Project {
     pub fn with_env(mut self, name: &str, value: &str) -> Self {
         self.env.push((name.to_owned(), value.to_owned()));
         self
-    }
-
-    /// Returns the project's folder.
-    pub fn root(&self) -> &Path {
-        &self.root
     }
 
     /// Returns a path below the project's folder.
@@ -148,10 +143,10 @@ impl Project {
         self.finish(command, words)
     }
 
-    /// Calls the binary with a failpoint set: see `docs/failpoints.md`.
-    pub fn kptn_failing(&self, failpoint: &str, words: &[&str]) -> Output {
+    /// Calls the binary with some environment variables more.
+    pub fn kptn_with(&self, env: &[(&str, &str)], words: &[&str]) -> Output {
         let mut command = self.command(words);
-        command.env("KPTN_FAILPOINT", failpoint);
+        command.envs(env.iter().copied());
         self.finish(command, words)
     }
 
@@ -169,6 +164,21 @@ impl Project {
             messages: masked(&answer.stderr),
             data: masked(&answer.stdout),
         }
+    }
+
+    /// Returns what `status` says of each task that is not fresh, as `task=status`, sorted, joined by spaces.
+    #[track_caller]
+    pub fn not_fresh(&self) -> String {
+        let report = self.kptn(&["status", "--json"]).succeeds().json();
+        let rows = report["rows"].as_array().unwrap_or_else(|| panic!("no rows in {report}"));
+        let word = |row: &serde_json::Value, name: &str| row[name].as_str().unwrap_or("?").to_owned();
+        let mut found: Vec<_> = rows
+            .iter()
+            .filter(|row| row["status"] != "fresh")
+            .map(|row| format!("{}={}", word(row, "task"), word(row, "status")))
+            .collect();
+        found.sort();
+        found.join(" ")
     }
 
     /// Starts the binary in a process group of its own.
@@ -194,6 +204,7 @@ impl Project {
             .env("LANG", "C.UTF-8")
             .env("NO_COLOR", "1")
             .env("TRACE", self.trace_path())
+            .env("GATE", self.outside("gate"))
             .env("GIT_CONFIG_NOSYSTEM", "1")
             .env("GIT_AUTHOR_NAME", "Ada")
             .env("GIT_AUTHOR_EMAIL", "ada@example.org")
@@ -203,6 +214,18 @@ impl Project {
             .env("GIT_COMMITTER_DATE", "2026-01-01T00:00:00Z")
             .envs(self.env.iter().map(|(name, value)| (name, value)));
         command
+    }
+
+    /// Waits until a task of [`super::gated_task`] stands at its gate.
+    #[track_caller]
+    pub fn wait_for(&self, task: &str) {
+        let ready = self.outside("gate").join(format!("{task}.ready"));
+        super::wait_until(&format!("task {task} stands at its gate"), || ready.exists());
+    }
+
+    /// Opens the gate of a task, for now and later.
+    pub fn open_gate(&self, task: &str) {
+        fs::write(self.outside("gate").join(format!("{task}.go")), "").expect("a file at the gate");
     }
 
     fn trace_path(&self) -> PathBuf {
