@@ -1,1 +1,3 @@
 //! Runs one task: prepare, spawn, capture, record.
+
+pub mod outputs;

@@ -1,0 +1,63 @@
+//! Files below a folder of the outputs, with their metadata; links are never followed.
+
+use std::fs::{self, Metadata};
+
+use super::path::{Folder, KEPT, is_absence};
+use super::{OutputsError, path};
+
+/// What a walk finds.
+#[derive(Debug)]
+pub struct Entry {
+    /// Relative to the output folder.
+    pub path: String,
+    /// Of the entry itself, also where it is a link.
+    pub metadata: Metadata,
+}
+
+/// What a walk does with a name that is not UTF-8.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OddNames {
+    /// Fails: the file would have to be taken in.
+    Refuse,
+    /// Passes over it: no pattern means it.
+    Skip,
+}
+
+/// Returns everything below `base` that is no folder, sorted; nothing where `base` is absent.
+///
+/// kptn's own files are left out.
+pub fn walk(folder: &Folder, base: &str, odd_names: OddNames) -> Result<Vec<Entry>, OutputsError> {
+    let mut found = Vec::new();
+    let mut open = vec![base.to_owned()];
+    while let Some(relative) = open.pop() {
+        let path = if relative.is_empty() { folder.root().to_owned() } else { folder.path(&relative) };
+        let error = |error| OutputsError::io("list", &path, error);
+        let entries = match fs::read_dir(&path) {
+            Ok(entries) => entries,
+            Err(absent) if path::is_absence(&absent) => continue,
+            Err(other) => return Err(error(other)),
+        };
+        for entry in entries {
+            let entry = entry.map_err(error)?;
+            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+                if odd_names == OddNames::Refuse {
+                    return Err(OutputsError::NameIsNoText { path: entry.path() });
+                }
+                continue;
+            };
+            let child = if relative.is_empty() { name } else { format!("{relative}/{name}") };
+            if child == KEPT || child == ".gitignore" || crate::store::is_temporary(&entry.file_name()) {
+                continue;
+            }
+            match entry.metadata() {
+                Ok(metadata) if metadata.is_dir() => open.push(child),
+                Ok(metadata) => found.push(Entry { path: child, metadata }),
+                // Gone since it was listed: it is nobody's output.
+                Err(gone) if is_absence(&gone) => {}
+                Err(other) => return Err(OutputsError::io("look at", &entry.path(), other)),
+            }
+        }
+    }
+    found.sort_by(|one, other| one.path.cmp(&other.path));
+    Ok(found)
+}
