@@ -1,0 +1,83 @@
+//! A process group: all that a program started and did not take elsewhere.
+//!
+//! Its number is its leader's. A program that calls `setsid` leaves it on
+//! purpose and is not followed.
+
+use std::time::Duration;
+
+use super::system::{self, Tell};
+
+/// How long a killed group may take to vanish before it is left to the system.
+const LAST_LOOKS: u32 = 100;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
+
+/// A process group, by its leader's number.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Group(u32);
+
+/// Whether something in a group outlived its leader.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Leftovers {
+    /// Nothing did.
+    None,
+    /// Something did, and was stopped.
+    Stopped,
+}
+
+impl Group {
+    /// Names the group whose leader has this number.
+    pub const fn of(leader: u32) -> Self {
+        Self(leader)
+    }
+
+    /// Returns its leader's number.
+    pub const fn leader(self) -> u32 {
+        self.0
+    }
+
+    /// Tells whether a process of it still runs.
+    pub fn is_alive(self) -> bool {
+        system::alive(self.0)
+    }
+
+    /// Asks all its processes to end (SIGTERM).
+    pub fn ask_to_end(self) {
+        system::send(self.0, Tell::End);
+    }
+
+    /// Kills all its processes (SIGKILL).
+    pub fn kill(self) {
+        system::send(self.0, Tell::Die);
+    }
+
+    /// Stops what outlived the leader: asks, waits for `grace`, kills.
+    pub async fn stop_leftovers(self, grace: Duration) -> Leftovers {
+        if !self.is_alive() {
+            return Leftovers::None;
+        }
+        self.ask_to_end();
+        let patience = tokio::time::Instant::now() + grace;
+        while self.is_alive() && tokio::time::Instant::now() < patience {
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        for _ in 0..LAST_LOOKS {
+            if !self.is_alive() {
+                break;
+            }
+            self.kill();
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        Leftovers::Stopped
+    }
+
+    /// Kills what is left and waits until it is gone, without a grace.
+    pub fn kill_and_wait(self) {
+        for _ in 0..LAST_LOOKS {
+            if !self.is_alive() {
+                return;
+            }
+            self.kill();
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+    }
+}

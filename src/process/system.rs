@@ -1,0 +1,160 @@
+//! The calls to the operating system that std does not offer.
+//!
+//! Unix has all of them; Linux adds the parent-death signal and a look at who
+//! is in a group. Elsewhere (Windows) a child is killed alone and its times
+//! are unknown: it compiles and runs, and promises less.
+
+use std::io;
+use std::process::{Child, Command};
+
+use super::{Ended, Reaper};
+
+#[cfg(unix)]
+pub use unix::{alive, prepare, send, wait};
+
+#[cfg(not(unix))]
+pub use other::{alive, prepare, send, wait};
+
+/// What to tell a process group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tell {
+    /// End, please (SIGTERM, and SIGCONT so that a stopped process hears it).
+    End,
+    /// Die (SIGKILL).
+    Die,
+}
+
+#[cfg(unix)]
+mod unix {
+    use super::{Child, Command, Ended, Reaper, Tell, io};
+    use crate::process::Usage;
+    use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
+    use std::os::fd::AsRawFd;
+    use std::os::unix::process::CommandExt;
+
+    /// Makes the child the leader of a group of its own, and tells the reaper before anything of the user's runs.
+    pub fn prepare(command: &mut Command, reaper: Option<&Reaper>) {
+        command.process_group(0);
+        let parent = rustix::process::getpid();
+        let report = reaper.map(|reaper| reaper.pipe().as_raw_fd());
+        let before_exec = move || -> io::Result<()> {
+            #[cfg(target_os = "linux")]
+            {
+                rustix::process::set_parent_process_death_signal(Some(Signal::KILL))?;
+                // The parent may have died before the line above; nobody would then send the signal.
+                if rustix::process::getppid() != Some(parent) {
+                    return Err(io::Error::from_raw_os_error(libc::ESRCH));
+                }
+            }
+            if let Some(pipe) = report {
+                // SAFETY: the pipe stays open in this process until exec closes it.
+                let pipe = unsafe { std::os::fd::BorrowedFd::borrow_raw(pipe) };
+                crate::process::reaper::announce(pipe, rustix::process::getpid())?;
+            }
+            let _ = parent;
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure only makes system calls; it does not allocate or lock.
+        unsafe { command.pre_exec(before_exec) };
+    }
+
+    /// Waits until the child ends and takes it from the system's table.
+    pub fn wait(child: &mut Child) -> Ended {
+        let pid = child.id() as libc::pid_t;
+        let mut status = 0;
+        // SAFETY: an all-zero `rusage` is a valid one; it is plain numbers.
+        let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
+        loop {
+            // SAFETY: both pointers are to live locals of the right types.
+            let answer = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
+            if answer == pid {
+                break;
+            }
+            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
+                // Someone else took it (SIGCHLD ignored): how it ended is lost.
+                return Ended { code: None, signal: None, usage: Usage::default() };
+            }
+        }
+        let ms = |time: libc::timeval| (time.tv_sec as u64) * 1000 + (time.tv_usec as u64) / 1000;
+        let unit = if cfg!(any(target_os = "macos", target_os = "ios")) { 1024 } else { 1 };
+        Ended {
+            code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
+            signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
+            usage: Usage {
+                cpu_ms: ms(usage.ru_utime) + ms(usage.ru_stime),
+                peak_kib: usage.ru_maxrss.max(0) as u64 / unit,
+            },
+        }
+    }
+
+    /// Sends a signal to every process of the group; a group that is gone is no error.
+    pub fn send(group: u32, tell: Tell) {
+        let Some(group) = Pid::from_raw(group as i32) else { return };
+        match tell {
+            Tell::End => {
+                let _ = kill_process_group(group, Signal::TERM);
+                let _ = kill_process_group(group, Signal::CONT);
+            }
+            Tell::Die => {
+                let _ = kill_process_group(group, Signal::KILL);
+            }
+        }
+    }
+
+    /// Tells whether a process of the group still runs. A dead one that nobody
+    /// waited for does not count where the system can tell (Linux).
+    pub fn alive(group: u32) -> bool {
+        let Some(pid) = Pid::from_raw(group as i32) else { return false };
+        match test_kill_process_group(pid) {
+            Ok(()) => running_member(group).unwrap_or(true),
+            // Somebody is there who may not be signalled (a setuid program).
+            Err(rustix::io::Errno::PERM) => true,
+            Err(_) => false,
+        }
+    }
+
+    /// Looks through `/proc` for a process of the group that is not a zombie; absent where there is no `/proc`.
+    fn running_member(group: u32) -> Option<bool> {
+        if !cfg!(target_os = "linux") {
+            return None;
+        }
+        for entry in std::fs::read_dir("/proc").ok()?.flatten() {
+            let name = entry.file_name();
+            let Some(pid) = name.to_str().filter(|name| name.bytes().all(|b| b.is_ascii_digit())) else {
+                continue;
+            };
+            let Ok(stat) = std::fs::read(format!("/proc/{pid}/stat")) else { continue };
+            // The name of the program stands in parentheses and may hold anything.
+            let Some(end) = stat.iter().rposition(|byte| *byte == b')') else { continue };
+            let rest = String::from_utf8_lossy(&stat[end + 1..]).into_owned();
+            let mut fields = rest.split_ascii_whitespace();
+            let (state, _parent, member_of) = (fields.next(), fields.next(), fields.next());
+            let dead = matches!(state, Some("Z" | "X" | "x"));
+            if !dead && member_of.and_then(|text| text.parse().ok()) == Some(group) {
+                return Some(true);
+            }
+        }
+        Some(false)
+    }
+}
+
+#[cfg(not(unix))]
+mod other {
+    use super::{Child, Command, Ended, Reaper, Tell};
+    use crate::process::Usage;
+
+    pub fn prepare(_: &mut Command, _: Option<&Reaper>) {}
+
+    pub fn wait(child: &mut Child) -> Ended {
+        let code = child.wait().ok().and_then(|status| status.code());
+        Ended { code, signal: None, usage: Usage::default() }
+    }
+
+    pub fn send(group: u32, _: Tell) {
+        let _ = Command::new("taskkill").args(["/F", "/T", "/PID", &group.to_string()]).output();
+    }
+
+    pub fn alive(_: u32) -> bool {
+        false
+    }
+}
