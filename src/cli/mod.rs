@@ -17,9 +17,11 @@ mod gone;
 pub mod live;
 mod paint;
 mod printer;
+mod reasons;
 mod snippet;
 mod table;
 mod terminal;
+mod views;
 mod width;
 mod words;
 

@@ -3,6 +3,8 @@
 //! One spelling for each in the whole program: `3.1 s`, `2 min 5 s`, `1.2 kB`,
 //! `50,000 items`, `3 hours ago`. All are given values; none asks the clock.
 
+use super::width::{cells, wrap};
+
 /// Returns a number with commas between thousands: `50,000`.
 pub fn number(n: u64) -> String {
     let digits = n.to_string();
@@ -29,6 +31,18 @@ pub fn list<T: AsRef<str>>(names: &[T], most: usize) -> String {
     } else {
         format!("{} and {} more", shown(&names[..most]), number((names.len() - most) as u64))
     }
+}
+
+/// Returns facts with `·` between them, on as many lines of `width` cells as it takes.
+pub fn facts(facts: &[String], width: usize) -> String {
+    let mut lines: Vec<String> = Vec::new();
+    for fact in facts {
+        match lines.last_mut() {
+            Some(line) if cells(line) + 3 + cells(fact) <= width => line.push_str(&format!(" · {fact}")),
+            _ => lines.extend(wrap(fact, width)),
+        }
+    }
+    lines.join("\n")
 }
 
 /// Returns a duration: `0.05 s`, `3.1 s`, `9 s`, `2 min 5 s`, `1 h 3 min`, `2 d 4 h`.
@@ -130,6 +144,13 @@ mod tests {
         assert_eq!(count(1, "branch", "branches"), "1 branch");
         assert_eq!(count(0, "task", "tasks"), "0 tasks");
         assert_eq!(list(&["a", "b", "c"], 2), "a, b and 1 more");
+    }
+
+    #[test]
+    fn facts_share_a_line_as_long_as_they_fit() {
+        let facts = ["3 ran in 2 s".to_owned(), "branch main".to_owned(), "outputs in x".to_owned()];
+        assert_eq!(super::facts(&facts, 80), "3 ran in 2 s · branch main · outputs in x");
+        assert_eq!(super::facts(&facts, 30), "3 ran in 2 s · branch main\noutputs in x");
     }
 
     #[test]

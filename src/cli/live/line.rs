@@ -59,7 +59,7 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
                 (*failed, "failed", Tone::Bad),
                 (*skipped, "skipped", Tone::Warn),
             ];
-            closing(&counts, *wall_ms, scene)
+            closing(&counts, *wall_ms, scene, width)
         }
         Event::RunStarted { .. } | Event::TaskStarted { .. } | Event::Items { .. } => Vec::new(),
     }
@@ -130,7 +130,7 @@ impl End<'_> {
     }
 }
 
-fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene) -> Vec<String> {
+fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usize) -> Vec<String> {
     let parts: Vec<String> = counts
         .iter()
         .filter(|(n, _, _)| *n > 0)
@@ -142,9 +142,9 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene) -> Vec<Str
         (false, _) => format!("nothing to do, {}", parts.join(", ")),
         (true, _) => format!("{} in {}", parts.join(", "), words::duration(wall_ms)),
     };
-    let outputs =
-        if scene.outputs.is_empty() { String::new() } else { format!(" · outputs in {}", scene.outputs) };
-    let mut lines = vec![format!("{text}{outputs}")];
+    let outputs = (!scene.outputs.is_empty()).then(|| format!("outputs in {}", scene.outputs));
+    let facts: Vec<String> = [Some(text), outputs].into_iter().flatten().collect();
+    let mut lines = vec![words::facts(&facts, width)];
     if let Some(first) = scene.failed.first() {
         lines.push(format!(
             "{} `kptn output {first}` shows its whole log; `kptn retry` runs again what failed",
@@ -268,7 +268,8 @@ mod tests {
             | Error in f() : object 'x' not found
             | Execution halted
             log: .git/kptn/runs/1/logs/plot.log
-        2 ran, 5 fresh, 1 spared, 1 failed in 12.4 s · outputs in scratch/main
+        2 ran, 5 fresh, 1 spared, 1 failed in
+        12.4 s · outputs in scratch/main
         hint: `kptn output plot` shows its whole log; `kptn retry` runs again what failed
         ");
     }
@@ -277,7 +278,7 @@ mod tests {
     fn nothing_to_do_is_said_in_one_line() {
         let scene = Scene::new("/p".into(), Volume::Normal);
         assert_eq!(
-            strip(&closing(&[(10, "fresh", Tone::Plain)], 5, &scene).join("\n")),
+            strip(&closing(&[(10, "fresh", Tone::Plain)], 5, &scene, 80).join("\n")),
             "nothing to do, 10 fresh"
         );
     }

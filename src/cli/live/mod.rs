@@ -29,7 +29,7 @@ mod line;
 mod rate;
 mod scene;
 
-pub use json::JsonLines;
+pub use json::{JsonLines, VERSION};
 
 /// Shows a run to people; one for one run.
 pub struct Live {

@@ -1,0 +1,116 @@
+//! Verbs that touch files: `restore`, `render`, `fsck`.
+
+use std::path::Path;
+
+use crate::cli::paint::Tone;
+use crate::cli::words;
+use crate::ops::report::{FsckReport, RenderedFile, RenderedState, RestoreReport};
+
+/// So many files are listed; more are counted.
+const LISTED: usize = 20;
+
+/// Returns what `restore` did.
+pub fn restored(report: &RestoreReport, outputs_dir: &Path) -> String {
+    let mut out = String::new();
+    for path in report.restored.iter().take(LISTED) {
+        out.push_str(&format!("{} {path}\n", Tone::Good.paint("restored")));
+    }
+    if report.restored.len() > LISTED {
+        let more = (report.restored.len() - LISTED) as u64;
+        out.push_str(&format!("and {}\n", words::count(more, "more file", "more files")));
+    }
+    for path in &report.edited {
+        out.push_str(&format!("{} {path}: edited by hand, left alone\n", Tone::Warn.paint("kept")));
+    }
+    for path in &report.lost {
+        out.push_str(&format!("{} {path}: its bytes are nowhere any more\n", Tone::Bad.paint("lost")));
+    }
+    let put = words::count(report.restored.len() as u64, "file", "files");
+    out.push_str(&format!(
+        "{put} put back, {} there already · {}\n",
+        words::number(report.present),
+        outputs_dir.display()
+    ));
+    out
+}
+
+/// Returns what `render` did, a line a runner.
+pub fn rendered(files: &[RenderedFile], base: &Path) -> String {
+    let mut out = String::new();
+    for file in files {
+        let path = |path: &Path| path.strip_prefix(base).unwrap_or(path).display().to_string();
+        let (tone, word, more) = match &file.state {
+            RenderedState::Current => (Tone::Good, "current", String::new()),
+            RenderedState::Written => (Tone::Good, "written", String::new()),
+            RenderedState::Edited => (Tone::Warn, "edited", " (by hand: left as it is)".to_owned()),
+            RenderedState::Outdated => (Tone::Bad, "outdated", String::new()),
+            RenderedState::Replaced { aside } => {
+                (Tone::Warn, "replaced", format!(" (the edited one is now {})", path(aside)))
+            }
+        };
+        out.push_str(&format!("{}  {}{more}\n", tone.paint(format!("{word:<8}")), path(&file.path)));
+    }
+    out
+}
+
+/// Returns what `fsck` found.
+pub fn checked(report: &FsckReport) -> String {
+    let mut out: String =
+        report.problems.iter().map(|problem| format!("{} {problem}\n", Tone::Bad.paint("error:"))).collect();
+    let read = format!(
+        "{} and {} read",
+        words::count(report.objects, "object", "objects"),
+        words::count(report.records, "record", "records")
+    );
+    let found = match report.problems.len() as u64 {
+        0 => "all whole".to_owned(),
+        problems => words::count(problems, "problem", "problems"),
+    };
+    out.push_str(&format!("{read}: {found}\n"));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::width::strip;
+    use crate::model::GraphName;
+
+    #[test]
+    fn restored_files_are_named_and_counted() {
+        let report = RestoreReport {
+            restored: (0..22).map(|n| format!("f{n}.csv")).collect(),
+            present: 1200,
+            edited: vec!["mine.csv".into()],
+            lost: vec!["gone.csv".into()],
+        };
+        let text = strip(&restored(&report, Path::new("scratch/main")));
+        let end = text.lines().skip(19).collect::<Vec<_>>().join("\n");
+        insta::assert_snapshot!(end, @"
+        restored f19.csv
+        and 2 more files
+        kept mine.csv: edited by hand, left alone
+        lost gone.csv: its bytes are nowhere any more
+        22 files put back, 1,200 there already · scratch/main
+        ");
+    }
+
+    #[test]
+    fn runners_and_their_state_are_listed() {
+        let file = |name: &str, state| RenderedFile {
+            graph: GraphName::parse(name).unwrap(),
+            path: format!("/p/flows/{name}.py").into(),
+            state,
+        };
+        let files = [
+            file("a", RenderedState::Written),
+            file("b", RenderedState::Edited),
+            file("c", RenderedState::Replaced { aside: "/p/flows/c.py.1".into() }),
+        ];
+        insta::assert_snapshot!(strip(&rendered(&files, Path::new("/p"))), @"
+        written   flows/a.py
+        edited    flows/b.py (by hand: left as it is)
+        replaced  flows/c.py (the edited one is now flows/c.py.1)
+        ");
+    }
+}

@@ -1,0 +1,42 @@
+//! Reports of `ops` as text: tables, sentences, hunks.
+//!
+//! One file a kind of report. Each is a pure function of the report, a width
+//! and, where ages are shown, the time; the commands print what comes back.
+
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::model::Diagnostic;
+
+use super::snippet::Snippets;
+
+pub mod check;
+pub mod doctor;
+pub mod files;
+pub mod log;
+pub mod plan;
+pub mod status;
+pub mod why;
+
+/// A report as `--json` prints it: its fields beside the version.
+#[derive(Debug, Serialize)]
+pub struct Document<T: Serialize> {
+    version: u32,
+    #[serde(flatten)]
+    report: T,
+}
+
+impl<T: Serialize> Document<T> {
+    /// Wraps a report that is a struct.
+    pub fn of(report: T) -> Self {
+        Self { version: super::live::VERSION, report }
+    }
+}
+
+/// Returns findings as text, their files read from disk.
+pub fn findings(diagnostics: &[Diagnostic], width: usize) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    let read = |path: &Path| std::fs::read(path).ok();
+    Snippets { base: &here, width, read: &read }.all(diagnostics)
+}
