@@ -1,0 +1,254 @@
+//! Graphs: what each inherits, and its tasks with dependencies and arguments.
+
+use std::collections::{BTreeMap, HashMap};
+use std::rc::Rc;
+
+use indexmap::IndexMap;
+use serde_json::{Map, Value};
+
+use super::checks;
+use super::given::{Entries, Given, OneOrMany};
+use super::report::Report;
+use super::settings::Resolved;
+use super::shapes::{Entry, Extends, Text};
+use super::tasks::parse_arguments;
+use super::values::merge;
+use super::words::GraphWords;
+use crate::model::{Argument, Graph, GraphName, Location, Task, TaskName};
+
+/// How long a chain of `extends` may be.
+const LONGEST_CHAIN: usize = 64;
+
+/// What one graph says about one task.
+#[derive(Debug, Clone, Default)]
+struct Plan {
+    deps: Vec<(TaskName, Option<Location>)>,
+    args: BTreeMap<String, Argument>,
+    places: BTreeMap<String, Location>,
+}
+
+type Plans = Rc<IndexMap<TaskName, Plan>>;
+
+/// A graph's own words, parsed.
+struct Own {
+    place: Location,
+    plans: IndexMap<TaskName, Plan>,
+    extends: Vec<Parent>,
+}
+
+struct Parent {
+    graph: String,
+    place: Option<Location>,
+    args: Vec<(TaskName, Plan)>,
+}
+
+/// Makes every graph; what cannot be resolved is reported and left out.
+pub(super) fn make(
+    words: Entries<GraphWords>,
+    definitions: &IndexMap<TaskName, Option<Task>>,
+    config: &Map<String, Value>,
+    graph_configs: &HashMap<String, Map<String, Value>>,
+    resolved: &Resolved,
+    report: &mut Report,
+) -> IndexMap<GraphName, Graph> {
+    let mut own = IndexMap::new();
+    for (key, given) in words.0 {
+        let Some(_) = report.accept(Some(key.place), GraphName::parse(&key.text)) else { continue };
+        own.insert(key.text, parse(key.place, given.value.unwrap_or_default(), definitions, report));
+    }
+    let mut resolver = Resolver { own: &own, done: HashMap::new(), chain: Vec::new() };
+    let mut graphs = IndexMap::new();
+    for (name, parsed) in &own {
+        let plans = resolver.plans(name, report);
+        let Ok(graph_name) = GraphName::parse(name) else { continue };
+        if plans.is_empty() && parsed.extends.is_empty() {
+            report.error(Some(parsed.place), format!("graph `{name}` has no tasks")).hint =
+                Some("list them under `tasks:`, or take over a graph with `extends:`".into());
+        }
+        check_dependencies(parsed, &plans, report);
+        let tasks = plans.iter().filter_map(|(task, plan)| {
+            let definition = definitions.get(task)?.as_ref()?;
+            Some((task.clone(), instance(definition, plan)))
+        });
+        let own_config = graph_configs.get(name).cloned().unwrap_or_default();
+        let graph = Graph {
+            namespace: resolved.settings.cache_namespace.clone().unwrap_or_else(|| graph_name.clone()),
+            tasks: tasks.collect(),
+            config: merge(config.clone(), own_config).into_iter().collect(),
+            place: Some(parsed.place),
+            name: graph_name.clone(),
+        };
+        checks::graph(&graph, report);
+        graphs.insert(graph_name, graph);
+    }
+    graphs
+}
+
+/// Parses a task's name; a text that is none is reported.
+pub(super) fn parse_name(text: &str, place: Location, report: &mut Report) -> Option<TaskName> {
+    report.accept(Some(place), TaskName::parse(text))
+}
+
+fn parse(
+    place: Location,
+    words: GraphWords,
+    definitions: &IndexMap<TaskName, Option<Task>>,
+    report: &mut Report,
+) -> Own {
+    let mut plans = IndexMap::new();
+    for (key, given) in words.tasks.value.unwrap_or_default().0 {
+        let Some(task) = parse_name(&key.text, key.place, report) else { continue };
+        if !definitions.contains_key(&task) {
+            let guess = report.guess(task.as_str(), definitions.keys().map(TaskName::as_str));
+            report.error(Some(key.place), format!("task `{task}` is not defined")).hint =
+                Some(guess.unwrap_or_else(|| format!("add `{task}:` with a `file:` under `tasks:`")));
+        }
+        let value_place = given.place.unwrap_or(key.place);
+        let plan = parse_entry(given.value.unwrap_or_default(), key.place, value_place, report);
+        plans.insert(task, plan);
+    }
+    let extends = words.extends.value.unwrap_or_default().0;
+    let extends = extends.into_iter().filter_map(|given| parse_parent(given, report)).collect();
+    Own { place, plans, extends }
+}
+
+fn parse_entry(entry: Entry, place: Location, value_place: Location, report: &mut Report) -> Plan {
+    let mut plan = Plan::default();
+    plan.places.insert("entry".to_owned(), place);
+    let OneOrMany(deps) = entry.0.deps.value.unwrap_or_default();
+    for Given { value, place: dep_place } in deps {
+        let dep_place = dep_place.or(entry.0.deps.place).unwrap_or(value_place);
+        let Some(Text(text)) = value else { continue };
+        let Some(dep) = parse_name(text.trim(), dep_place, report) else { continue };
+        if plan.deps.iter().any(|(known, _)| *known == dep) {
+            report.warning(Some(dep_place), format!("`{dep}` is listed twice"));
+            continue;
+        }
+        plan.places.insert(format!("deps.{dep}"), dep_place);
+        plan.deps.push((dep, Some(dep_place)));
+    }
+    let places = &mut plan.places;
+    let keep = |field, place: Option<Location>| {
+        places.extend(place.map(|place| (field, place)));
+    };
+    plan.args = parse_arguments(entry.0.args.value.unwrap_or_default(), keep, report);
+    plan
+}
+
+fn parse_parent(given: Given<Extends>, report: &mut Report) -> Option<Parent> {
+    let words = given.value?.0;
+    let Some(Text(graph)) = words.graph.value else {
+        if words.graph.place.is_none() {
+            report.error(given.place, "`extends` without a `graph`").hint =
+                Some("write `extends: NAME` or `extends: {graph: NAME, args: {TASK: {…}}}`".into());
+        }
+        return None;
+    };
+    let mut args = Vec::new();
+    for (key, given) in words.args.value.unwrap_or_default().0 {
+        let Some(task) = parse_name(&key.text, key.place, report) else { continue };
+        let mut plan = Plan::default();
+        plan.places.insert("entry".to_owned(), key.place);
+        let places = &mut plan.places;
+        let keep = |field, place: Option<Location>| {
+            places.extend(place.map(|place| (field, place)));
+        };
+        plan.args = parse_arguments(given.value.unwrap_or_default(), keep, report);
+        args.push((task, plan));
+    }
+    Some(Parent { graph: graph.trim().to_owned(), place: words.graph.place.or(given.place), args })
+}
+
+/// Resolves `extends`, each graph once.
+struct Resolver<'a> {
+    own: &'a IndexMap<String, Own>,
+    done: HashMap<&'a str, Plans>,
+    chain: Vec<&'a str>,
+}
+
+impl<'a> Resolver<'a> {
+    /// Returns the tasks of a graph: those of its parents first, the first parent winning over the
+    /// next, and its own entries over all, in the place that the parent gave them.
+    fn plans(&mut self, name: &'a str, report: &mut Report) -> Plans {
+        if let Some(done) = self.done.get(name) {
+            return done.clone();
+        }
+        let Some(own) = self.own.get(name) else { return Plans::default() };
+        self.chain.push(name);
+        let mut plans = IndexMap::new();
+        for parent in &own.extends {
+            self.take_over(parent, &mut plans, report);
+        }
+        for (task, plan) in &own.plans {
+            plans.insert(task.clone(), plan.clone());
+        }
+        self.chain.pop();
+        let plans = Rc::new(plans);
+        self.done.insert(name, plans.clone());
+        plans
+    }
+
+    fn take_over(&mut self, parent: &'a Parent, plans: &mut IndexMap<TaskName, Plan>, report: &mut Report) {
+        let Some((name, _)) = self.own.get_key_value(parent.graph.as_str()) else {
+            let guess = report.guess(&parent.graph, self.own.keys().map(String::as_str));
+            report.error(parent.place, format!("there is no graph `{}`", parent.graph)).hint = guess;
+            return;
+        };
+        if let Some(first) = self.chain.iter().position(|above| above == name) {
+            let path = self.chain[first..].iter().chain([&name.as_str()]).copied().collect::<Vec<_>>();
+            report
+                .error(parent.place, format!("graphs extend each other in a circle: {}", path.join(" -> ")));
+            return;
+        }
+        if self.chain.len() >= LONGEST_CHAIN {
+            report.error(
+                parent.place,
+                format!("a chain of more than {LONGEST_CHAIN} graphs that extend each other"),
+            );
+            return;
+        }
+        let inherited = self.plans(name, report);
+        for (task, plan) in inherited.iter() {
+            plans.entry(task.clone()).or_insert_with(|| plan.clone());
+        }
+        for (task, changes) in &parent.args {
+            match plans.get_mut(task).filter(|_| inherited.contains_key(task)) {
+                Some(plan) => {
+                    plan.args.extend(changes.args.clone());
+                    plan.places.extend(
+                        changes
+                            .places
+                            .iter()
+                            .filter(|(field, _)| *field != "entry")
+                            .map(|(f, p)| (f.clone(), *p)),
+                    );
+                }
+                None => {
+                    let guess = report.guess(task.as_str(), inherited.keys().map(TaskName::as_str));
+                    let message = format!("graph `{name}` has no task `{task}`");
+                    report.error(changes.places.get("entry").copied(), message).hint = guess;
+                }
+            }
+        }
+    }
+}
+
+/// Reports dependencies that the graph does not have. Inherited entries were checked where they stand.
+fn check_dependencies(own: &Own, plans: &IndexMap<TaskName, Plan>, report: &mut Report) {
+    for (task, plan) in &own.plans {
+        for (dep, place) in plan.deps.iter().filter(|(dep, _)| !plans.contains_key(dep)) {
+            let guess = report.guess(dep.as_str(), plans.keys().map(TaskName::as_str));
+            report.error(*place, format!("`{task}` depends on `{dep}`, which is not in this graph")).hint =
+                Some(guess.unwrap_or_else(|| format!("add `{dep}:` to the graph's tasks")));
+        }
+    }
+}
+
+/// Makes the task that a graph sees.
+fn instance(definition: &Task, plan: &Plan) -> Task {
+    let mut task = definition.clone();
+    task.deps = plan.deps.iter().map(|(dep, _)| dep.clone()).collect();
+    task.args.extend(plan.args.iter().map(|(name, value)| (name.clone(), value.clone())));
+    task.places.extend(plan.places.iter().map(|(field, place)| (field.clone(), *place)));
+    task
+}

@@ -1,0 +1,114 @@
+//! `settings` of `kptn.yaml` over `[tool.kptn]` of `pyproject.toml`.
+
+use std::path::{Path, PathBuf};
+
+use super::find::{Found, join};
+use super::given::{Entries, Given, OneOrMany};
+use super::report::Report;
+use super::shapes::Text;
+use super::words::SettingsWords;
+use crate::model::{GraphName, Settings, Workers};
+
+/// Settings with every path made absolute, and what tasks inherit from them.
+#[derive(Debug, Default)]
+pub(super) struct Resolved {
+    pub settings: Settings,
+    /// How tasks that say nothing themselves run their items.
+    pub workers: Option<Workers>,
+}
+
+/// One file's settings, and the folder that its paths are relative to.
+pub(super) struct Layer<'a> {
+    pub words: SettingsWords,
+    pub base: &'a Path,
+    pub report: &'a mut Report,
+}
+
+/// Puts layers together; an earlier one wins.
+pub(super) fn resolve(found: &Found, layers: Vec<Layer<'_>>) -> Resolved {
+    let mut resolved = Resolved::default();
+    let mut layers = layers;
+    // From the weakest to the strongest, so that the strongest has the last word.
+    for layer in layers.iter_mut().rev() {
+        apply(layer, &mut resolved);
+    }
+    let settings = &mut resolved.settings;
+    if settings.flows_dir.as_os_str().is_empty() {
+        settings.flows_dir = found.folder().join("flows");
+    }
+    resolved
+}
+
+fn apply(layer: &mut Layer<'_>, resolved: &mut Resolved) {
+    let Layer { words, base, report } = layer;
+    let settings = &mut resolved.settings;
+    if let Some(path) = text(&words.flows_dir, "flows_dir", report) {
+        settings.flows_dir = join(base, path);
+    }
+    if let Some(folders) = list(&words.py_tasks_dir) {
+        settings.py_tasks_dirs = folders.iter().map(|folder| join(base, folder)).collect();
+    }
+    if let Some(folders) = list(&words.r_tasks_dir) {
+        settings.r_tasks_dirs = folders.iter().map(|folder| join(base, folder)).collect();
+    }
+    replace(&mut settings.project, text(&words.project, "project", report).map(str::to_owned));
+    replace(&mut settings.outputs_dir, text(&words.outputs_dir, "outputs_dir", report).map(str::to_owned));
+    replace(&mut settings.docker_image, text(&words.docker_image, "docker_image", report).map(str::to_owned));
+    replace(&mut settings.python, text(&words.python, "python", report).map(|path| program(base, path)));
+    replace(&mut settings.rscript, text(&words.rscript, "rscript", report).map(|path| program(base, path)));
+    replace(&mut settings.store, text(&words.store, "store", report).map(|path| join(base, path)));
+    replace(&mut settings.cache_namespace, namespace(&words.cache_namespace, report));
+    if let Some(protected) = list(&words.protected) {
+        settings.protected = protected;
+    }
+    if let Some(word) = words.flow_type.value {
+        settings.flow_type = word.into();
+    }
+    if let Some(word) = words.lockfiles.value {
+        settings.lockfiles = word.into();
+    }
+    if let Some(word) = words.link.value {
+        settings.link = word.into();
+    }
+    if let Some(Entries(limits)) = &words.concurrency.value {
+        let limit = |(tag, most): &(super::given::Name, Given<std::num::NonZeroU32>)| {
+            most.value.map(|most| (tag.text.clone(), most.get()))
+        };
+        settings.concurrency = limits.iter().filter_map(limit).collect();
+    }
+    replace(&mut resolved.workers, words.workers.value.map(Into::into));
+}
+
+fn replace<T>(setting: &mut Option<T>, given: Option<T>) {
+    if given.is_some() {
+        *setting = given;
+    }
+}
+
+/// Returns a text; an empty one is an error.
+fn text<'a>(given: &'a Given<Text>, field: &str, report: &mut Report) -> Option<&'a str> {
+    let text = given.value.as_ref()?.0.trim();
+    if text.is_empty() {
+        report.error(given.place, format!("`{field}` is empty")).hint =
+            Some("remove it, or give it a value".into());
+        return None;
+    }
+    Some(text)
+}
+
+fn list(given: &Given<OneOrMany<Given<Text>>>) -> Option<Vec<String>> {
+    let items = &given.value.as_ref()?.0;
+    Some(items.iter().filter_map(|item| item.value.as_ref()).map(|text| text.0.trim().to_owned()).collect())
+}
+
+/// Returns a program: a path made absolute, or a bare name that is looked for on PATH.
+fn program(base: &Path, written: &str) -> String {
+    let is_path = written.contains('/') || written.contains(std::path::MAIN_SEPARATOR);
+    let path: PathBuf = if is_path { join(base, written) } else { written.into() };
+    path.to_string_lossy().into_owned()
+}
+
+fn namespace(given: &Given<Text>, report: &mut Report) -> Option<GraphName> {
+    let written = text(given, "cache_namespace", report)?;
+    report.accept(given.place, GraphName::parse(written))
+}
