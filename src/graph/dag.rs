@@ -1,0 +1,202 @@
+//! Who depends on whom, and in which order tasks can run.
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::fmt;
+
+use petgraph::Direction;
+use petgraph::graphmap::DiGraphMap;
+
+use crate::model::{Graph, Location, TaskName};
+
+/// The dependencies of one graph, without cycles.
+#[derive(Debug, Clone)]
+pub struct Dag {
+    /// By position in YAML.
+    names: Vec<TaskName>,
+    positions: HashMap<TaskName, u32>,
+    /// Edges run from a task to what depends on it.
+    edges: DiGraphMap<u32, ()>,
+    order: Vec<TaskName>,
+    dependencies: Vec<Vec<TaskName>>,
+}
+
+/// One step of a cycle: `task` depends on `on`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Edge {
+    /// The task that depends.
+    pub task: TaskName,
+    /// What it depends on.
+    pub on: TaskName,
+    /// Where `kptn.yaml` says so.
+    pub place: Option<Location>,
+}
+
+/// Tasks that depend on each other in a circle, so that none can be first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CycleError {
+    /// Each task depends on the next one's task, the last on the first.
+    pub edges: Vec<Edge>,
+}
+
+impl fmt::Display for CycleError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("tasks depend on each other in a circle: ")?;
+        for edge in &self.edges {
+            write!(f, "{} -> ", edge.task)?;
+        }
+        self.edges.first().map_or(Ok(()), |first| write!(f, "{}", first.task))
+    }
+}
+
+impl std::error::Error for CycleError {}
+
+impl Dag {
+    /// Orders a graph's tasks; a cycle is an error that shows a shortest one.
+    ///
+    /// Dependencies that the graph does not have are left out: loading reports them.
+    pub fn new(graph: &Graph) -> Result<Self, CycleError> {
+        let names: Vec<TaskName> = graph.tasks.keys().cloned().collect();
+        let positions: HashMap<TaskName, u32> =
+            names.iter().enumerate().map(|(at, name)| (name.clone(), at as u32)).collect();
+        let mut edges = DiGraphMap::with_capacity(names.len(), names.len());
+        let mut dependencies = Vec::with_capacity(names.len());
+        for (at, task) in graph.tasks.values().enumerate() {
+            edges.add_node(at as u32);
+            let known: Vec<&TaskName> = task.deps.iter().filter(|dep| positions.contains_key(*dep)).collect();
+            for dep in &known {
+                edges.add_edge(positions[*dep], at as u32, ());
+            }
+            dependencies.push(known.into_iter().cloned().collect());
+        }
+        let order = topological(&edges, names.len());
+        if order.len() < names.len() {
+            return Err(find_cycle(graph, &names, &edges, &order));
+        }
+        let order = order.into_iter().map(|at| names[at as usize].clone()).collect();
+        Ok(Self { names, positions, edges, order, dependencies })
+    }
+
+    /// Returns all tasks, dependencies first; where they leave the order free, as in YAML.
+    pub fn order(&self) -> &[TaskName] {
+        &self.order
+    }
+
+    /// Returns what a task depends on directly, in the order written; nothing for an unknown task.
+    pub fn dependencies(&self, task: &TaskName) -> &[TaskName] {
+        self.positions.get(task).map_or(&[], |at| &self.dependencies[*at as usize])
+    }
+
+    /// Returns what depends on a task directly, in YAML order.
+    pub fn dependents(&self, task: &TaskName) -> Vec<TaskName> {
+        let Some(at) = self.positions.get(task) else { return Vec::new() };
+        let mut found: Vec<u32> = self.edges.neighbors_directed(*at, Direction::Outgoing).collect();
+        found.sort_unstable();
+        found.into_iter().map(|at| self.names[at as usize].clone()).collect()
+    }
+
+    /// Returns everything that a task depends on, directly or not; not the task itself.
+    pub fn ancestors(&self, task: &TaskName) -> BTreeSet<TaskName> {
+        self.reach(task, Direction::Incoming, usize::MAX)
+    }
+
+    /// Returns everything that depends on a task, directly or not; not the task itself.
+    pub fn descendants(&self, task: &TaskName) -> BTreeSet<TaskName> {
+        self.reach(task, Direction::Outgoing, usize::MAX)
+    }
+
+    /// Returns what is at most `levels` steps before (`Incoming`) or after (`Outgoing`) a task.
+    pub(super) fn reach(&self, task: &TaskName, direction: Direction, levels: usize) -> BTreeSet<TaskName> {
+        let Some(&start) = self.positions.get(task) else { return BTreeSet::new() };
+        let mut seen = vec![false; self.names.len()];
+        seen[start as usize] = true;
+        let mut level = vec![start];
+        let mut found = BTreeSet::new();
+        for _ in 0..levels {
+            let mut next = Vec::new();
+            for at in level {
+                for neighbour in self.edges.neighbors_directed(at, direction) {
+                    if !std::mem::replace(&mut seen[neighbour as usize], true) {
+                        found.insert(self.names[neighbour as usize].clone());
+                        next.push(neighbour);
+                    }
+                }
+            }
+            if next.is_empty() {
+                break;
+            }
+            level = next;
+        }
+        found
+    }
+}
+
+/// Returns the tasks that can be ordered: of those that are ready, the first in YAML comes first.
+fn topological(edges: &DiGraphMap<u32, ()>, count: usize) -> Vec<u32> {
+    let mut waiting: Vec<usize> =
+        (0..count as u32).map(|at| edges.neighbors_directed(at, Direction::Incoming).count()).collect();
+    let mut ready: BinaryHeap<Reverse<u32>> =
+        (0..count as u32).filter(|at| waiting[*at as usize] == 0).map(Reverse).collect();
+    let mut order = Vec::with_capacity(count);
+    while let Some(Reverse(at)) = ready.pop() {
+        order.push(at);
+        for next in edges.neighbors_directed(at, Direction::Outgoing) {
+            waiting[next as usize] -= 1;
+            if waiting[next as usize] == 0 {
+                ready.push(Reverse(next));
+            }
+        }
+    }
+    order
+}
+
+/// Finds a cycle among the tasks that could not be ordered.
+fn find_cycle(graph: &Graph, names: &[TaskName], edges: &DiGraphMap<u32, ()>, ordered: &[u32]) -> CycleError {
+    let mut left = vec![true; names.len()];
+    for at in ordered {
+        left[*at as usize] = false;
+    }
+    // What is left is in a cycle or behind one. Each such task waits for another one, so walking
+    // from task to dependency ends up in a cycle.
+    let mut at = (0..names.len() as u32).find(|at| left[*at as usize]).unwrap_or_default();
+    while std::mem::replace(&mut left[at as usize], false) {
+        let waits_for = |at: u32| edges.neighbors_directed(at, Direction::Incoming);
+        let Some(next) = waits_for(at).find(|dep| left[*dep as usize]) else { break };
+        at = next;
+    }
+    let path = cycle_through(at, edges).unwrap_or_default();
+    let edge = |(task, on): (u32, u32)| {
+        let (task, on) = (&names[task as usize], &names[on as usize]);
+        let place = graph.tasks.get(task).and_then(|found| found.places.get(&format!("deps.{on}")).copied());
+        Edge { task: task.clone(), on: on.clone(), place }
+    };
+    let next = path.iter().skip(1).chain(path.first());
+    CycleError { edges: path.iter().zip(next).map(|(task, on)| edge((*task, *on))).collect() }
+}
+
+/// Returns a shortest cycle that begins at `start`, each depending on the next; absent where there is none.
+fn cycle_through(start: u32, edges: &DiGraphMap<u32, ()>) -> Option<Vec<u32>> {
+    let mut came_from: HashMap<u32, u32> = HashMap::new();
+    let mut level = vec![start];
+    while !level.is_empty() {
+        let mut next = Vec::new();
+        for at in level {
+            for dep in edges.neighbors_directed(at, Direction::Incoming) {
+                if dep == start {
+                    let mut path = vec![at];
+                    while let Some(before) = path.last().and_then(|last| came_from.get(last)) {
+                        path.push(*before);
+                    }
+                    path.reverse();
+                    return Some(path);
+                }
+                if let std::collections::hash_map::Entry::Vacant(free) = came_from.entry(dep) {
+                    free.insert(at);
+                    next.push(dep);
+                }
+            }
+        }
+        level = next;
+    }
+    None
+}
