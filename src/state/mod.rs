@@ -1,1 +1,100 @@
-//! What is remembered between runs: SQLite, and the flat status index.
+//! What is remembered between runs.
+//!
+//! [`State`] is `state.db`: which record each task has on each branch, what
+//! failed last, which records a fingerprint has, which runs there were and who
+//! moved which branch. It is the truth. A finished task is written at once, in
+//! one transaction; the close of a run folds what is new into the branch's next
+//! snapshot, an object in the store. One function moves a branch, whoever asks.
+
+mod attempts;
+mod branches;
+mod candidates;
+mod close;
+mod error;
+mod items;
+mod operations;
+mod results;
+mod row;
+mod runs;
+mod schema;
+mod snapshots;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use rusqlite::{Connection, Transaction};
+
+use crate::model::{BranchName, ProjectId};
+use crate::store::{Layout, Store, StoreError, database};
+use snapshots::SnapshotCache;
+
+pub use branches::LogEntry;
+pub use candidates::Candidate;
+pub use close::{Closed, RunCounts};
+pub use error::StateError;
+pub use operations::Operation;
+pub use results::{Finished, Indexing, Recorded};
+pub use runs::{RunRow, RunState};
+
+/// What a state belongs to.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct BranchKey {
+    /// The project in its repository.
+    pub project: ProjectId,
+    /// The git branch.
+    pub branch: BranchName,
+}
+
+/// The state under one store root.
+pub struct State {
+    path: PathBuf,
+    connection: Mutex<Connection>,
+    /// Snapshots are objects; this only reads them.
+    store: Store,
+    snapshots: SnapshotCache,
+}
+
+impl State {
+    /// Opens the state under a store root, and makes it where there is none.
+    pub fn open(store_root: &Path) -> Result<Self, StateError> {
+        let store = Store::open(store_root)?;
+        let path = store.layout().state();
+        let connection = Mutex::new(database::open(&path, &schema::SCHEMA)?);
+        Ok(Self { path, connection, store, snapshots: SnapshotCache::default() })
+    }
+
+    /// Returns a number that grows with everything on this branch that `status` could see.
+    pub fn generation(&self, branch: &BranchKey) -> Result<u64, StateError> {
+        self.read(|connection| branches::find(connection, branch))
+            .map(|row| row.map_or(0, |row| row.generation))
+    }
+
+    fn layout(&self) -> &Layout {
+        self.store.layout()
+    }
+
+    fn read<T>(&self, ask: impl FnOnce(&Connection) -> Result<T, StateError>) -> Result<T, StateError> {
+        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        ask(&connection).map_err(|error| error.at(&self.path))
+    }
+
+    /// Runs one transaction that writes; an error takes all of it back.
+    fn write<T>(&self, act: impl FnOnce(&Transaction<'_>) -> Result<T, StateError>) -> Result<T, StateError> {
+        let mut connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let run = || {
+            let transaction = database::begin(&mut connection)?;
+            let done = act(&transaction)?;
+            transaction.commit()?;
+            Ok(done)
+        };
+        run().map_err(|error: StateError| error.at(&self.path))
+    }
+}
+
+/// Fails here where a test asked for it.
+fn hit(name: &'static str, path: &Path) -> Result<(), StateError> {
+    crate::failpoint::hit(name).map_err(|error| StoreError::writing("write", path, error).into())
+}
+
+#[cfg(test)]
+mod tests;

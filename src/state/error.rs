@@ -1,0 +1,33 @@
+//! What can go wrong with the state.
+
+use std::path::Path;
+
+use crate::model::RunId;
+use crate::store::StoreError;
+
+/// Why the state did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum StateError {
+    /// The store, or the database beside it, failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// SQLite failed; [`StateError::at`] says where.
+    #[error("cannot use the state's database")]
+    Database(#[from] rusqlite::Error),
+    /// A row holds what this kptn cannot read.
+    #[error("the state holds {what} that cannot be read: `{text}`")]
+    Unreadable { what: &'static str, text: String },
+    /// No run has this id here.
+    #[error("there is no run `{run}`")]
+    UnknownRun { run: RunId },
+}
+
+impl StateError {
+    /// Adds the database's path to SQLite's errors.
+    pub(super) fn at(self, path: &Path) -> Self {
+        match self {
+            Self::Database(source) => StoreError::database(path, source).into(),
+            other => other,
+        }
+    }
+}

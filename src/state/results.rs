@@ -1,0 +1,196 @@
+//! What finished: the record that each task has on a branch.
+//!
+//! A task's record is its row in `results`, else its entry in the branch's
+//! snapshot. A run may only replace what it started from: where the branch has
+//! moved on meanwhile, the late result goes to the index alone.
+
+use std::collections::BTreeMap;
+
+use rusqlite::{Connection, OptionalExtension, Transaction};
+
+use super::row::{digest, parsed, text};
+use super::{BranchKey, State, StateError, branches, hit, snapshots};
+use crate::model::{Digest, Fingerprint, GraphName, RunId, Snapshot, TaskName};
+
+/// Whether other branches may find a record by its fingerprint.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Indexing {
+    /// They may.
+    Yes,
+    /// Never: it is unsettled, `cache: false`, or was itself found that way.
+    No,
+}
+
+/// One finished task.
+#[derive(Debug, Clone, Copy)]
+pub struct Finished<'a> {
+    /// Where.
+    pub branch: &'a BranchKey,
+    /// The graph's namespace.
+    pub graph: &'a GraphName,
+    /// The task.
+    pub task: &'a TaskName,
+    /// Its record, which must be on disk: [`crate::store::Store::flush`] goes before.
+    pub record: Digest,
+    /// The record's fingerprint.
+    pub fingerprint: Fingerprint,
+    /// The record's outputs digest.
+    pub outputs: Digest,
+    /// The record that the task had when the run was opened.
+    pub base: Option<Digest>,
+    /// The run.
+    pub run: &'a RunId,
+    /// Whether it goes into the index.
+    pub indexing: Indexing,
+    /// When it finished, in ms since the epoch.
+    pub now_ms: u64,
+}
+
+/// What became of a finished task.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// The branch has the record now.
+    Yes,
+    /// The branch has another record than the run started from, and keeps it.
+    KeptOther {
+        /// The record that it has; absent where another one took it away.
+        current: Option<Digest>,
+    },
+}
+
+impl State {
+    /// Returns the record of each task that has one.
+    pub fn records(
+        &self,
+        branch: &BranchKey,
+        graph: &GraphName,
+    ) -> Result<BTreeMap<TaskName, Digest>, StateError> {
+        let (snapshot, since) = self.read(|connection| {
+            let Some(row) = branches::find(connection, branch)? else { return Ok(Default::default()) };
+            Ok((row.snapshot, results_of(connection, row.id, graph)?))
+        })?;
+        let snapshot = self.snapshots.load(&self.store, snapshot)?;
+        let mut records: BTreeMap<_, _> = snapshots::of_graph(&snapshot, graph)
+            .iter()
+            .map(|entry| (entry.task.clone(), entry.record))
+            .collect();
+        records.extend(since);
+        Ok(records)
+    }
+
+    /// Returns the record of one task; absent where it never finished on this branch.
+    pub fn record_of(
+        &self,
+        branch: &BranchKey,
+        graph: &GraphName,
+        task: &TaskName,
+    ) -> Result<Option<Digest>, StateError> {
+        self.read(|connection| {
+            let Some(row) = branches::find(connection, branch)? else { return Ok(None) };
+            let snapshot = self.snapshots.load(&self.store, row.snapshot)?;
+            Ok(current(connection, row.id, &snapshot, graph, task)?.map(|current| current.record))
+        })
+    }
+
+    /// Writes a finished task down, in one transaction; returns whether the branch took it.
+    pub fn finish_task(&self, finished: &Finished<'_>) -> Result<Recorded, StateError> {
+        let recorded = self.finish_tasks(std::slice::from_ref(finished))?;
+        Ok(recorded.first().copied().unwrap_or(Recorded::Yes))
+    }
+
+    /// Writes several finished tasks down, all or none.
+    pub fn finish_tasks(&self, finished: &[Finished<'_>]) -> Result<Vec<Recorded>, StateError> {
+        hit("state.finish.begun", &self.path)?;
+        let recorded = self.write(|transaction| {
+            let recorded = finished.iter().map(|one| self.finish(transaction, one)).collect();
+            hit("state.finish.written", &self.path)?;
+            recorded
+        })?;
+        hit("state.finish.committed", &self.path)?;
+        Ok(recorded)
+    }
+
+    fn finish(&self, transaction: &Transaction<'_>, it: &Finished<'_>) -> Result<Recorded, StateError> {
+        let branch = branches::find_or_make(transaction, it.branch)?;
+        if it.indexing == Indexing::Yes {
+            super::candidates::add(transaction, it)?;
+        }
+        let snapshot = self.snapshots.load(&self.store, branch.snapshot)?;
+        let current = current(transaction, branch.id, &snapshot, it.graph, it.task)?;
+        if !may_replace(current.as_ref(), it) {
+            return Ok(Recorded::KeptOther { current: current.map(|current| current.record) });
+        }
+        // Recording something twice is harmless, also after a fold.
+        if current.is_none_or(|current| current.record != it.record) {
+            write_result(transaction, branch.id, it)?;
+        }
+        super::attempts::forget(transaction, branch.id, it.graph, it.task)?;
+        super::items::forget(transaction, branch.id, it.graph, it.task)?;
+        branches::touch(transaction, branch.id)?;
+        Ok(Recorded::Yes)
+    }
+}
+
+fn write_result(transaction: &Transaction<'_>, branch: i64, it: &Finished<'_>) -> Result<(), StateError> {
+    transaction
+        .prepare_cached(
+            "INSERT OR REPLACE INTO results (branch, graph, task, record, outputs, run)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+        )?
+        .execute((
+            branch,
+            it.graph.as_str(),
+            it.task.as_str(),
+            it.record.as_bytes(),
+            it.outputs.as_bytes(),
+            it.run.as_str(),
+        ))?;
+    Ok(())
+}
+
+/// What a task has now.
+struct Current {
+    record: Digest,
+    /// The run that wrote it since the snapshot.
+    run: Option<String>,
+}
+
+/// The rule of the fold: the branch still has what the run started from, or what this very run wrote.
+fn may_replace(current: Option<&Current>, finished: &Finished<'_>) -> bool {
+    let record = current.map(|current| current.record);
+    let ours = current.and_then(|current| current.run.as_deref()) == Some(finished.run.as_str());
+    record == finished.base || record == Some(finished.record) || ours
+}
+
+fn current(
+    connection: &Connection,
+    branch: i64,
+    snapshot: &Snapshot,
+    graph: &GraphName,
+    task: &TaskName,
+) -> Result<Option<Current>, StateError> {
+    let since = connection
+        .prepare_cached("SELECT record, run FROM results WHERE branch = ?1 AND graph = ?2 AND task = ?3")?
+        .query_row((branch, graph.as_str(), task.as_str()), |row| {
+            Ok(Current { record: digest(row, 0)?, run: Some(row.get(1)?) })
+        })
+        .optional()?;
+    let folded = || snapshots::of_task(snapshot, graph, task);
+    Ok(since.or_else(|| folded().map(|entry| Current { record: entry.record, run: None })))
+}
+
+fn results_of(
+    connection: &Connection,
+    branch: i64,
+    graph: &GraphName,
+) -> Result<Vec<(TaskName, Digest)>, StateError> {
+    let mut statement =
+        connection.prepare_cached("SELECT task, record FROM results WHERE branch = ?1 AND graph = ?2")?;
+    let mut rows = statement.query((branch, graph.as_str()))?;
+    let mut results = Vec::new();
+    while let Some(row) = rows.next()? {
+        let task = parsed("a task name", text(row, 0)?, TaskName::parse)?;
+        results.push((task, digest(row, 1)?));
+    }
+    Ok(results)
+}
