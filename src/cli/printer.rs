@@ -122,9 +122,9 @@ impl Printer {
         if terminal::stdout_is_terminal() { terminal::size().0 } else { PIPE_WIDTH }
     }
 
-    /// Returns how wide text for people may be, by the same rule.
+    /// Returns how wide text for people may be.
     pub fn width(&self) -> usize {
-        if terminal::stderr_is_terminal() { terminal::size().0 } else { PIPE_WIDTH }
+        terminal::size().0
     }
 
     /// Tells whether people see colours on standard error; for displays that draw by themselves.
@@ -163,7 +163,7 @@ impl Printer {
     }
 }
 
-/// Text in a pipe is never broken for the width of a window that nobody looks at.
+/// Data in a pipe is never cut for the width of a window that nobody looks at.
 const PIPE_WIDTH: usize = 1000;
 
 fn choice(color: Color, found: &ColorChoice) -> ColorChoice {

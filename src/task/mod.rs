@@ -1,3 +1,16 @@
 //! Runs one task: prepare, spawn, capture, record.
+//!
+//! What happens is told to a [`Listener`] as events; nothing here prints.
 
+mod known;
 pub mod outputs;
+
+pub use known::{Past, StateKnown, is_protected, now_ms};
+
+use crate::model::Event;
+
+/// Hears what happens in a run: the live display, `--json`, the run's own log of events.
+pub trait Listener: Send + Sync {
+    /// Hears one event; must not block for long.
+    fn hear(&self, event: &Event);
+}

@@ -48,7 +48,7 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
         }
         Event::Note { task, message } => {
             let task = task.as_ref().map(|task| format!("{task}: ")).unwrap_or_default();
-            wrap(&format!("{} {task}{message}", Tone::Hint.paint("note:")), width)
+            vec![format!("{} {task}{message}", Tone::Hint.paint("note:"))]
         }
         Event::RunFinished { ran, fresh, spared, reused, failed, skipped, wall_ms, .. } => {
             let counts = [
@@ -146,8 +146,10 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usi
     let facts: Vec<String> = [Some(text), outputs].into_iter().flatten().collect();
     let mut lines = vec![words::facts(&facts, width)];
     if let Some(first) = scene.failed.first() {
-        let hint = format!("`kptn output {first}` shows its whole log; `kptn retry` runs again what failed");
-        lines.extend(wrap(&format!("{} {hint}", Tone::Hint.paint("hint:")), width));
+        lines.push(format!(
+            "{} `kptn output {first}` shows its whole log; `kptn retry` runs again what failed",
+            Tone::Hint.paint("hint:")
+        ));
     }
     lines
 }
@@ -246,8 +248,7 @@ mod tests {
             | Execution halted
             log: .git/kptn/runs/1/logs/plot.log
         2 ran, 5 fresh, 1 spared, 1 failed in 12.4 s · outputs in scratch/main
-        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what
-        failed
+        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what failed
         ");
     }
 
@@ -260,8 +261,7 @@ mod tests {
             2 of 3 files changed
         spare      spared
             nothing it takes has changed
-        note: A: an edit of `A.csv` was kept
-        aside
+        note: A: an edit of `A.csv` was kept aside
         plot       failed 0.4 s
             the script left with exit code 1:
             Error in f() : object 'x' not found
@@ -270,8 +270,7 @@ mod tests {
             log: .git/kptn/runs/1/logs/plot.log
         2 ran, 5 fresh, 1 spared, 1 failed in
         12.4 s · outputs in scratch/main
-        hint: `kptn output plot` shows its whole
-        log; `kptn retry` runs again what failed
+        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what failed
         ");
     }
 

@@ -159,7 +159,7 @@ impl Scene {
             let more = words::number((self.running.len() - shown) as u64);
             lines.push(Tone::Dim.paint(cut(&format!("  and {more} more running"), width)));
         }
-        lines.push(Tone::Dim.paint(self.counts_line(now_ms, width)));
+        lines.push(Tone::Dim.paint(cut(&self.counts_line(now_ms), width)));
         lines.join("\n")
     }
 
@@ -177,22 +177,21 @@ impl Scene {
         format!("{} {}  {}", Tone::Hint.paint(mark), Tone::Strong.paint(name), cut(&text, room))
     }
 
-    fn counts_line(&self, now_ms: u64, width: usize) -> String {
+    fn counts_line(&self, now_ms: u64) -> String {
         let counts = &self.counts;
         let running = (self.running.len() as u64, "running");
         let waiting = self.tasks.saturating_sub(
             counts.ran + counts.spared + counts.reused + counts.failed + counts.skipped + running.0,
         );
-        // In the order of how soon one misses them.
         let parts = [
             running,
             (counts.failed, "failed"),
             (counts.ran, "ran"),
-            (waiting, "to go"),
             (counts.reused, "reused"),
             (counts.spared, "spared"),
-            (counts.skipped, "skipped"),
             (counts.fresh, "fresh"),
+            (counts.skipped, "skipped"),
+            (waiting, "to go"),
         ];
         let parts: Vec<String> = parts
             .iter()
@@ -204,8 +203,7 @@ impl Scene {
             self.estimate_ms.and_then(|estimate| estimate.checked_sub(passed)).filter(|left| *left >= 1000);
         let left =
             left.map(|left| format!(", about {} left", words::rough_duration(left))).unwrap_or_default();
-        let with = |shown: usize| format!("  {} · {}{left}", parts[..shown].join(", "), clock(passed));
-        first_that_fits((1..=parts.len()).rev().map(with), width)
+        format!("  {} · {}{left}", parts.join(", "), clock(passed))
     }
 
     /// Returns a line for each task that has run for long without a word; for pipes.
@@ -244,43 +242,26 @@ fn passed_text(passed: u64, estimate: Option<u64>) -> String {
 }
 
 impl Items {
-    /// Returns a bar (where there is room for one) and the numbers, as many as fit; 0 cells mean no limit.
+    /// Returns a bar (where there is room for one) and the numbers.
     fn text(&self, passed: u64, now_ms: u64, room: usize) -> String {
-        let [done, total, failed] = [self.done, self.total, self.failed].map(words::number);
-        let failed = if self.failed > 0 { format!(", {failed} failed") } else { String::new() };
-        let (rate, left) = match self.rate.per_second(now_ms) {
-            Some(rate) => {
-                let left = self.total.saturating_sub(self.done) as f64 / rate * 1000.0;
-                let rate = if rate < 10.0 { format!("{rate:.1}") } else { words::number(rate as u64) };
-                (format!(", {rate}/s"), format!(", {} left", words::rough_duration(left as u64)))
-            }
-            None => (String::new(), format!(", {}", clock(passed))),
-        };
-        let numbers = format!("{done} of {total} items{failed}{rate}{left}");
-        let short = format!("{done} of {total}");
-        let shorter = [format!("{short}{failed}{left}"), format!("{short}{left}"), short];
-        if room == 0 {
-            return numbers;
+        let mut numbers = format!("{} of {} items", words::number(self.done), words::number(self.total));
+        if self.failed > 0 {
+            numbers.push_str(&format!(", {} failed", words::number(self.failed)));
+        }
+        if let Some(rate) = self.rate.per_second(now_ms) {
+            let left = self.total.saturating_sub(self.done) as f64 / rate * 1000.0;
+            let rate = if rate < 10.0 { format!("{rate:.1}") } else { words::number(rate as u64) };
+            numbers.push_str(&format!(", {rate}/s, {} left", words::rough_duration(left as u64)));
+        } else {
+            numbers.push_str(&format!(", {}", clock(passed)));
         }
         let bar = room.saturating_sub(cells(&numbers) + 2).min(24);
         if bar < 6 || self.total == 0 {
-            return first_that_fits([numbers].into_iter().chain(shorter), room);
+            return numbers;
         }
         let full = (self.done.min(self.total) as f64 / self.total as f64 * bar as f64) as usize;
         format!("{}{}  {numbers}", "━".repeat(full), "─".repeat(bar - full))
     }
-}
-
-/// Returns the first text that takes at most `width` cells; the last one, cut, where none does.
-fn first_that_fits(texts: impl Iterator<Item = String>, width: usize) -> String {
-    let mut last = String::new();
-    for text in texts {
-        if cells(&text) <= width {
-            return text;
-        }
-        last = text;
-    }
-    cut(&last, width)
 }
 
 #[cfg(test)]
@@ -318,7 +299,7 @@ mod tests {
         insta::assert_snapshot!(strip(&running().picture(3_400, 100, 24)), @r"
         \ clean     3 s of about 9 s
         \ by_state  ────────────────────────  900 of 50,000 items, 3 failed, 250/s, 3 min 16 s left
-          2 running, 18 to go, 5 fresh · 3 s, about 57 s left
+          2 running, 5 fresh, 18 to go · 3 s, about 57 s left
         ");
     }
 
@@ -334,9 +315,9 @@ mod tests {
         let picture = strip(&scene.picture(3_400, 40, 6));
         insta::assert_snapshot!(picture, @r"
         \ clean     3 s of about 9 s
-        \ by_state  900 of 50,000
+        \ by_state  900 of 50,000 items, 3 fai…
           and 30 more running
-          32 running · 3 s, about 57 s left
+          32 running, 5 fresh · 3 s, about 57 …
         ");
         assert!(picture.lines().all(|line| cells(line) < 40));
     }

@@ -1,0 +1,222 @@
+//! The past of one branch, as the plan asks about it: over state, store and disk.
+//!
+//! Which record each task has is read once; records are read when they are
+//! first asked for. What cannot be read is answered as absent, so that the task
+//! runs: it fails closed.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use globset::Glob;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::outputs::{self, Folder};
+use crate::fingerprint::Memo;
+use crate::model::{
+    Attempt, Digest, Fingerprint, Graph, ItemRecord, ItemTable, OutputFile, Project, Record, Reuse, Settled,
+    TaskName,
+};
+use crate::plan::{Known, OutputsState};
+use crate::state::{BranchKey, Candidate, State, StateError};
+use crate::store::Store;
+
+/// Whose past is asked about, and where it is kept.
+#[derive(Clone, Copy)]
+pub struct Past<'a> {
+    /// Objects.
+    pub store: &'a Store,
+    /// Branches.
+    pub state: &'a State,
+    /// Project and branch.
+    pub key: &'a BranchKey,
+    /// For what is protected.
+    pub project: &'a Project,
+    /// For its namespace and its tasks.
+    pub graph: &'a Graph,
+    /// Where its files are.
+    pub outputs_dir: &'a Path,
+    /// Tells digests of files.
+    pub memo: &'a dyn Memo,
+}
+
+/// The past of a branch; see [`Known`].
+pub struct StateKnown<'a> {
+    past: Past<'a>,
+    folder: Folder,
+    current: Mutex<BTreeMap<TaskName, Digest>>,
+    failed: BTreeMap<TaskName, Attempt>,
+    records: Cache<Record>,
+    tables: Cache<ItemTable>,
+    results: Cache<Value>,
+}
+
+/// Objects that were asked for, parsed once; absent ones too.
+struct Cache<T>(Mutex<HashMap<Digest, Option<Arc<T>>>>);
+
+impl<T: DeserializeOwned> Cache<T> {
+    fn new() -> Self {
+        Self(Mutex::new(HashMap::new()))
+    }
+
+    fn load(&self, store: &Store, digest: Digest) -> Option<Arc<T>> {
+        let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        cache.entry(digest).or_insert_with(|| store.load_json(&digest).ok().map(Arc::new)).clone()
+    }
+}
+
+impl<'a> StateKnown<'a> {
+    /// Reads which record and which failed attempt each task of a graph has.
+    pub fn load(past: Past<'a>) -> Result<Self, StateError> {
+        let namespace = &past.graph.namespace;
+        Ok(Self {
+            folder: Folder::at(past.outputs_dir),
+            current: Mutex::new(past.state.records(past.key, namespace)?),
+            failed: past.state.failed_attempts(past.key, namespace)?,
+            records: Cache::new(),
+            tables: Cache::new(),
+            results: Cache::new(),
+            past,
+        })
+    }
+
+    /// Returns the digest of a task's record; absent where it never finished.
+    pub fn current_digest(&self, task: &TaskName) -> Option<Digest> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).get(task).copied()
+    }
+
+    /// Returns every task that has a record, whether the graph still has it or not.
+    pub fn recorded(&self) -> Vec<TaskName> {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
+    }
+
+    /// Takes note of a record that a task was given since.
+    pub fn learn(&self, task: &TaskName, record: Digest) {
+        self.current.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone(), record);
+    }
+
+    /// Returns every file of a record, those of items too.
+    pub fn files(&self, record: &Record) -> Vec<OutputFile> {
+        let table = self.items(record);
+        let of_items = table.iter().flat_map(|table| &table.items).flat_map(|item| &item.outputs);
+        record.outputs.iter().chain(of_items).cloned().collect()
+    }
+
+    /// Returns the record of a digest; absent where the store has none.
+    pub fn record(&self, digest: Digest) -> Option<Arc<Record>> {
+        self.records.load(self.past.store, digest)
+    }
+
+    fn may_take(&self, reuse: Reuse, candidate: &Candidate) -> bool {
+        let own = candidate.project == self.past.key.project && candidate.branch == self.past.key.branch;
+        let allowed = match reuse {
+            Reuse::Never => false,
+            Reuse::Branch => own,
+            Reuse::Any => true,
+        };
+        let protected = |branch: &str| is_protected(&self.past.project.settings.protected, branch);
+        allowed && (own || !protected(self.past.key.branch.as_str()) || protected(candidate.branch.as_str()))
+    }
+
+    fn is_whole(&self, record: &Record) -> bool {
+        let has = |digest: &Digest| self.past.store.has(digest).unwrap_or(false);
+        let table_is_here = record.items.is_none() || self.items(record).is_some();
+        let results = || {
+            let table = self.items(record);
+            let all = table.iter().flat_map(|table| &table.items).filter_map(|item| item.result);
+            all.collect::<Vec<_>>()
+        };
+        table_is_here
+            && record.result.iter().all(&has)
+            && results().iter().all(&has)
+            && self.files(record).iter().all(|file| has(&file.digest))
+    }
+}
+
+/// Tells whether a branch is protected: one of the globs in `settings.protected` matches its name.
+pub fn is_protected(patterns: &[String], branch: &str) -> bool {
+    let matches = |pattern: &String| match Glob::new(pattern) {
+        Ok(glob) => glob.compile_matcher().is_match(branch),
+        // A pattern that is none still names itself.
+        Err(_) => pattern == branch,
+    };
+    patterns.iter().any(matches)
+}
+
+impl Known for StateKnown<'_> {
+    fn current(&self, task: &TaskName) -> Option<Arc<Record>> {
+        self.record(self.current_digest(task)?)
+    }
+
+    fn failed_attempt(&self, task: &TaskName) -> Option<Attempt> {
+        self.failed.get(task).cloned()
+    }
+
+    fn reusable(&self, task: &TaskName, fingerprint: Fingerprint) -> Option<Arc<Record>> {
+        let reuse = self.past.graph.tasks.get(task)?.reuse();
+        if reuse == Reuse::Never {
+            return None;
+        }
+        let candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();
+        let own = |candidate: &Candidate| candidate.branch != self.past.key.branch;
+        let mut candidates: Vec<_> = candidates.into_iter().filter(|one| self.may_take(reuse, one)).collect();
+        // The branch's own first, then the latest.
+        candidates.sort_by_key(own);
+        candidates.into_iter().filter_map(|one| self.record(one.record)).find(|record| {
+            record.fingerprint == fingerprint && record.settled == Settled::Yes && self.is_whole(record)
+        })
+    }
+
+    fn outputs(&self, record: &Record) -> OutputsState {
+        let files = self.files(record);
+        let looked = outputs::look(self.past.store, self.past.memo, &self.folder, &files);
+        let all_lost = || OutputsState {
+            lost: files.iter().map(|file| file.path.clone()).collect(),
+            ..OutputsState::default()
+        };
+        let mut state = looked.unwrap_or_else(|_| all_lost());
+        if record.items.is_some() && self.items(record).is_none() {
+            state.lost.push("the table of its items".to_owned());
+        }
+        if record.result.is_some_and(|result| !self.past.store.has(&result).unwrap_or(false)) {
+            state.lost.push("its result".to_owned());
+        }
+        state
+    }
+
+    fn result(&self, record: &Record) -> Option<Arc<Value>> {
+        self.results.load(self.past.store, record.result?)
+    }
+
+    fn items(&self, record: &Record) -> Option<Arc<ItemTable>> {
+        self.tables.load(self.past.store, record.items?)
+    }
+
+    fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord> {
+        self.past.state.kept_items(self.past.key, &self.past.graph.namespace, task).unwrap_or_default()
+    }
+
+    fn now_ms(&self) -> u64 {
+        now_ms()
+    }
+}
+
+/// Returns the time, in ms since the epoch.
+pub fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn protected_branches_are_named_by_globs() {
+        let patterns = ["main".to_owned(), "release/*".to_owned(), "[".to_owned()];
+        for (branch, protected) in [("main", true), ("release/1", true), ("dev", false), ("[", true)] {
+            assert_eq!(is_protected(&patterns, branch), protected, "{branch}");
+        }
+    }
+}
