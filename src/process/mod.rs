@@ -16,17 +16,21 @@
 
 mod capture;
 mod child;
+mod foreground;
 mod group;
 mod interpreters;
 mod launch;
+mod machine;
 pub mod reaper;
 mod system;
 
 pub use capture::{Captured, run_captured};
 pub use child::{Ended, Running, Streams, Usage, open_log, start};
+pub use foreground::{duplicate_stdout, run_in_foreground};
 pub use group::{Group, Leftovers};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};
 pub use launch::{Environment, Launch, own_environment};
+pub use machine::{host_name, user_name};
 pub use reaper::Reaper;
 
 use std::ffi::OsString;

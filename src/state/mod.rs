@@ -15,6 +15,7 @@ mod items;
 mod operations;
 mod results;
 mod row;
+mod roots;
 mod runs;
 mod schema;
 mod snapshots;

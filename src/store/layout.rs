@@ -15,7 +15,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{BranchName, Digest, RunId, TaggedHasher, safe_folder_name};
+use crate::model::{BranchName, Digest, RunId, TaggedHasher, TaskName, safe_folder_name};
 
 /// The paths of one store.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,6 +91,11 @@ impl Layout {
     /// Returns the folder of a run's logs.
     pub fn run_logs(&self, run: &RunId) -> PathBuf {
         self.run(run).join("logs")
+    }
+
+    /// Returns the log of one task in one run.
+    pub fn run_log(&self, run: &RunId, task: &TaskName) -> PathBuf {
+        self.run_logs(run).join(format!("{}.log", safe_folder_name(task.as_str())))
     }
 
     /// Returns the folder of locks.
