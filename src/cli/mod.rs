@@ -8,6 +8,7 @@
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 pub mod args;
 mod commands;
@@ -37,8 +38,8 @@ pub fn main() -> ExitCode {
     let exit = match args::parse(std::env::args_os()) {
         Parsed::Command(arguments) => {
             let global = &arguments.global;
-            let printer = Printer::new(global.color, global.volume(), global.json);
-            let context = Context { printer: &printer, global };
+            let printer = Arc::new(Printer::new(global.color, global.volume(), global.json));
+            let context = Context { printer: Arc::clone(&printer), global };
             finish(&printer, || commands::run(&arguments.command, &context))
         }
         Parsed::Text(text) => {

@@ -3,6 +3,8 @@
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::views;
+use crate::config;
 
 /// Show the configuration as it was understood
 #[derive(Debug, clap::Args)]
@@ -21,7 +23,21 @@ pub enum What {
     Schema,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn config` is not in this build yet"))
+/// Shows it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let printer = &context.printer;
+    if let Some(What::Schema) = args.what {
+        printer.document(&config::json_schema());
+        return Ok(Exit::FINE);
+    }
+    let loaded = match &context.global.config {
+        Some(path) => config::load_file(path)?,
+        None => config::load(&context.folder()?)?,
+    };
+    if printer.json {
+        printer.document(&views::config::document(&loaded.project));
+    } else {
+        printer.data(views::config::text(&loaded.project, printer.data_width()));
+    }
+    Ok(Exit::FINE)
 }

@@ -7,6 +7,9 @@
 //! A command decides nothing about tasks: what it does is one call of `ops`,
 //! what it shows is one call of `views`. It returns the exit code.
 
+use std::path::PathBuf;
+use std::sync::Arc;
+
 use super::args::{Command, Global};
 use super::error::CommandError;
 use super::exit::Exit;
@@ -33,9 +36,20 @@ pub mod why;
 /// What every command gets beside its own flags.
 pub struct Context<'a> {
     /// Where its words go.
-    pub printer: &'a Printer,
+    pub printer: Arc<Printer>,
     /// The global flags.
     pub global: &'a Global,
+}
+
+impl Context<'_> {
+    /// Returns the folder from which the project is looked for, absolute.
+    pub fn folder(&self) -> Result<PathBuf, CommandError> {
+        let folder = self.global.project.clone().unwrap_or_else(|| PathBuf::from("."));
+        std::path::absolute(&folder).map_err(|error| {
+            CommandError::environment(format!("cannot find the folder `{}`", folder.display()))
+                .because(&error)
+        })
+    }
 }
 
 /// Does what the command says.

@@ -3,6 +3,7 @@
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::process;
 
 /// Run one task for a runner or an engine
 ///
@@ -24,7 +25,7 @@ pub enum What {
     Serve(Serve),
     /// End a task's processes when their starter dies
     #[command(hide = true)]
-    Reap(Reap),
+    Reap,
 }
 
 /// Flags of `task run`.
@@ -61,15 +62,11 @@ pub struct Serve {
     pub tasks: Vec<String>,
 }
 
-/// What `task reap` is given; `process/` knows what it means.
-#[derive(Debug, clap::Args)]
-pub struct Reap {
-    /// Passed on
-    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-    pub words: Vec<std::ffi::OsString>,
-}
-
 /// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
+pub fn run(args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
+    if let What::Reap = args.what {
+        process::reaper::main_loop(std::io::stdin().lock());
+        return Ok(Exit::FINE);
+    }
     Err(CommandError::environment("`kptn task` is not in this build yet"))
 }

@@ -1,18 +1,22 @@
 //! The one place where an error becomes words, a hint and an exit code.
 //!
 //! Layers below return enums that hold facts; their `Display` is the fragment
-//! shown after `error:`. Here each gets its exit code (`exit.rs`) and, where
-//! there is one, a command to paste. What is not listed here is a bug to mend here.
+//! shown after `error:`. `explain.rs` gives each its exit code and, where there
+//! is one, a command to paste; `panic.rs` does so for a bug in kptn.
+
+mod explain;
+mod panic;
 
 use std::error::Error;
 use std::path::Path;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::exit::Exit;
 use super::paint::Tone;
 use super::printer::Printer;
 use super::snippet::Snippets;
 use crate::model::Diagnostic;
+
+pub use panic::{install_panic_hook, panicked};
 
 /// A command that did not do what it was asked to.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,10 +61,10 @@ impl CommandError {
 
     /// Makes an error of another error: its text and its chain of causes.
     pub fn of(exit: Exit, error: &dyn Error) -> Self {
-        let message = Self::new(exit, error.to_string());
+        let told = Self::new(exit, error.to_string());
         match error.source() {
-            Some(source) => message.because(source),
-            None => message,
+            Some(source) => told.because(source),
+            None => told,
         }
     }
 
@@ -106,37 +110,6 @@ impl CommandError {
         printer.insist(self.text(&Snippets { base: &here, width: printer.width(), read: &read }));
         self.exit
     }
-}
-
-static PANICKED: AtomicBool = AtomicBool::new(false);
-
-/// Makes every panic a short text that says it is a bug in kptn.
-pub fn install_panic_hook() {
-    std::panic::set_hook(Box::new(|info| {
-        PANICKED.store(true, Ordering::Relaxed);
-        let place = info.location().map(|at| format!(" at {}:{}", at.file(), at.line())).unwrap_or_default();
-        let what = panic_text(info.payload());
-        let version = env!("CARGO_PKG_VERSION");
-        // Not through the printer: it may be what panicked.
-        let _ = std::io::Write::write_all(
-            &mut std::io::stderr(),
-            format!(
-                "error: kptn {version} has a bug{place}: {what}\n\
-                 hint: please report it with what you ran; finished tasks are recorded, so running again goes on from there\n"
-            )
-            .as_bytes(),
-        );
-    }));
-}
-
-/// Tells whether any thread panicked since the hook was installed.
-pub fn panicked() -> bool {
-    PANICKED.load(Ordering::Relaxed)
-}
-
-fn panic_text(payload: &dyn std::any::Any) -> &str {
-    let text = payload.downcast_ref::<&str>().copied();
-    text.or_else(|| payload.downcast_ref::<String>().map(String::as_str)).unwrap_or("unknown reason")
 }
 
 #[cfg(test)]
