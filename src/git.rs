@@ -6,6 +6,7 @@
 //! repository it is. This is the only file with libgit2 in it.
 
 mod program;
+mod tracked;
 
 use std::path::{Path, PathBuf};
 

@@ -60,3 +60,10 @@ fn said<S: AsRef<OsStr>>(folder: &Path, words: impl IntoIterator<Item = S>) -> R
     let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Err(GitError::Program { path: folder.to_owned(), command, message })
 }
+
+/// Returns the tracked files at or below a folder, relative to the worktree's root.
+pub(super) fn tracked_below(root: &Path, folder: &Path) -> Result<Vec<PathBuf>, GitError> {
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    let words: [&OsStr; 4] = ["ls-files".as_ref(), "-z".as_ref(), "--".as_ref(), folder.as_os_str()];
+    Ok(said(root, words)?.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from).collect())
+}

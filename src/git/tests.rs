@@ -135,3 +135,21 @@ fn a_name_that_git_allows_and_kptn_does_not_gets_one_of_its_own() {
     assert_ne!(name("a|b"), name("a<b"));
     assert!(BranchName::parse(&name(&"x".repeat(300))).is_ok());
 }
+
+#[test]
+fn tracked_files_are_found_both_ways_and_only_below_the_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().canonicalize().unwrap();
+    committed(&root, &["init", "-q"]);
+    fs::create_dir_all(root.join("out")).unwrap();
+    for name in ["out/kept.csv", "out/free.csv", "outside.csv"] {
+        fs::write(root.join(name), "x").unwrap();
+    }
+    git(&root, &["add", "out/kept.csv", "outside.csv"]);
+    let expected = std::collections::BTreeSet::from([root.join("out/kept.csv")]);
+    let mut repository = Repository::discover(&root).unwrap().unwrap();
+    assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
+    repository.backend = Backend::Program;
+    assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
+    assert!(repository.tracked_below(Path::new("/elsewhere")).unwrap().is_empty());
+}
