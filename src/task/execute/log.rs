@@ -1,0 +1,229 @@
+//! One attempt's part of a log file: written by the task itself, bounded by us.
+//!
+//! The task's output goes straight to the file (opened for appending), so no
+//! pipe can fill up, block it, or stay open in an orphan. While it runs we look
+//! at the length now and then. What exceeds the bound is cut out in the middle:
+//!
+//! ```text
+//! |<- before ->|<- head 8 MiB ->|<- new lines ... ->|
+//!                               ^ cut back to here, the last 8 MiB kept aside
+//! at the end:  head | [kptn: 981 MiB left out] | the last 8 MiB
+//! ```
+//!
+//! What is printed in the instant between reading and cutting is left out too.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use super::LineSink;
+use crate::process::ProcessError;
+
+const MIB: u64 = 1024 * 1024;
+/// How many last lines a failure shows.
+const TAIL_LINES: usize = 20;
+/// No more is read than this to find them.
+const TAIL_BYTES: u64 = 64 * 1024;
+/// No more is passed on at a time than this to those who watch.
+const STREAM_BYTES: u64 = MIB;
+
+/// How much of one attempt's lines is kept.
+#[derive(Debug, Clone, Copy)]
+pub struct Bounds {
+    /// From the start, in bytes.
+    pub head: u64,
+    /// From the end, in bytes.
+    pub tail: u64,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self { head: 8 * MIB, tail: 8 * MIB }
+    }
+}
+
+/// One attempt's part of a log file.
+pub struct Log {
+    path: PathBuf,
+    file: File,
+    start: u64,
+    bounds: Bounds,
+    /// The last bytes before the latest cut.
+    kept: Vec<u8>,
+    /// Bytes cut out so far, `kept` among them.
+    cut: u64,
+    streamed: u64,
+    partial: Vec<u8>,
+    lines: Option<LineSink>,
+}
+
+impl Log {
+    /// Opens a log for appending, making its folder where that is absent.
+    pub fn open(path: &Path, bounds: Bounds, lines: Option<LineSink>) -> Result<Self, ProcessError> {
+        let failed = |source| ProcessError::Io { path: path.to_owned(), source };
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(failed)?;
+        }
+        let file = File::options().read(true).append(true).create(true).open(path).map_err(failed)?;
+        let start = file.metadata().map_err(failed)?.len();
+        Ok(Self {
+            path: path.to_owned(),
+            file,
+            start,
+            bounds,
+            kept: Vec::new(),
+            cut: 0,
+            streamed: start,
+            partial: Vec::new(),
+            lines,
+        })
+    }
+
+    /// Returns a second handle, for the task to write to.
+    pub fn writer(&self) -> Result<File, ProcessError> {
+        self.file.try_clone().map_err(|source| ProcessError::Io { path: self.path.clone(), source })
+    }
+
+    /// Adds a line of kptn's own.
+    pub fn say(&mut self, line: &str) {
+        // A log that cannot be written is not worth failing a task that can.
+        let _ = writeln!(self.file, "[kptn: {line}]");
+    }
+
+    /// Looks at what was added: passes it on to who watches, cuts where it is too much.
+    pub fn look(&mut self) {
+        let _ = self.pass_on();
+        let _ = self.cut_back();
+    }
+
+    /// Ends it, when nobody writes any more. Returns its last lines, the place of its bytes in
+    /// the file, and how many bytes were left out.
+    pub fn finish(mut self) -> (Vec<String>, (u64, u64), u64) {
+        let _ = self.pass_on();
+        self.flush_partial();
+        let left_out = self.put_together().unwrap_or(0);
+        let end = self.length();
+        let tail = self.tail(end).unwrap_or_default();
+        (tail, (self.start, end.saturating_sub(self.start)), left_out)
+    }
+
+    fn length(&self) -> u64 {
+        self.file.metadata().map_or(self.start, |data| data.len())
+    }
+
+    fn read(&mut self, from: u64, most: u64) -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(from))?;
+        (&self.file).take(most).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Where cutting leaves off: the end of the head.
+    fn head_end(&self) -> u64 {
+        self.start + self.bounds.head
+    }
+
+    fn cut_back(&mut self) -> io::Result<()> {
+        let length = self.length();
+        let Bounds { tail, .. } = self.bounds;
+        if length <= self.head_end() + 2 * tail {
+            return Ok(());
+        }
+        self.kept = self.read(length - tail, tail)?;
+        self.file.set_len(self.head_end())?;
+        self.cut += length - self.head_end();
+        self.streamed = self.head_end();
+        Ok(())
+    }
+
+    /// Puts head and tail together, with a line between them that says what is missing.
+    fn put_together(&mut self) -> io::Result<u64> {
+        let length = self.length();
+        let rest = length.saturating_sub(self.head_end());
+        if self.cut == 0 && rest <= self.bounds.tail {
+            return Ok(0);
+        }
+        let last = self.read(length - rest.min(self.bounds.tail), self.bounds.tail)?;
+        let missing = (self.bounds.tail as usize).saturating_sub(last.len()).min(self.kept.len());
+        let mut tail = self.kept.split_off(self.kept.len() - missing);
+        tail.extend_from_slice(&last);
+        let left_out = (self.cut + rest).saturating_sub(tail.len() as u64);
+        self.file.set_len(self.head_end())?;
+        if left_out > 0 {
+            writeln!(self.file, "\n[kptn: {} left out]", size(left_out))?;
+        }
+        self.file.write_all(&tail)?;
+        Ok(left_out)
+    }
+
+    fn tail(&mut self, end: u64) -> io::Result<Vec<String>> {
+        let from = self.start.max(end.saturating_sub(TAIL_BYTES));
+        let bytes = self.read(from, end - from)?;
+        let text = String::from_utf8_lossy(&bytes);
+        let lines: Vec<&str> = text.trim_end().lines().collect();
+        // A line that began before what was read is not shown in half.
+        let skip = usize::from(from > self.start && lines.len() > 1);
+        let first = lines.len().saturating_sub(TAIL_LINES).max(skip);
+        Ok(lines[first.min(lines.len())..].iter().map(|line| shown(line)).collect())
+    }
+
+    fn pass_on(&mut self) -> io::Result<()> {
+        if self.lines.is_none() {
+            return Ok(());
+        }
+        loop {
+            let length = self.length();
+            // Someone opened the file anew and emptied it (`> /dev/stderr` does).
+            self.streamed = self.streamed.min(length);
+            let bytes = self.read(self.streamed, STREAM_BYTES)?;
+            if bytes.is_empty() {
+                return Ok(());
+            }
+            self.streamed += bytes.len() as u64;
+            let mut rest = &bytes[..];
+            while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+                self.partial.extend_from_slice(&rest[..end]);
+                self.flush_partial();
+                rest = &rest[end + 1..];
+            }
+            self.partial.extend_from_slice(rest);
+            if self.partial.len() as u64 > TAIL_BYTES {
+                self.flush_partial();
+            }
+            if length.saturating_sub(self.streamed) > self.bounds.tail {
+                // Nobody reads this much: go on with what is printed next.
+                self.flush_partial();
+                self.streamed = length;
+                return Ok(());
+            }
+        }
+    }
+
+    fn flush_partial(&mut self) {
+        let Some(lines) = &self.lines else { return };
+        if !self.partial.is_empty() {
+            lines(&shown(&String::from_utf8_lossy(&self.partial)));
+            self.partial.clear();
+        }
+    }
+}
+
+/// A line as it would be seen: after the last carriage return, and not endless.
+fn shown(line: &str) -> String {
+    let line = line.trim_end_matches('\r');
+    let line = line.rsplit('\r').next().unwrap_or(line);
+    if line.chars().nth(1000).is_some() {
+        line.chars().take(1000).chain(['…']).collect()
+    } else {
+        line.to_owned()
+    }
+}
+
+/// Returns a size for people: `981 MiB`.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        0..1024 => format!("{bytes} bytes"),
+        1024..MIB => format!("{} KiB", bytes / 1024),
+        _ => format!("{} MiB", bytes / MIB),
+    }
+}

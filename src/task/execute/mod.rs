@@ -1,0 +1,219 @@
+//! Runs one attempt of one task or item, and says what came of it.
+//!
+//! ```text
+//! Job  ->  Workers::run  ->  Attempted
+//!            R:      Rscript, one process an attempt            (r.rs)
+//!            Python: worker.py, many items of one task to a process (python.rs)
+//! ```
+//!
+//! It looks at no state and takes in no outputs. However the code behaves,
+//! an answer comes back: it may crash, hang, ignore SIGTERM, print without
+//! end or leave children behind (`tests.rs` has one of each).
+
+mod attempted;
+mod job;
+mod log;
+mod python;
+mod r;
+mod r_error;
+mod watch;
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests;
+
+pub use attempted::{Attempted, Failure};
+pub use job::{Code, Job, LineSink, PythonFunction, RScript};
+pub use log::Bounds;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crate::model::{TaskName, Timing};
+use crate::process::{Ended, Leftovers, ProcessError, Reaper, Running, Usage};
+use log::Log;
+use python::Worker;
+
+/// How patient we are.
+#[derive(Debug, Clone, Copy)]
+pub struct Patience {
+    /// Between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    /// For a Python process to end once its function returned (threads, `atexit`).
+    pub leaving: Duration,
+    /// How much of a log is kept.
+    pub log: Bounds,
+}
+
+impl Default for Patience {
+    fn default() -> Self {
+        Self { grace: Duration::from_secs(5), leaving: Duration::from_secs(10), log: Bounds::default() }
+    }
+}
+
+/// A file that an attempt needs could not be written.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot write `{}`", path.display())]
+pub struct ExecuteError {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub source: io::Error,
+}
+
+/// Runs jobs; keeps idle Python processes for further items of their task.
+///
+/// Belongs to one run and must be used from a thread that lives as long as it
+/// does: on Linux, children end with the thread that started them.
+pub struct Workers {
+    folder: PathBuf,
+    worker: PathBuf,
+    profile: PathBuf,
+    reaper: Option<Reaper>,
+    patience: Patience,
+    idle: Mutex<BTreeMap<TaskName, Vec<Worker>>>,
+    stop: tokio::sync::watch::Sender<bool>,
+}
+
+impl Workers {
+    /// Makes ready to run jobs; writes the helpers that they need into `folder`, the run's own.
+    pub fn new(folder: &Path, reaper: Option<Reaper>, patience: Patience) -> Result<Self, ExecuteError> {
+        let put = |name: &str, text: &str| {
+            let path = folder.join(name);
+            let written =
+                std::fs::create_dir_all(folder.join("worker")).and_then(|()| std::fs::write(&path, text));
+            written.map_err(|source| ExecuteError { path: path.clone(), source })?;
+            Ok(path)
+        };
+        // A folder of its own: Python would otherwise find our files when it imports.
+        let worker = put("worker/kptn_worker.py", include_str!("../worker.py"))?;
+        let profile = put("worker/profile.R", include_str!("../profile.R"))?;
+        let stop = tokio::sync::watch::Sender::new(false);
+        Ok(Self {
+            folder: folder.to_owned(),
+            worker,
+            profile,
+            reaper,
+            patience,
+            idle: Mutex::default(),
+            stop,
+        })
+    }
+
+    /// Runs one attempt to its end. Any number may run at once.
+    pub async fn run(&self, job: &Job) -> Attempted {
+        let attempt = match Attempt::begin(job, self.patience.log) {
+            Ok(attempt) => attempt,
+            Err(error) => return Attempt::not_started(&error),
+        };
+        match &job.code {
+            Code::R(script) => r::run(self, job, script, attempt).await,
+            Code::Python { function, item } => python::run(self, job, function, item, attempt).await,
+        }
+    }
+
+    /// Ends the idle processes of a task that has no further items.
+    pub async fn finish(&self, task: &TaskName) {
+        let idle = self.idle().remove(task).unwrap_or_default();
+        for worker in idle {
+            worker.leave(self.patience).await;
+        }
+    }
+
+    /// Stops everything that runs: those jobs come back as [`Failure::Stopped`], and no other starts.
+    pub fn stop(&self) {
+        self.stop.send_replace(true);
+    }
+
+    fn idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskName, Vec<Worker>>> {
+        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An attempt that has begun: its clock and its log.
+struct Attempt {
+    started_ms: u64,
+    clock: std::time::Instant,
+    log: Log,
+    notes: Vec<String>,
+}
+
+impl Attempt {
+    fn begin(job: &Job, bounds: Bounds) -> Result<Self, ProcessError> {
+        let log = Log::open(&job.log, bounds, job.lines.clone())?;
+        Ok(Self { started_ms: now_ms(), clock: std::time::Instant::now(), log, notes: Vec::new() })
+    }
+
+    fn not_started(error: &ProcessError) -> Attempted {
+        Attempted {
+            outcome: Err(Failure::NotStarted { error: in_one_line(error) }),
+            result: None,
+            timing: Timing { started_ms: now_ms(), ..Timing::default() },
+            log_tail: Vec::new(),
+            log_range: (0, 0),
+            imported: Vec::new(),
+            notes: Vec::new(),
+        }
+    }
+
+    /// Ends it because its process could not be started.
+    fn fail_to_start(mut self, error: &ProcessError) -> Attempted {
+        let error = in_one_line(error);
+        self.log.say(&error);
+        self.end(Err(Failure::NotStarted { error }), Usage::default())
+    }
+
+    /// Stops what the ended process left in its group, and says so.
+    async fn sweep(&mut self, child: &mut Running, patience: Patience) {
+        if child.stop_leftovers(patience.grace).await == Leftovers::Stopped {
+            self.note("background child stopped: it outlived the task");
+        }
+    }
+
+    fn note(&mut self, note: &str) {
+        self.log.say(note);
+        self.notes.push(note.to_owned());
+    }
+
+    fn end(mut self, outcome: Result<(), Failure>, usage: Usage) -> Attempted {
+        let wall_ms = self.clock.elapsed().as_millis() as u64;
+        let (log_tail, log_range, left_out) = self.log.finish();
+        if left_out > 0 {
+            self.notes.push(format!("the log was cut: {} of it left out", log::size(left_out)));
+        }
+        let Usage { cpu_ms, peak_kib } = usage;
+        Attempted {
+            outcome,
+            result: None,
+            timing: Timing { started_ms: self.started_ms, wall_ms, cpu_ms, peak_kib },
+            log_tail,
+            log_range,
+            imported: Vec::new(),
+            notes: self.notes,
+        }
+    }
+}
+
+/// What a process that ended by itself, and not well, is said to have died of.
+fn failure(ended: &Ended, said: Option<String>) -> Failure {
+    match (ended.signal, said, ended.code) {
+        (Some(signal), _, _) => Failure::Killed { signal },
+        (None, Some(error), _) => Failure::Said { error },
+        (None, None, code) => Failure::Exited { code: code.unwrap_or(-1) },
+    }
+}
+
+fn in_one_line(error: &ProcessError) -> String {
+    let mut text = error.to_string();
+    if let Some(source) = std::error::Error::source(error) {
+        text = format!("{text}: {source}");
+    }
+    text
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
