@@ -3,16 +3,25 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::model::{CodePart, Digest, Ingredient, IngredientKind, Script, Task};
+use crate::model::{CodePart, Digest, Ingredient, IngredientKind, Language, Script, Task};
 
 use super::files::name_of;
 use super::gather::Gathered;
 use super::memo::Seen;
-use super::source;
 use super::surroundings::Surroundings;
+use super::{python, source};
 
 /// Adds the code that begins at the script `path`.
-pub(super) fn add(_task: &Task, path: &Path, s: &Surroundings, to: &mut Gathered) {
+pub(super) fn add(task: &Task, path: &Path, s: &Surroundings, to: &mut Gathered) {
+    match task.script.language {
+        Language::Python => {
+            python::add(task, path, s, to);
+        }
+        Language::R => add_script(path, s, to),
+    }
+}
+
+fn add_script(path: &Path, s: &Surroundings, to: &mut Gathered) {
     let bytes = match s.memo.read(path) {
         Ok(bytes) => bytes,
         Err(error) => {

@@ -18,6 +18,9 @@ pub mod python;
 mod recipe;
 mod source;
 mod surroundings;
+mod syntax;
+#[cfg(test)]
+mod tests;
 mod values;
 
 pub use gather::{Gathered, gather, gather_item_code};

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::model::{Graph, Interpreters, ProbeAnswer, Project};
 
-use super::Memo;
+use super::{Memo, python};
 
 /// Returns the value of an environment variable; absent where it is unset.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
@@ -28,6 +28,7 @@ pub struct Surroundings<'a> {
     pub env: &'a Environment<'a>,
     /// The disk.
     pub memo: &'a dyn Memo,
+    pub(super) python: python::Look,
 }
 
 impl<'a> Surroundings<'a> {
@@ -40,7 +41,7 @@ impl<'a> Surroundings<'a> {
         env: &'a Environment<'a>,
         memo: &'a dyn Memo,
     ) -> Self {
-        Self { project, graph, interpreters, probes, env, memo }
+        Self { project, graph, interpreters, probes, env, memo, python: python::Look::default() }
     }
 }
 

@@ -127,7 +127,8 @@ fn value_ingredient(kind: IngredientKind, name: &str, value: &Value) -> Ingredie
 }
 
 fn takes_config(signature: &Signature, name: &str) -> bool {
-    signature.takes_any_name()
+    signature.decorated
+        || signature.takes_any_name()
         || signature.parameter(name).is_some()
         || WHOLE_CONFIG.iter().any(|whole| signature.parameter(whole).is_some())
 }

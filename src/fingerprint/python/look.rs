@@ -1,0 +1,180 @@
+//! Sources and folders, read and parsed once in a look at the project.
+//!
+//! Facts also survive in the process from one look to the next, by the digest
+//! of their source, and between processes in the memo.
+
+use std::collections::{HashMap, HashSet};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::fingerprint::memo::{Memo, is_absence};
+use crate::fingerprint::source;
+use crate::model::Digest;
+
+use super::facts::{Exports, FORMAT, Facts, Kind, Parsed, Place, What, decoded, facts_of};
+use super::space::Space;
+
+/// Above so many bytes of facts the process forgets and begins anew.
+const KEPT_BYTES: usize = 32 << 20;
+
+/// What one look at the project knows of its Python code.
+#[derive(Default)]
+pub(in crate::fingerprint) struct Look {
+    sources: Mutex<HashMap<PathBuf, Arc<Source>>>,
+    folders: Mutex<HashMap<PathBuf, Arc<HashSet<String>>>>,
+    spaces: Mutex<HashMap<Vec<PathBuf>, Arc<Mutex<Space>>>>,
+}
+
+/// One source as read: its text, its facts, and where to find a name in them.
+#[derive(Debug)]
+pub(super) struct Source {
+    /// The text that the facts are about; empty for a compiled module.
+    pub text: Arc<str>,
+    /// What it says.
+    pub facts: Facts,
+    /// Statements by the names they bind.
+    pub binds: HashMap<Box<str>, Vec<u32>>,
+    /// Imports (statement, number) by the names of the module they bind.
+    pub imports: HashMap<Box<str>, Vec<(u32, u32)>>,
+    /// `import *` (statement, number) of the module.
+    pub stars: Vec<(u32, u32)>,
+    /// Why it could not be read or understood.
+    pub problem: Option<String>,
+}
+
+impl Look {
+    /// Returns a source, read at most once.
+    pub(super) fn source(&self, memo: &dyn Memo, path: &Path) -> Arc<Source> {
+        if let Some(source) = guard(&self.sources).get(path) {
+            return source.clone();
+        }
+        // Parsed outside the lock: another thread may do the same, with the same answer.
+        let source = Arc::new(Source::read(memo, path));
+        guard(&self.sources).entry(path.to_path_buf()).or_insert(source).clone()
+    }
+
+    /// Returns the names in a folder, hidden ones left out; empty where there is none.
+    pub(super) fn folder(&self, memo: &dyn Memo, folder: &Path) -> Arc<HashSet<String>> {
+        if let Some(names) = guard(&self.folders).get(folder) {
+            return names.clone();
+        }
+        let paths = memo.list(folder, "*").unwrap_or_default();
+        let names = paths.iter().filter_map(|path| Some(path.file_name()?.to_str()?.to_owned())).collect();
+        guard(&self.folders).entry(folder.to_path_buf()).or_insert(Arc::new(names)).clone()
+    }
+
+    /// Returns the modules as one list of import roots sees them.
+    pub(super) fn space(&self, roots: Vec<PathBuf>) -> Arc<Mutex<Space>> {
+        guard(&self.spaces)
+            .entry(roots)
+            .or_insert_with_key(|roots| Arc::new(Mutex::new(Space::new(roots.clone()))))
+            .clone()
+    }
+}
+
+impl Source {
+    fn read(memo: &dyn Memo, path: &Path) -> Self {
+        let bytes = match memo.read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                let what = if is_absence(&error) { "does not exist".to_owned() } else { error.to_string() };
+                return Self::opaque(
+                    Digest::of(b""),
+                    Some(format!("`{}` cannot be read: {what}", path.display())),
+                );
+            }
+        };
+        if path.extension().is_none_or(|extension| extension != "py") {
+            return Self::opaque(Digest::of(&bytes), None);
+        }
+        let normalised = source::normalised(&bytes);
+        let facts = remembered(memo, Digest::of(&normalised), &normalised);
+        let problem = (facts.parsed == Parsed::No)
+            .then(|| format!("`{}` cannot be parsed: what it imports is unknown", path.display()));
+        let text = decoded(&normalised).0.as_ref().into();
+        Self { problem, ..Self::of(text, facts) }
+    }
+
+    /// A source that counts by its bytes alone.
+    fn opaque(bytes: Digest, problem: Option<String>) -> Self {
+        let facts = Facts { bytes, parsed: Parsed::No, statements: Vec::new(), exports: Exports::Any };
+        Self { problem, ..Self::of("".into(), facts) }
+    }
+
+    fn of(text: Arc<str>, facts: Facts) -> Self {
+        let mut binds: HashMap<Box<str>, Vec<u32>> = HashMap::new();
+        let mut imports: HashMap<Box<str>, Vec<(u32, u32)>> = HashMap::new();
+        let mut stars = Vec::new();
+        for (at, statement) in (0..).zip(&facts.statements) {
+            for name in &statement.binds {
+                binds.entry(name.clone()).or_default().push(at);
+            }
+            for (number, import) in (0..).zip(&statement.imports) {
+                match (&import.what, import.place) {
+                    (_, Place::Function | Place::Class) => {}
+                    (What::Star, Place::Module) => stars.push((at, number)),
+                    (_, Place::Module) => {
+                        imports.entry(import.bound.clone()).or_default().push((at, number));
+                    }
+                }
+            }
+        }
+        Self { text, facts, binds, imports, stars, problem: None }
+    }
+
+    /// Tells whether `import *` takes a name.
+    pub(super) fn exports(&self, name: &str) -> bool {
+        match &self.facts.exports {
+            Exports::Public => !name.starts_with('_'),
+            Exports::Listed(names) => names.iter().any(|listed| listed.as_ref() == name),
+            Exports::Any => true,
+        }
+    }
+
+    /// Tells whether a statement is nothing but imports.
+    pub(super) fn is_import(&self, statement: u32) -> bool {
+        self.facts.statements.get(statement as usize).is_some_and(|one| one.kind == Kind::Import)
+    }
+}
+
+/// Returns the facts of a source: from this process, from the memo, or parsed now.
+fn remembered(memo: &dyn Memo, digest: Digest, normalised: &[u8]) -> Facts {
+    static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
+    let known = guard(&KEPT).as_ref().and_then(|kept| kept.facts.get(&digest).cloned());
+    let known = known.or_else(|| memo.facts(FORMAT, digest));
+    if let Some(facts) = known.as_ref().and_then(|bytes| postcard::from_bytes::<Facts>(bytes).ok())
+        && facts.bytes == digest
+    {
+        keep(&mut guard(&KEPT), digest, known);
+        return facts;
+    }
+    let facts = facts_of(normalised);
+    if let Ok(bytes) = postcard::to_stdvec(&facts) {
+        memo.keep_facts(FORMAT, digest, &bytes);
+        keep(&mut guard(&KEPT), digest, Some(bytes.into()));
+    }
+    facts
+}
+
+#[derive(Default)]
+struct Kept {
+    facts: HashMap<Digest, Arc<[u8]>>,
+    size: usize,
+}
+
+fn keep(kept: &mut Option<Kept>, digest: Digest, bytes: Option<Arc<[u8]>>) {
+    let Some(bytes) = bytes else { return };
+    let kept = kept.get_or_insert_default();
+    if kept.size > KEPT_BYTES {
+        *kept = Kept::default();
+    }
+    let size = bytes.len();
+    if kept.facts.insert(digest, bytes).is_none() {
+        kept.size += size;
+    }
+}
+
+/// Locks; what a panicking thread left behind is a cache entry like any other.
+pub(super) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
