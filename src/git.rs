@@ -11,6 +11,7 @@ mod tracked;
 use std::path::{Path, PathBuf};
 
 use crate::model::{BranchName, ProjectId, safe_folder_name};
+use crate::process::ProcessError;
 
 /// Why git could not be asked.
 #[derive(Debug, thiserror::Error)]
@@ -18,9 +19,9 @@ pub enum GitError {
     /// libgit2 failed at something that the program would fail at too.
     #[error("cannot read the git repository of `{}`", path.display())]
     Library { path: PathBuf, source: git2::Error },
-    /// The `git` program is needed for this repository and could not be started.
-    #[error("cannot start `git`, which is needed to read the repository of `{}`", path.display())]
-    NoProgram { path: PathBuf, source: std::io::Error },
+    /// The `git` program is needed for this repository and could not be used.
+    #[error("cannot use `git`, which is needed to read the repository of `{}`", path.display())]
+    NoProgram { path: PathBuf, source: ProcessError },
     /// The `git` program failed.
     #[error("`git {command}` failed in `{}`: {message}", path.display())]
     Program { path: PathBuf, command: String, message: String },

@@ -2,12 +2,16 @@
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use super::GitError;
+use crate::process::{Launch, run_captured};
 
 /// How many paths go into one command: system calls have a longest argument list.
 const AT_ONCE: usize = 500;
+
+/// How long git may take; looking at a huge worktree over a network is slow.
+const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Returns the worktree's root and the common folder; absent where there is no worktree.
 pub(super) fn places(start: &Path) -> Result<Option<(PathBuf, PathBuf)>, GitError> {
@@ -45,20 +49,19 @@ pub(super) fn is_dirty(root: &Path, files: &[&Path]) -> Result<bool, GitError> {
 /// Runs `git` in a folder and returns what it said, less the last line's end.
 fn said<S: AsRef<OsStr>>(folder: &Path, words: impl IntoIterator<Item = S>) -> Result<String, GitError> {
     let words: Vec<S> = words.into_iter().collect();
-    let output = Command::new("git")
-        .args(["--no-optional-locks", "--literal-pathspecs", "-c", "core.fsmonitor=false", "-C"])
-        .arg(folder)
-        .args(&words)
-        .env("LC_ALL", "C")
-        .stdin(std::process::Stdio::null())
-        .output()
+    // Looking must not write, and must not start what the repository's configuration names.
+    let launch = Launch::new("git")
+        .arguments(["--no-optional-locks", "--literal-pathspecs", "-c", "core.fsmonitor=false"])
+        .arguments(&words)
+        .folder(folder)
+        .variable("LC_ALL", "C");
+    let said = run_captured(&launch, PATIENCE)
         .map_err(|source| GitError::NoProgram { path: folder.to_owned(), source })?;
-    if output.status.success() {
-        return Ok(String::from_utf8_lossy(&output.stdout).trim_end_matches(['\n', '\r']).to_owned());
+    if said.ended.is_success() {
+        return Ok(said.text());
     }
     let command = words.first().map(|word| word.as_ref().to_string_lossy().into_owned()).unwrap_or_default();
-    let message = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Err(GitError::Program { path: folder.to_owned(), command, message })
+    Err(GitError::Program { path: folder.to_owned(), command, message: said.complaint() })
 }
 
 /// Returns the tracked files at or below a folder, relative to the worktree's root.

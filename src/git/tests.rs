@@ -1,22 +1,21 @@
 //! Real repositories, made by the `git` program, read by both ways.
 
 use std::fs;
-use std::process::Command;
+use std::time::Duration;
 
 use super::*;
+use crate::process::{Launch, run_captured};
 
 /// Runs git as nobody in particular, whatever this machine's user has configured.
 fn git(folder: &Path, words: &[&str]) {
-    let output = Command::new("git")
-        .args(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"])
-        .args(words)
-        .current_dir(folder)
-        .env("GIT_CONFIG_GLOBAL", "/dev/null")
-        .env("GIT_CONFIG_NOSYSTEM", "1")
-        .env_remove("GIT_DIR")
-        .output()
-        .unwrap();
-    assert!(output.status.success(), "{words:?}: {}", String::from_utf8_lossy(&output.stderr));
+    let launch = Launch::new("git")
+        .arguments(["-c", "user.name=t", "-c", "user.email=t@t", "-c", "init.defaultBranch=main"])
+        .arguments(words)
+        .folder(folder)
+        .variable("GIT_CONFIG_GLOBAL", "/dev/null")
+        .variable("GIT_CONFIG_NOSYSTEM", "1");
+    let said = run_captured(&launch, Duration::from_secs(60)).unwrap();
+    assert!(said.ended.is_success(), "{words:?}: {}", said.complaint());
 }
 
 fn committed(folder: &Path, init: &[&str]) {
