@@ -98,30 +98,36 @@ impl Layout {
         self.run_logs(run).join(format!("{}.log", safe_folder_name(task.as_str())))
     }
 
-    /// Returns the folder of locks.
-    pub fn locks(&self) -> PathBuf {
-        self.root.join("locks")
+    /// Returns the lock of whatever `parts` name together; `shown` is for people who list the folder.
+    pub fn lock(&self, shown: &str, parts: &[&[u8]]) -> PathBuf {
+        self.root.join("locks").join(Self::named("kptn lock file 1", shown, parts))
     }
 
     /// Returns the flat status index of one project in one worktree on one branch.
     pub fn status_index(&self, project_root: &Path, branch: &BranchName) -> PathBuf {
-        self.index_file(&[project_root.as_os_str().as_encoded_bytes(), branch.as_str().as_bytes()], branch)
-            .with_extension("status")
+        let parts = [project_root.as_os_str().as_encoded_bytes(), branch.as_str().as_bytes()];
+        self.index_file(branch.as_str(), &parts).with_extension("status")
     }
 
     /// Returns the remembered digests of files, of one project in one worktree.
     pub fn memo(&self, project_root: &Path) -> PathBuf {
-        self.index_file(&[project_root.as_os_str().as_encoded_bytes()], "files").with_extension("memo")
+        let parts = [project_root.as_os_str().as_encoded_bytes()];
+        self.index_file("files", &parts).with_extension("memo")
     }
 
-    fn index_file(&self, parts: &[&[u8]], shown: impl std::fmt::Display) -> PathBuf {
-        let mut hasher = TaggedHasher::new("kptn index file 1");
+    fn index_file(&self, shown: &str, parts: &[&[u8]]) -> PathBuf {
+        self.root.join("index").join(Self::named("kptn index file 1", shown, parts))
+    }
+
+    /// Returns a file name that no other list of parts gets.
+    fn named(kind: &str, shown: &str, parts: &[&[u8]]) -> String {
+        let mut hasher = TaggedHasher::new(kind);
         for part in parts {
             hasher.field("part", part);
         }
-        // A dot in the branch's name would be taken for an extension.
-        let shown = safe_folder_name(&shown.to_string()).replace('.', "-");
-        self.root.join("index").join(format!("{shown}-{}", hasher.finish().short()))
+        // A dot in it would be taken for an extension.
+        let shown = safe_folder_name(shown).replace('.', "-");
+        format!("{shown}-{}", hasher.finish().short())
     }
 }
 
