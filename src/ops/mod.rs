@@ -1,6 +1,50 @@
 //! The verbs, without a terminal.
 //!
-//! Each takes a session and plain values and returns a report from [`report`];
-//! `cli` gives them words, the web page will draw them.
+//! Each takes a [`Session`] and plain values and returns a report from
+//! [`report`]; `cli` gives them words, the web page will draw them. A verb puts
+//! layers together and decides nothing that `plan` decides.
 
+pub mod check;
+pub mod doctor;
+mod error;
+pub mod fsck;
+pub mod history;
+pub mod init;
+mod memo;
+pub mod output;
+mod probes;
 pub mod report;
+pub mod restore;
+pub mod run;
+pub mod runner;
+pub mod scope;
+mod session;
+pub mod status;
+mod survey;
+pub mod tasks;
+pub mod why;
+
+pub use error::OpsError;
+pub use probes::Probing;
+pub use session::{Session, Start};
+
+use crate::model::IngredientKind;
+
+/// Returns the name most like `text`; absent where none is near.
+fn near<'a>(text: &str, names: impl Iterator<Item = &'a str>) -> Option<String> {
+    let folded = text.to_lowercase();
+    let closest =
+        names.map(|name| (strsim::damerau_levenshtein(&folded, &name.to_lowercase()), name)).min()?;
+    (closest.0 <= 1 + text.chars().count() / 4).then(|| closest.1.to_owned())
+}
+
+/// Says that no task has a name, and which one is near.
+fn unknown_task(session: &Session, name: &str) -> OpsError {
+    let names = session.project.graphs.values().flat_map(|graph| graph.tasks.keys());
+    OpsError::UnknownTask { name: name.to_owned(), near: near(name, names.map(|task| task.as_str())) }
+}
+
+/// Returns the word for a kind of ingredient.
+fn kind_word(kind: IngredientKind) -> String {
+    serde_json::to_value(kind).ok().and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default()
+}

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
+pub use crate::state::RunCounts;
+
 use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
 
 /// Whose state is being talked about; the head of most reports.
@@ -138,23 +140,6 @@ pub struct RunReport {
     pub notes: Vec<Diagnostic>,
     /// The runner's own exit code, where it ended in a way of its own (killed, Ctrl-C, edited).
     pub runner_exit: Option<i32>,
-}
-
-/// Tasks of a run by outcome.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, serde::Deserialize)]
-pub struct RunCounts {
-    /// Ran and finished.
-    pub ran: u64,
-    /// Fresh from the start.
-    pub fresh: u64,
-    /// Turned out fresh.
-    pub spared: u64,
-    /// Took a record made elsewhere.
-    pub reused: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Not started.
-    pub skipped: u64,
 }
 
 /// One runner file.

@@ -4,12 +4,12 @@
 //! that file open: the starter passes its descriptor on and may die. The file is
 //! never removed, as another process may be waiting on it.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use super::super::BranchKey;
-use super::{Holder, LockError, Wait, lock, open, write_holder};
+use super::{Holder, LockError, Wait, lock, open, read_holder, write_holder};
 use crate::store::{Layout, StoreError};
 
 /// What a [`RunLock`] is about.
@@ -104,6 +104,17 @@ fn real_path(folder: &Path) -> PathBuf {
 }
 
 #[cfg(unix)]
+/// Returns who holds a lock now; absent where nobody does, or where the holder cannot be told.
+///
+/// It asks for the lock and lets go of it at once, so whoever takes it at that moment may find it held.
+pub fn find_holder(store_root: &Path, on: LockOn<'_>) -> Option<Holder> {
+    let file = File::open(path_of(&Layout::new(store_root), on)).ok()?;
+    match file.try_lock_shared() {
+        Err(TryLockError::WouldBlock) => read_holder(&file),
+        Ok(()) | Err(TryLockError::Error(_)) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::fs;

@@ -1,0 +1,41 @@
+//! `check`: what can be known without running anything.
+
+use super::probes::Probing;
+use super::scope::{self, Words};
+use super::survey::{Question, Survey};
+use super::{OpsError, Session, memo};
+use crate::model::{Diagnostic, Force, Severity, Task, TaskName};
+
+/// Returns every finding about the selected graphs, errors first; empty where all is well.
+pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsError> {
+    let memo = memo::open(session)?;
+    let mut found = session.notes.clone();
+    for scope in scope::graphs(session, words)? {
+        let question = Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No };
+        let survey = Survey::of(session, &memo, &question)?;
+        for task in scope.graph.tasks.values() {
+            found.extend(findings(&survey, task));
+        }
+    }
+    memo::save(&memo);
+    found.sort_by(|a, b| {
+        (a.severity, &a.path, a.location, &a.message).cmp(&(b.severity, &b.path, b.location, &b.message))
+    });
+    found.dedup();
+    Ok(found)
+}
+
+/// Fails where a selected task has an error that would only show after others have run.
+pub fn refuse_broken(survey: &Survey<'_>, selected: &[TaskName]) -> Result<(), OpsError> {
+    let tasks = selected.iter().filter_map(|name| survey.graph.tasks.get(name));
+    let diagnostics: Vec<_> = tasks
+        .flat_map(|task| findings(survey, task))
+        .filter(|finding| finding.severity == Severity::Error)
+        .collect();
+    if diagnostics.is_empty() { Ok(()) } else { Err(OpsError::Broken { diagnostics }) }
+}
+
+fn findings(survey: &Survey<'_>, task: &Task) -> Vec<Diagnostic> {
+    let Some(gathered) = survey.gathered.get(&task.name) else { return Vec::new() };
+    gathered.notes.clone()
+}

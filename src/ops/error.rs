@@ -1,0 +1,183 @@
+//! Why a verb could not do its work: facts, without words for people.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::ConfigError;
+use crate::git::GitError;
+use crate::graph::{CycleError, SelectError};
+use crate::model::{Diagnostic, Graph, GraphName, Location, NameError, Project, TaskName};
+use crate::process::ProcessError;
+use crate::render::RenderError;
+use crate::state::LockError;
+use crate::state::StateError;
+use crate::store::StoreError;
+use crate::task::outputs::OutputsError;
+
+/// Why a verb could not do its work.
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    /// `kptn.yaml` or `pyproject.toml`.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A graph that runs in a circle.
+    #[error("{error} in graph `{graph}`")]
+    Cycle {
+        /// The graph.
+        graph: GraphName,
+        /// The `kptn.yaml`.
+        path: PathBuf,
+        /// Where one of its tasks stands.
+        location: Option<Location>,
+        /// The circle.
+        error: CycleError,
+    },
+    /// The user's files have errors that stand in the way.
+    #[error("{} in the way", if .diagnostics.len() == 1 { "an error stands" } else { "errors stand" })]
+    Broken {
+        /// At least one error.
+        diagnostics: Vec<Diagnostic>,
+    },
+    /// No graph of that name.
+    #[error("no graph is called `{name}`")]
+    UnknownGraph {
+        /// What was typed.
+        name: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+        /// All graphs.
+        known: Vec<String>,
+    },
+    /// No task (and no graph) of that name.
+    #[error("no task or graph is called `{name}`")]
+    UnknownTask {
+        /// What was typed.
+        name: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+    },
+    /// A graph where a task was meant.
+    #[error("`{name}` is a graph, not a task")]
+    GraphIsNoTask {
+        /// What was typed.
+        name: String,
+    },
+    /// Several graphs have the task.
+    #[error("`{task}` is in several graphs: {}", .graphs.join(", "))]
+    TaskInSeveralGraphs {
+        /// What was typed.
+        task: String,
+        /// The graphs.
+        graphs: Vec<String>,
+    },
+    /// Several graphs, and none was named.
+    #[error("the project has several graphs: {}", .graphs.join(", "))]
+    WhichGraph {
+        /// The graphs.
+        graphs: Vec<String>,
+    },
+    /// Tasks that no graph has together.
+    #[error("no graph has all of these tasks: {}", .tasks.join(", "))]
+    NoCommonGraph {
+        /// What was typed.
+        tasks: Vec<String>,
+    },
+    /// A project without graphs.
+    #[error("`{}` has no graphs", .path.display())]
+    NoGraph {
+        /// The `kptn.yaml`.
+        path: PathBuf,
+    },
+    /// A selector that does not parse or matches nothing.
+    #[error(transparent)]
+    Select(#[from] SelectError),
+    /// A text that can be no name.
+    #[error("{error}")]
+    Name {
+        /// Why.
+        error: NameError,
+    },
+    /// A subset whose dependencies are stale.
+    #[error("{} before {} not fresh: {}", list(.selected), if .stale.len() == 1 { "is" } else { "are" }, list(.stale))]
+    StaleDependencies {
+        /// What is stale, dependencies first.
+        stale: Vec<TaskName>,
+        /// What was selected.
+        selected: Vec<TaskName>,
+        /// The graph.
+        graph: GraphName,
+    },
+    /// Somebody else holds the branch or the output folder.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// No Python to run the runner with.
+    #[error("no Python was found to start the runner with")]
+    NoPython,
+    /// There is no log of that task.
+    #[error("`{task}` has no log: it never ran on this branch")]
+    NoLog {
+        /// The task.
+        task: TaskName,
+    },
+    /// Files that would be overwritten.
+    #[error("these files are there already: {}", list(.paths))]
+    Exists {
+        /// The files.
+        paths: Vec<String>,
+    },
+    /// A run that nobody opened.
+    #[error("no run is called `{run}`")]
+    UnknownRun {
+        /// What was given.
+        run: String,
+    },
+    /// The output folder.
+    #[error(transparent)]
+    Outputs(#[from] OutputsError),
+    /// git.
+    #[error(transparent)]
+    Git(#[from] GitError),
+    /// The store.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// Another program.
+    #[error(transparent)]
+    Process(#[from] ProcessError),
+    /// A template.
+    #[error(transparent)]
+    Render(#[from] RenderError),
+    /// A file.
+    #[error("cannot {action} `{}`", .path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system says.
+        source: std::io::Error,
+    },
+}
+
+impl OpsError {
+    /// Wraps an I/O error with what was being done to which file.
+    pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
+        Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Places a cycle at the first of its tasks that `kptn.yaml` names.
+    pub fn cycle(project: &Project, graph: &Graph, error: CycleError) -> Self {
+        Self::Cycle {
+            graph: graph.name.clone(),
+            path: project.config_path.clone(),
+            location: graph.place,
+            error,
+        }
+    }
+}
+
+fn list<T: ToString>(names: &[T]) -> String {
+    let names: Vec<String> = names.iter().map(|name| format!("`{}`", name.to_string())).collect();
+    names.join(", ")
+}

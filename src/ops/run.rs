@@ -1,0 +1,280 @@
+//! `run` and `retry`: open a run, bring its runner up to date, start it, and say how it ended.
+//!
+//! ```text
+//! open:  lock the branch and the output folder -> look -> write the plan down
+//! start: the runner, which starts `task serve`, which runs tasks and closes the run
+//! end:   read from the state what became of it
+//! ```
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::AsRawFd;
+
+use super::probes::Probing;
+use super::report::{RenderedState, RunCounts, RunReport};
+use super::runner::{Rendering, render_graph};
+use super::scope::{self, Words};
+use super::status::{all_before, select, stale_before};
+use super::survey::{Question, Survey};
+use super::{OpsError, Session, memo};
+use crate::model::{
+    AfterFailure, BaseRecord, Diagnostic, Force, Graph, RunId, RunPlan, Severity, Stream, TaskName,
+};
+use crate::plan::{Action, Known};
+use crate::process::{self, Launch};
+use crate::task::now_ms;
+
+use crate::state::{Holder, LockOn, RunLock, Wait};
+
+/// What was asked of a run.
+#[derive(Debug, Clone)]
+pub struct RunRequest {
+    /// The graph and its tasks.
+    pub words: Words,
+    /// Whether fresh tasks run too.
+    pub force: Force,
+    /// What happens to the rest after a failure.
+    pub after_failure: AfterFailure,
+    /// Whether stale dependencies that are not selected are taken as they are.
+    pub ignore_stale_deps: bool,
+    /// The most tasks or items at once; absent means one a core.
+    pub jobs: Option<u32>,
+    /// Whether tasks' lines are passed on.
+    pub stream: Stream,
+    /// Whether to wait for a run that holds the branch.
+    pub wait: Wait,
+    /// Whether events go to standard output as JSON lines.
+    pub events: Events,
+    /// What was typed, for who meets the lock.
+    pub command: String,
+}
+
+/// Where events of a run go, beside the display.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Events {
+    /// Nowhere.
+    Off,
+    /// To standard output, as JSON lines.
+    Stdout,
+}
+
+/// A run that was opened.
+pub struct Opened {
+    /// What it is to do.
+    pub plan: RunPlan,
+    /// Held until the last of runner and serve is gone.
+    pub locks: Vec<RunLock>,
+}
+
+/// What opening a run came to.
+pub enum Opening<'a> {
+    /// Everything selected is fresh.
+    Nothing { graph: &'a Graph, fresh: u64 },
+    /// There is something to do.
+    Opened(Box<Opened>),
+}
+
+/// Runs what is stale of a selection.
+pub fn run(session: &Session, request: &RunRequest) -> Result<RunReport, OpsError> {
+    let opened = match open(session, request)? {
+        Opening::Nothing { graph, fresh } => {
+            let notes = runner_notes(session, graph)?.1;
+            let counts = RunCounts { fresh, ..RunCounts::default() };
+            let place = session.place();
+            return Ok(RunReport {
+                run: None,
+                place,
+                counts,
+                failures: Vec::new(),
+                notes,
+                runner_exit: None,
+            });
+        }
+        Opening::Opened(opened) => *opened,
+    };
+    let (runner, notes) = runner_notes(session, &opened.plan.graph)?;
+    let exit = start_runner(session, request, &opened, &runner)?;
+    let report = report(session, &opened.plan, notes, exit)?;
+    drop(opened.locks);
+    Ok(report)
+}
+
+/// Locks, looks, and writes the plan of a run down.
+pub fn open<'a>(session: &'a Session, request: &RunRequest) -> Result<Opening<'a>, OpsError> {
+    let scope = scope::one_graph(session, &request.words)?;
+    session.store()?;
+    let locks = lock_all(session, request)?;
+    let memo = memo::open(session)?;
+    let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };
+    let survey = Survey::of(session, &memo, &question)?;
+    memo::save(&memo);
+    let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
+    super::check::refuse_broken(&survey, &selected)?;
+    let stale = stale_before(session, &survey, &selected);
+    if !stale.is_empty() && !request.ignore_stale_deps {
+        return Err(OpsError::StaleDependencies { stale, selected, graph: scope.graph.name.clone() });
+    }
+    let tasks = to_look_at(session, &survey, &selected, request.force);
+    let looked_at: BTreeSet<&TaskName> = tasks.iter().collect();
+    let fresh = selected.iter().filter(|task| !looked_at.contains(task)).count() as u64;
+    if tasks.is_empty() {
+        return Ok(Opening::Nothing { graph: scope.graph, fresh });
+    }
+    let plan = plan_of(session, request, survey, tasks, fresh);
+    session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
+    Ok(Opening::Opened(Box::new(Opened { plan, locks })))
+}
+
+fn lock_all(session: &Session, request: &RunRequest) -> Result<Vec<RunLock>, OpsError> {
+    let root = session.store_root();
+    let by = holder(&request.command);
+    let branch = RunLock::acquire(root, LockOn::Branch(&session.key), request.wait, &by)?;
+    let outputs = RunLock::acquire(root, LockOn::Outputs(&session.outputs_dir), request.wait, &by)?;
+    Ok(vec![branch, outputs])
+}
+
+/// Returns who we are, for whoever meets our lock.
+pub fn holder(command: &str) -> Holder {
+    Holder {
+        pid: std::process::id(),
+        host: process::host_name(),
+        user: process::user_name(),
+        since_ms: now_ms(),
+        command: command.to_owned(),
+    }
+}
+
+/// What is not fresh, and what before it only has to take a record made elsewhere.
+fn to_look_at(session: &Session, survey: &Survey<'_>, selected: &[TaskName], force: Force) -> Vec<TaskName> {
+    let kept = |task: &TaskName| {
+        matches!(survey.decisions.get(task).map(|decision| &decision.action), Some(Action::Keep(_)))
+    };
+    let dag = session.dag(survey.graph);
+    let mut wanted: std::collections::BTreeSet<TaskName> =
+        selected.iter().filter(|task| force == Force::Yes || !kept(task)).cloned().collect();
+    let adopted = |task: &TaskName| {
+        matches!(survey.decisions.get(task).map(|decision| &decision.action), Some(Action::Reuse(_)))
+    };
+    let chosen: Vec<TaskName> = wanted.iter().cloned().collect();
+    wanted.extend(all_before(dag, &chosen).into_iter().filter(adopted));
+    dag.order().iter().filter(|task| wanted.contains(*task)).cloned().collect()
+}
+
+fn plan_of(
+    session: &Session,
+    request: &RunRequest,
+    survey: Survey<'_>,
+    tasks: Vec<TaskName>,
+    fresh: u64,
+) -> RunPlan {
+    let base: BTreeMap<_, _> = tasks
+        .iter()
+        .map(|task| {
+            let estimate_ms = survey.known.current(task).map(|record| record.timing.wall_ms);
+            (task.clone(), BaseRecord { record: survey.known.current_digest(task), estimate_ms })
+        })
+        .collect();
+    RunPlan {
+        format: 1,
+        id: new_run_id(),
+        project: session.key.project.clone(),
+        root: session.project.root.clone(),
+        config_path: session.project.config_path.clone(),
+        branch: session.key.branch.clone(),
+        commit: session.head.commit.clone(),
+        outputs_dir: session.outputs_dir.clone(),
+        graph: survey.graph.clone(),
+        tasks,
+        fresh,
+        base,
+        force: request.force,
+        after_failure: request.after_failure,
+        ignore_stale_deps: request.ignore_stale_deps,
+        jobs: request.jobs,
+        stream: request.stream,
+        interpreters: survey.interpreters,
+        probes: survey.probes,
+    }
+}
+
+fn new_run_id() -> RunId {
+    use std::hash::{BuildHasher, Hasher};
+    // The standard library's hasher keys are random per process.
+    let random = std::collections::hash_map::RandomState::new().build_hasher().finish();
+    RunId::new(now_ms(), random as u32)
+}
+
+/// Brings the runner up to date; says where a person's edit stands in the way.
+fn runner_notes(session: &Session, graph: &Graph) -> Result<(std::path::PathBuf, Vec<Diagnostic>), OpsError> {
+    let rendered = render_graph(session, graph, Rendering::Write)?;
+    let mut notes = Vec::new();
+    if rendered.state == RenderedState::Edited {
+        let note = Diagnostic::new(Severity::Note, "the runner was edited by hand, and runs as it is")
+            .at(&rendered.path, None)
+            .hint(format!(
+                "run `kptn render {} --replace` to write it anew; the edited one is kept beside it",
+                graph.name
+            ));
+        notes.push(note);
+    }
+    Ok((rendered.path, notes))
+}
+
+fn start_runner(
+    session: &Session,
+    request: &RunRequest,
+    opened: &Opened,
+    runner: &std::path::Path,
+) -> Result<Option<i32>, OpsError> {
+    let python = opened.plan.interpreters.python.as_ref().ok_or(OpsError::NoPython)?;
+    let program = std::env::current_exe()
+        .map_err(|source| OpsError::io("find", std::path::Path::new("kptn"), source))?;
+    let launch = Launch::new(&python.path)
+        .arguments([runner.as_os_str(), "--run".as_ref(), opened.plan.id.as_str().as_ref()])
+        .folder(&session.project.root)
+        .variable("KPTN_BIN", program.as_os_str())
+        .variable("KPTN_STORE", session.store_root().as_os_str());
+    let mut hand_on = Vec::new();
+    for lock in &opened.locks {
+        let passed =
+            lock.pass_fds().map_err(|source| OpsError::io("pass on", session.store_root(), source))?;
+        hand_on.extend(passed);
+    }
+    let events = match request.events {
+        Events::Off => None,
+        Events::Stdout => Some(process::duplicate_stdout()?),
+    };
+    let launch = match &events {
+        Some(events) => {
+            hand_on.push(events.as_raw_fd());
+            launch.variable("KPTN_EVENTS_FD", events.as_raw_fd().to_string())
+        }
+        None => launch,
+    };
+    Ok(process::run_in_foreground(launch, &hand_on)?)
+}
+
+/// Reads from the state what became of a run.
+fn report(
+    session: &Session,
+    plan: &RunPlan,
+    notes: Vec<Diagnostic>,
+    exit: Option<i32>,
+) -> Result<RunReport, OpsError> {
+    let row = session.state()?.run(&plan.id)?;
+    let counts = row.and_then(|row| row.counts);
+    let attempts = session.state()?.failed_attempts(&session.key, &plan.graph.namespace)?;
+    let failures = attempts
+        .into_iter()
+        .filter(|(_, attempt)| attempt.run == plan.id)
+        .map(|(task, attempt)| (task, attempt.error))
+        .collect();
+    Ok(RunReport {
+        run: Some(plan.id.clone()),
+        place: session.place(),
+        // Where the runner or serve was killed, the next run folds in what finished.
+        runner_exit: if counts.is_some() { None } else { Some(exit.unwrap_or(-1)) },
+        counts: counts.unwrap_or_default(),
+        failures,
+        notes,
+    })
+}

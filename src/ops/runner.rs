@@ -1,0 +1,84 @@
+//! `render`: the runner files of graphs, written, checked, or left to their editors.
+
+use std::path::{Path, PathBuf};
+
+use super::report::{RenderedFile, RenderedState};
+use super::{OpsError, Session};
+use crate::model::Graph;
+use crate::render::{self, RunnerState};
+
+/// What to do with a runner that is not as it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Rendering {
+    /// Write what is missing or outdated; leave what a person edited.
+    Write,
+    /// Write nothing, and tell.
+    Check,
+    /// Write even over an edited one, which is moved aside first.
+    Replace,
+}
+
+/// Renders the runner of one graph.
+pub fn render_graph(
+    session: &Session,
+    graph: &Graph,
+    rendering: Rendering,
+) -> Result<RenderedFile, OpsError> {
+    let rendered = render::python(&session.project, graph)?;
+    let existing = read_if_there(&rendered.path)?;
+    let state = match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
+        (RunnerState::Current, _) => RenderedState::Current,
+        (RunnerState::Edited, Rendering::Write | Rendering::Check) => RenderedState::Edited,
+        (RunnerState::Missing | RunnerState::Outdated, Rendering::Check) => RenderedState::Outdated,
+        (RunnerState::Edited, Rendering::Replace) => {
+            let aside = free_name_beside(&rendered.path);
+            std::fs::rename(&rendered.path, &aside)
+                .map_err(|source| OpsError::io("move aside", &rendered.path, source))?;
+            write(&rendered.path, &rendered.text)?;
+            RenderedState::Replaced { aside }
+        }
+        (RunnerState::Missing | RunnerState::Outdated, _) => {
+            write(&rendered.path, &rendered.text)?;
+            RenderedState::Written
+        }
+    };
+    Ok(RenderedFile { graph: graph.name.clone(), path: rendered.path, state })
+}
+
+fn read_if_there(path: &Path) -> Result<Option<String>, OpsError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(source) => Err(OpsError::io("read", path, source)),
+    }
+}
+
+/// Writes a file at once or not at all.
+fn write(path: &Path, text: &str) -> Result<(), OpsError> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let error = |source| OpsError::io("write", path, source);
+    std::fs::create_dir_all(folder).map_err(error)?;
+    let file = tempfile::NamedTempFile::new_in(folder).map_err(error)?;
+    std::fs::write(file.path(), text).map_err(error)?;
+    make_readable(file.path()).map_err(error)?;
+    file.persist(path).map_err(|failed| error(failed.error))?;
+    Ok(())
+}
+
+#[cfg(unix)]
+fn make_readable(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o644))
+}
+
+#[cfg(not(unix))]
+fn make_readable(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn free_name_beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+    let candidate =
+        |n: u32| path.with_file_name(if n == 0 { format!("{name}.kept") } else { format!("{name}.kept{n}") });
+    (0..).map(candidate).find(|path| !path.exists()).unwrap_or_else(|| candidate(0))
+}

@@ -1,0 +1,171 @@
+//! Where a verb stands: the project, its branch, and what remembers them.
+//!
+//! Opening a session reads the configuration and git's HEAD, and writes
+//! nothing; the store is opened, and made, at the first verb that needs it.
+
+use std::cell::OnceCell;
+use std::path::{Path, PathBuf};
+
+use indexmap::IndexMap;
+
+use super::OpsError;
+use super::report::{Place, Running};
+use crate::config;
+use crate::git::{Head, Repository};
+use crate::graph::Dag;
+use crate::model::{BranchName, Diagnostic, Graph, GraphName, Project, ProjectId, safe_folder_name};
+use crate::state::{self, BranchKey, LockOn, State};
+use crate::store::{self, Store};
+
+/// Where to start looking.
+#[derive(Debug, Clone, Default)]
+pub struct Start {
+    /// The folder to search from; the current one where nothing is said.
+    pub folder: PathBuf,
+    /// The `kptn.yaml` itself (`--config`).
+    pub config: Option<PathBuf>,
+}
+
+/// A project on a branch.
+pub struct Session {
+    /// The project.
+    pub project: Project,
+    /// Warnings and notes of the configuration.
+    pub notes: Vec<Diagnostic>,
+    /// Every file that the configuration was read from.
+    pub config_files: Vec<PathBuf>,
+    /// Places whose appearance would change the configuration.
+    pub config_absent: Vec<PathBuf>,
+    /// The order of each graph.
+    pub dags: IndexMap<GraphName, Dag>,
+    /// The git repository around it; absent without git.
+    pub repository: Option<Repository>,
+    /// What is checked out.
+    pub head: Head,
+    /// Whose state: project and branch.
+    pub key: BranchKey,
+    /// Where tasks write, absolute.
+    pub outputs_dir: PathBuf,
+    store_root: PathBuf,
+    store: OnceCell<Store>,
+    state: OnceCell<State>,
+}
+
+impl Session {
+    /// Reads the configuration and HEAD.
+    pub fn open(start: &Start) -> Result<Self, OpsError> {
+        let loaded = match &start.config {
+            Some(path) => config::load_file(path)?,
+            None => config::load(&start.folder)?,
+        };
+        let project = loaded.project;
+        let mut dags = IndexMap::new();
+        for (name, graph) in &project.graphs {
+            let dag = Dag::new(graph).map_err(|error| OpsError::cycle(&project, graph, error))?;
+            dags.insert(name.clone(), dag);
+        }
+        let repository = Repository::discover(&project.root)?;
+        let head = match &repository {
+            Some(repository) => repository.head()?,
+            None => without_git()?,
+        };
+        let from_env = std::env::var_os("KPTN_STORE").map(PathBuf::from);
+        let common = repository.as_ref().map(Repository::common_folder);
+        let store_root =
+            store::locate(&project.root, common, from_env.as_deref(), project.settings.store.as_deref());
+        let key =
+            BranchKey { project: project_id(&project, repository.as_ref())?, branch: head.branch.clone() };
+        Ok(Self {
+            outputs_dir: outputs_dir(&project, &head.branch),
+            notes: loaded.notes,
+            config_files: loaded.files,
+            config_absent: loaded.absent,
+            dags,
+            repository,
+            head,
+            key,
+            store_root,
+            store: OnceCell::new(),
+            state: OnceCell::new(),
+            project,
+        })
+    }
+
+    /// Returns the store, opened at its first use.
+    pub fn store(&self) -> Result<&Store, OpsError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.store_root)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// Returns the state, opened at its first use.
+    pub fn state(&self) -> Result<&State, OpsError> {
+        self.store()?;
+        if let Some(state) = self.state.get() {
+            return Ok(state);
+        }
+        let state = State::open(&self.store_root)?;
+        Ok(self.state.get_or_init(|| state))
+    }
+
+    /// Returns where the store is, or would be made.
+    pub fn store_root(&self) -> &Path {
+        &self.store_root
+    }
+
+    /// Returns a graph by its name.
+    pub fn graph(&self, name: &str) -> Result<&Graph, OpsError> {
+        self.project.graphs.get(name).ok_or_else(|| OpsError::UnknownGraph {
+            name: name.to_owned(),
+            near: super::near(name, self.project.graphs.keys().map(GraphName::as_str)),
+            known: self.project.graphs.keys().map(ToString::to_string).collect(),
+        })
+    }
+
+    /// Returns the order of a graph that is in the project.
+    pub fn dag(&self, graph: &Graph) -> &Dag {
+        &self.dags[&graph.name]
+    }
+
+    /// Returns whose state this is, for reports.
+    pub fn place(&self) -> Place {
+        let here = std::env::current_dir().unwrap_or_default();
+        let shorter = self.outputs_dir.strip_prefix(&here).unwrap_or(&self.outputs_dir);
+        Place {
+            project: self.key.project.to_string(),
+            branch: self.key.branch.to_string(),
+            outputs_dir: shorter.to_owned(),
+        }
+    }
+
+    /// Returns the run that holds this branch now; absent where none does.
+    pub fn running(&self) -> Option<Running> {
+        let held = state::find_holder(&self.store_root, LockOn::Branch(&self.key))?;
+        Some(Running { pid: held.pid, host: held.host, since_ms: held.since_ms, command: held.command })
+    }
+}
+
+/// The root's path in its repository tells projects of one store apart, unless the project has a name.
+fn project_id(project: &Project, repository: Option<&Repository>) -> Result<ProjectId, OpsError> {
+    match (&project.settings.project, repository) {
+        (Some(name), _) => ProjectId::parse(name).map_err(|error| OpsError::Name { error }),
+        (None, Some(repository)) => Ok(repository.project_id(&project.root)),
+        (None, None) => ProjectId::parse("root").map_err(|error| OpsError::Name { error }),
+    }
+}
+
+fn without_git() -> Result<Head, OpsError> {
+    let branch = BranchName::parse("main").map_err(|error| OpsError::Name { error })?;
+    Ok(Head { branch, commit: None })
+}
+
+/// A folder per branch below `outputs_dir`, else `SCRATCH_DIR`, else `scratch`.
+fn outputs_dir(project: &Project, branch: &BranchName) -> PathBuf {
+    let folder = safe_folder_name(branch.as_str());
+    let said = project.settings.outputs_dir.clone();
+    let said = said.or_else(|| std::env::var("SCRATCH_DIR").ok().filter(|text| !text.is_empty()));
+    let text = said.unwrap_or_else(|| "scratch/<branch>".to_owned());
+    project.root.join(text.replace("<branch>", &folder).replace("${branch}", &folder))
+}

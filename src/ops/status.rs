@@ -1,0 +1,106 @@
+//! `status` and `plan`: what is fresh, what is not, and why.
+
+use std::collections::BTreeSet;
+
+use super::probes::Probing;
+use super::report::{ItemCounts, StatusReport, StatusRow};
+use super::scope::{self, Words};
+use super::survey::{Question, Survey};
+use super::{OpsError, Session, memo};
+use crate::graph::{self, Dag};
+use crate::model::{Force, Reason, Status, TaskName};
+use crate::plan::{Decision, Known};
+
+/// Returns the status of the tasks that the words select.
+pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<StatusReport, OpsError> {
+    let memo = memo::open(session)?;
+    let mut report = StatusReport {
+        place: session.place(),
+        rows: Vec::new(),
+        notes: session.notes.clone(),
+        running: session.running(),
+    };
+    for scope in scope::graphs(session, words)? {
+        let question = Question { graph: scope.graph, probing, force: &|_| Force::No };
+        let survey = Survey::of(session, &memo, &question)?;
+        let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
+        report.rows.extend(selected.iter().filter_map(|task| row(&survey, task)));
+        let notes = survey.gathered.values().flat_map(|gathered| gathered.notes.iter().cloned());
+        report.notes.extend(notes);
+    }
+    memo::save(&memo);
+    Ok(report)
+}
+
+/// Returns the tasks that selectors name, dependencies first.
+pub fn select(
+    session: &Session,
+    survey: &Survey<'_>,
+    selectors: &[String],
+    exclude: &[String],
+) -> Result<Vec<TaskName>, OpsError> {
+    let status =
+        |task: &TaskName| survey.decisions.get(task).map_or(Status::Stale, |decision| decision.status);
+    let chosen = graph::select(session.dag(survey.graph), survey.graph, selectors, exclude, &status)?;
+    Ok(chosen)
+}
+
+/// Returns the row of one task.
+pub fn row(survey: &Survey<'_>, task: &TaskName) -> Option<StatusRow> {
+    let decision = survey.decisions.get(task)?;
+    let record = decision.record().cloned().or_else(|| survey.known.current(task));
+    let absent = match (&decision.status, &record) {
+        (Status::Fresh, Some(record)) => survey.known.outputs(record).absent.len() as u64,
+        _ => 0,
+    };
+    Some(StatusRow {
+        graph: survey.graph.name.clone(),
+        task: task.clone(),
+        status: decision.status,
+        reasons: decision.reasons.clone(),
+        absent,
+        items: item_counts(survey, decision, record.as_deref()),
+        estimate_ms: record.as_ref().map(|record| record.timing.wall_ms),
+        made_ms: record.as_ref().map(|record| record.timing.started_ms + record.timing.wall_ms),
+    })
+}
+
+fn item_counts(
+    survey: &Survey<'_>,
+    decision: &Decision,
+    record: Option<&crate::model::Record>,
+) -> Option<ItemCounts> {
+    let from_reasons = decision.reasons.iter().find_map(|reason| match reason {
+        Reason::Items { stale, total, failed } => {
+            Some(ItemCounts { total: *total, stale: *stale, failed: *failed })
+        }
+        _ => None,
+    });
+    from_reasons.or_else(|| {
+        let table = survey.known.items(record?)?;
+        Some(ItemCounts { total: table.items.len() as u64, stale: 0, failed: 0 })
+    })
+}
+
+/// Returns the tasks before `selected` that are not fresh and not selected themselves.
+pub fn stale_before(session: &Session, survey: &Survey<'_>, selected: &[TaskName]) -> Vec<TaskName> {
+    let dag = session.dag(survey.graph);
+    let before = all_before(dag, selected);
+    let chosen: BTreeSet<&TaskName> = selected.iter().collect();
+    let not_fresh = |task: &&TaskName| {
+        before.contains(*task)
+            && !chosen.contains(*task)
+            && survey.decisions.get(*task).is_some_and(|decision| decision.status != Status::Fresh)
+    };
+    dag.order().iter().filter(not_fresh).cloned().collect()
+}
+
+/// Returns everything before some tasks, each looked at once.
+pub fn all_before(dag: &Dag, tasks: &[TaskName]) -> BTreeSet<TaskName> {
+    let mut found = BTreeSet::new();
+    let mut left: Vec<&TaskName> = tasks.iter().collect();
+    while let Some(task) = left.pop() {
+        left.extend(dag.dependencies(task).iter().filter(|dep| found.insert((*dep).clone())));
+    }
+    found
+}

@@ -1,0 +1,94 @@
+//! `why TASK`: every reason, and the code that changed.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::probes::Probing;
+use super::report::{CodeHunk, Compared, WhyReport};
+use super::scope::{self, Words};
+use super::status::row;
+use super::survey::{Question, Survey};
+use super::{OpsError, Session, memo};
+use crate::model::{CodePart, Digest, Force, Ingredient, Record, TaskName};
+use crate::plan::Known;
+use crate::store::Store;
+
+/// Explains one task; compares with the branch's record, else with the latest one of any branch.
+pub fn why(session: &Session, graph: Option<String>, task: &str) -> Result<WhyReport, OpsError> {
+    let words = Words { graph, words: vec![task.to_owned()], exclude: Vec::new() };
+    let scope = scope::one_graph(session, &words)?;
+    let Some(selector) = scope.selectors.first() else {
+        return Err(OpsError::GraphIsNoTask { name: task.to_owned() });
+    };
+    let name = TaskName::parse(selector).map_err(|error| OpsError::Name { error })?;
+    let memo = memo::open(session)?;
+    let survey = Survey::of(
+        session,
+        &memo,
+        &Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No },
+    )?;
+    memo::save(&memo);
+    let (Some(row), Some(decision), Some(gathered)) =
+        (row(&survey, &name), survey.decisions.get(&name), survey.gathered.get(&name))
+    else {
+        return Err(super::unknown_task(session, selector));
+    };
+    let record = survey.known.current(&name);
+    let hunks = match &record {
+        Some(record) => code_hunks(session.store()?, &record.code, &gathered.code),
+        None => Vec::new(),
+    };
+    Ok(WhyReport {
+        row,
+        fingerprint: decision.fingerprint.map(|fingerprint| fingerprint.0.to_string()),
+        compared_with: record.as_deref().map(|record| compared(&survey, &name, record)),
+        hunks,
+        ingredients: decision.ingredients.iter().map(described).collect(),
+    })
+}
+
+fn compared(survey: &Survey<'_>, task: &TaskName, record: &Record) -> Compared {
+    let digest = survey.known.current_digest(task).unwrap_or_else(|| Digest::of(b""));
+    Compared {
+        record: digest.to_string(),
+        run: record.run.clone(),
+        made_ms: record.timing.started_ms + record.timing.wall_ms,
+        branch: record.provenance.branch.clone(),
+        commit: record.provenance.commit.clone(),
+    }
+}
+
+fn described(ingredient: &Ingredient) -> (String, Option<String>) {
+    let kind = super::kind_word(ingredient.kind);
+    let name =
+        if ingredient.name.is_empty() { kind.to_owned() } else { format!("{kind} {}", ingredient.name) };
+    (name, ingredient.shown.clone())
+}
+
+/// Pairs the parts of two codes by name, and keeps those that differ.
+fn code_hunks(store: &Store, before: &[CodePart], now: &[CodePart]) -> Vec<CodeHunk> {
+    let by_name = |parts: &[CodePart]| -> BTreeMap<String, CodePart> {
+        parts.iter().map(|part| (part.name.clone(), part.clone())).collect()
+    };
+    let (old, new) = (by_name(before), by_name(now));
+    let names: BTreeSet<&String> = old.keys().chain(new.keys()).collect();
+    names
+        .into_iter()
+        .filter(|name| old.get(*name).map(|part| part.digest) != new.get(*name).map(|part| part.digest))
+        .filter_map(|name| {
+            let (was, is) = (old.get(name), new.get(name));
+            let place = is.or(was)?;
+            Some(CodeHunk {
+                part: name.clone(),
+                file: place.file.clone(),
+                line: place.line,
+                before: was.and_then(|part| text_of(store, part)),
+                after: is.map(|part| part.text.to_string()),
+            })
+        })
+        .collect()
+}
+
+fn text_of(store: &Store, part: &CodePart) -> Option<String> {
+    let bytes = store.get(&part.source).ok()??;
+    Some(String::from_utf8_lossy(&bytes).into_owned())
+}
