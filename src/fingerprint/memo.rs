@@ -117,6 +117,17 @@ pub(super) fn is_absence(error: &io::Error) -> bool {
 /// with a dot is matched only by a part of the pattern that does so too. Links
 /// to folders are followed, each real folder once. An absent `base` has no matches.
 pub fn find_matches(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, io::Error> {
+    find_matches_noting(base, pattern, &mut |_| ())
+}
+
+/// Does the same, and calls `note` with each folder before its entries are read, absent ones too.
+///
+/// As long as none of these folders gets or loses an entry, the matches stay what they are.
+pub fn find_matches_noting(
+    base: &Path,
+    pattern: &str,
+    note: &mut dyn FnMut(&Path),
+) -> Result<Vec<PathBuf>, io::Error> {
     let glob = GlobBuilder::new(pattern)
         .literal_separator(true)
         .backslash_escape(true)
@@ -133,6 +144,7 @@ pub fn find_matches(base: &Path, pattern: &str) -> Result<Vec<PathBuf>, io::Erro
     let mut visited = BTreeSet::new();
     let mut folders = vec![(start, literal)];
     while let Some((folder, depth)) = folders.pop() {
+        note(&folder);
         let entries = match fs::read_dir(&folder) {
             Ok(entries) => entries,
             Err(error) if is_absence(&error) => continue,

@@ -24,7 +24,7 @@ mod tests;
 mod values;
 
 pub use gather::{Gathered, gather, gather_item_code};
-pub use memo::{Memo, Plain, Seen, find_matches};
+pub use memo::{Memo, Plain, Seen, find_matches, find_matches_noting};
 pub use python::{Parameter, ParameterKind, Signature};
 pub use recipe::{
     DependencyDigests, RECIPE, dependency_ingredients, fingerprint, item_ingredient, items_ingredient,
