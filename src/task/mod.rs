@@ -2,6 +2,7 @@
 //!
 //! What happens is told to a [`Listener`] as events; nothing here prints.
 
+pub mod environment;
 pub mod execute;
 mod known;
 pub mod outputs;
