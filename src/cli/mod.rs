@@ -4,7 +4,6 @@
 //! under `commands/` asks `ops` for a report, a file under `views/` turns it
 //! into text, `printer.rs` prints it, and an [`exit::Exit`] is left with.
 //! Nothing below this folder knows that there is a terminal.
-#![expect(dead_code, reason = "tables and the live display wait for the verbs")]
 
 use std::panic::AssertUnwindSafe;
 use std::process::ExitCode;
@@ -19,6 +18,8 @@ pub mod live;
 mod paint;
 mod printer;
 mod reasons;
+#[cfg(test)]
+mod reference;
 mod snippet;
 mod table;
 mod terminal;

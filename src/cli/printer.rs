@@ -95,9 +95,17 @@ impl Printer {
         });
     }
 
+    /// Prints one JSON document on one line, as events are printed.
+    pub fn line<T: Serialize>(&self, value: &T) {
+        self.write_out(|stream| {
+            serde_json::to_writer(&mut *stream, value)?;
+            stream.write_all(b"\n")
+        });
+    }
+
     /// Tells people something, unless they asked for quiet.
     pub fn say(&self, text: impl AsRef<str>) {
-        if self.volume > Volume::Quiet {
+        if self.volume > Volume::Quiet && !text.as_ref().is_empty() {
             self.write_err(text.as_ref());
         }
     }

@@ -12,7 +12,10 @@ const REASONS: usize = 3;
 
 /// Returns all reasons in one line, the like put together, cut after three.
 pub fn brief(reasons: &[Reason]) -> String {
-    let parts = together(reasons, NAMES);
+    // What never ran is stale whatever is before it.
+    let never = reasons.contains(&Reason::NeverRan);
+    let told = reasons.iter().filter(|reason| !(never && matches!(reason, Reason::Upstream { .. })));
+    let parts = together(&told.cloned().collect::<Vec<_>>(), NAMES);
     if parts.len() <= REASONS {
         return parts.join("; ");
     }

@@ -14,6 +14,8 @@ use super::args::{Command, Global};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
+use crate::ops::scope::Words;
+use crate::ops::{Session, Start};
 
 pub mod check;
 pub mod completions;
@@ -42,6 +44,29 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
+    /// Opens the project that the global flags name.
+    pub fn open(&self) -> Result<Session, CommandError> {
+        let config = self.global.config.as_ref().map(|path| self.folder().map(|folder| folder.join(path)));
+        let start = Start { folder: self.folder()?, config: config.transpose()? };
+        Ok(Session::open(&start)?)
+    }
+
+    /// Returns what was typed after a verb, with the graph that was named.
+    pub fn words(&self, words: &[String], exclude: &[String]) -> Words {
+        Words { graph: self.global.graph.clone(), words: words.to_vec(), exclude: exclude.to_vec() }
+    }
+
+    /// Returns the command line as it was typed, for who waits for this process.
+    pub fn typed(&self) -> String {
+        let words = std::env::args().skip(1).collect::<Vec<_>>();
+        format!("kptn {}", words.join(" "))
+    }
+
+    /// Returns the time, in ms since the epoch.
+    pub fn now_ms(&self) -> u64 {
+        crate::task::now_ms()
+    }
+
     /// Returns the folder from which the project is looked for, absolute.
     pub fn folder(&self) -> Result<PathBuf, CommandError> {
         let folder = self.global.project.clone().unwrap_or_else(|| PathBuf::from("."));

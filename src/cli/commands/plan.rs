@@ -1,18 +1,43 @@
-//! `kptn plan`: says what a run would do.
+//! `kptn plan`, and `kptn run --dry-run`: says what a run would do.
 
 use super::Context;
+use super::run::Selection;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::views::{self, Document};
+use crate::model::{Reason, Status};
+use crate::ops::{self, Probing};
 
 /// Show what `kptn run` would do, in order, with times from earlier runs
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to run, as for `kptn run`
     #[command(flatten)]
-    pub selection: super::run::Selection,
+    pub selection: Selection,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn plan` is not in this build yet"))
+/// Shows it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    show(&args.selection, context)
+}
+
+/// Shows what a run of `selection` would do; asks probes, as the run would.
+pub fn show(selection: &Selection, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let printer = &context.printer;
+    let words = context.words(&selection.words(), &selection.exclude);
+    let mut report = ops::status::status(&session, &words, Probing::Ask)?;
+    if selection.force {
+        for row in report.rows.iter_mut().filter(|row| row.status == Status::Fresh) {
+            row.status = Status::Stale;
+            row.reasons = vec![Reason::Forced];
+        }
+    }
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.say(views::findings(&report.notes, printer.width()));
+        printer.data(views::plan::text(&report, printer.data_width()));
+    }
+    Ok(Exit::FINE)
 }

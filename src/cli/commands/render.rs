@@ -1,8 +1,13 @@
 //! `kptn render`: writes the runners.
 
+use serde::Serialize;
+
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::views::{self, Document};
+use crate::ops::report::{RenderedFile, RenderedState};
+use crate::ops::runner::{self, Rendering};
 
 /// Write the runners of graphs: plain Python, and what `flow_type` names
 ///
@@ -13,11 +18,42 @@ pub struct Args {
     #[arg(value_name = "GRAPH")]
     pub graphs: Vec<String>,
     /// Write nothing; leave with 1 where a runner is not up to date
-    #[arg(long)]
+    #[arg(long, conflicts_with = "replace")]
     pub check: bool,
+    /// Write even over a runner that was edited, which is moved aside first
+    #[arg(long)]
+    pub replace: bool,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn render` is not in this build yet"))
+#[derive(Serialize)]
+struct Files<'a> {
+    files: &'a [RenderedFile],
+}
+
+/// Writes or checks them.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let rendering = match (args.check, args.replace) {
+        (true, _) => Rendering::Check,
+        (_, true) => Rendering::Replace,
+        _ => Rendering::Write,
+    };
+    let named: Vec<&String> = args.graphs.iter().chain(&context.global.graph).collect();
+    let graphs = match named.as_slice() {
+        [] => session.project.graphs.values().collect(),
+        names => names.iter().map(|name| session.graph(name)).collect::<Result<Vec<_>, _>>()?,
+    };
+    let files = graphs
+        .into_iter()
+        .map(|graph| runner::render_graph(&session, graph, rendering))
+        .collect::<Result<Vec<_>, _>>()?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(Files { files: &files }));
+    } else {
+        let here = std::env::current_dir().unwrap_or_default();
+        printer.say(views::files::rendered(&files, &here));
+    }
+    let outdated = files.iter().any(|file| file.state == RenderedState::Outdated);
+    Ok(if outdated { Exit::FAILED } else { Exit::FINE })
 }

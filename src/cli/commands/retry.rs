@@ -1,23 +1,22 @@
 //! `kptn retry`: runs what failed last.
 
 use super::Context;
+use super::run::{Manner, Selection, start};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 
-/// Run again what failed in the last run, and what was skipped for it
+/// Run again what failed
 ///
-/// Of a mapped task the failed items alone.
+/// Of a mapped task the failed items alone. What was skipped for a failed task is run by `kptn run`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// How to run
     #[command(flatten)]
-    pub manner: super::run::Manner,
-    /// Only these of them
-    #[arg(value_name = "TASK")]
-    pub tasks: Vec<String>,
+    pub manner: Manner,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn retry` is not in this build yet"))
+/// Runs it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let selection = Selection { words: vec!["state:failed".to_owned()], ..Selection::default() };
+    start(&selection, &args.manner, context)
 }

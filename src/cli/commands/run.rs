@@ -3,6 +3,12 @@
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::printer::Volume;
+use crate::cli::views::{self, Document};
+use crate::model::{AfterFailure, Force, Stream};
+use crate::ops;
+use crate::ops::run::{Events, RunRequest};
+use crate::state::Wait;
 
 /// Run what is stale, in parallel, and skip what is fresh
 ///
@@ -37,9 +43,6 @@ pub struct Selection {
     /// Run fresh tasks too, and reuse nothing
     #[arg(short, long)]
     pub force: bool,
-    /// Run these items of the mapped task alone
-    #[arg(long, value_name = "ITEM")]
-    pub item: Vec<String>,
 }
 
 impl Selection {
@@ -64,7 +67,44 @@ pub struct Manner {
     pub wait: bool,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn run` is not in this build yet"))
+/// Runs it, or says what it would do.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    if args.dry_run {
+        return super::plan::show(&args.selection, context);
+    }
+    start(&args.selection, &args.manner, context)
+}
+
+/// Runs a selection and returns how it ended.
+pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let printer = &context.printer;
+    let report = ops::run::run(&session, &request(selection, manner, context))?;
+    printer.say(views::findings(&report.notes, printer.width()));
+    if report.run.is_none() {
+        if printer.json {
+            printer.line(&Document::of(&report));
+        }
+        printer.say(views::run::nothing(&report, printer.width()));
+    }
+    if let Some(code) = report.runner_exit {
+        return Err(CommandError::new(Exit::FAILED, views::run::cut_off(code))
+            .hint("what finished is recorded: `kptn run` goes on from there"));
+    }
+    Ok(if report.counts.failed > 0 { Exit::FAILED } else { Exit::FINE })
+}
+
+/// Returns the request for what was typed.
+pub fn request(selection: &Selection, manner: &Manner, context: &Context<'_>) -> RunRequest {
+    RunRequest {
+        words: context.words(&selection.words(), &selection.exclude),
+        force: if selection.force { Force::Yes } else { Force::No },
+        after_failure: if manner.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop },
+        ignore_stale_deps: selection.no_deps,
+        jobs: manner.jobs,
+        stream: if context.printer.volume == Volume::Verbose { Stream::Yes } else { Stream::No },
+        wait: if manner.wait { Wait::Yes } else { Wait::No },
+        events: if context.printer.json { Events::Stdout } else { Events::Off },
+        command: context.typed(),
+    }
 }

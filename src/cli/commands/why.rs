@@ -3,11 +3,15 @@
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::printer::Volume;
+use crate::cli::views::Document;
+use crate::cli::views::why::{self, Hunks, Ingredients};
+use crate::ops;
 
 /// Say why a task is stale, against the nearest earlier record
 ///
 /// Names each ingredient that changed, old -> new: code, arguments, inputs, packages, what is
-/// before the task. For a fresh task it says what its record belongs to.
+/// before the task. With `-v`, everything that counts is listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task
@@ -18,7 +22,17 @@ pub struct Args {
     pub diff: bool,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn why` is not in this build yet"))
+/// Says it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let printer = &context.printer;
+    let report = ops::why::why(&session, context.global.graph.clone(), &args.task)?;
+    if printer.json {
+        printer.document(&Document::of(&report));
+        return Ok(Exit::FINE);
+    }
+    let hunks = if args.diff { Hunks::Whole } else { Hunks::Beginnings };
+    let ingredients = if printer.volume == Volume::Verbose { Ingredients::All } else { Ingredients::Changed };
+    printer.data(why::text(&report, hunks, ingredients, printer.data_width(), context.now_ms()));
+    Ok(Exit::FINE)
 }

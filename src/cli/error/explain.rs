@@ -4,9 +4,14 @@ use std::io::ErrorKind;
 
 use super::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::words;
 use crate::config::ConfigError;
 use crate::graph::SelectError;
+use crate::model::{Diagnostic, Severity, TaskName};
+use crate::ops::OpsError;
 use crate::process::ProcessError;
+use crate::state::{LockError, StateError};
+
 use crate::store::StoreError;
 
 impl From<ConfigError> for CommandError {
@@ -63,6 +68,81 @@ impl From<StoreError> for CommandError {
 impl From<ProcessError> for CommandError {
     fn from(error: ProcessError) -> Self {
         Self::of(Exit::ENVIRONMENT, &error).hint("`kptn doctor` shows which programs are used")
+    }
+}
+
+impl From<OpsError> for CommandError {
+    fn from(error: OpsError) -> Self {
+        match error {
+            OpsError::Config(error) => error.into(),
+            OpsError::Select(error) => error.into(),
+            OpsError::Store(error) => error.into(),
+            OpsError::State(StateError::Store(error)) | OpsError::Lock(LockError::Store(error)) => {
+                error.into()
+            }
+            OpsError::Process(error) => error.into(),
+            OpsError::Broken { diagnostics } => Self::findings(diagnostics),
+            OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
+                Diagnostic::new(Severity::Error, error.to_string())
+                    .at(path, location)
+                    .hint("take one of these dependencies away"),
+            ]),
+            error => asked_for(&error).unwrap_or_else(|| around_it(&error)),
+        }
+    }
+}
+
+/// What was typed cannot be done: nothing was started.
+fn asked_for(error: &OpsError) -> Option<CommandError> {
+    let told = CommandError::of(Exit::USAGE, error);
+    Some(match error {
+        OpsError::UnknownGraph { near: Some(near), .. } | OpsError::UnknownTask { near: Some(near), .. } => {
+            told.hint(format!("did you mean `{near}`?"))
+        }
+        OpsError::UnknownGraph { known, .. } => told.hint(format!("the graphs are: {}", known.join(", "))),
+        OpsError::UnknownTask { .. } => told.hint("`kptn status --all` lists the tasks"),
+        OpsError::GraphIsNoTask { name } => {
+            told.hint(format!("`kptn status -g {name} --all` lists its tasks"))
+        }
+        OpsError::TaskInSeveralGraphs { graphs, .. } | OpsError::WhichGraph { graphs } => {
+            let flags: Vec<String> = graphs.iter().map(|graph| format!("`-g {graph}`")).collect();
+            told.hint(format!("say which one is meant: {}", flags.join(" or ")))
+        }
+        OpsError::StaleDependencies { selected, stale, .. } => {
+            let quoted =
+                |tasks: &[TaskName]| tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>();
+            let (selected_names, stale_names) = (quoted(selected), quoted(stale));
+            let told = CommandError::usage(format!(
+                "what {} depends on is not fresh: {}",
+                words::list(&selected_names, 5),
+                words::list(&stale_names, 20)
+            ));
+            let names =
+                |before: &str| -> String { selected.iter().map(|task| format!(" {before}{task}")).collect() };
+            told.hint(format!(
+                "`kptn run{}` runs them first; `kptn run{} --no-deps` takes them as they are",
+                names("+"),
+                names("")
+            ))
+        }
+        OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
+        OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
+        OpsError::NoCommonGraph { .. }
+        | OpsError::NoGraph { .. }
+        | OpsError::Name { .. }
+        | OpsError::UnknownRun { .. } => told,
+        _ => return None,
+    })
+}
+
+/// Something on this machine, or someone else, stands in the way.
+fn around_it(error: &OpsError) -> CommandError {
+    match error {
+        OpsError::Lock(_) => CommandError::of(Exit::CONFLICT, error)
+            .hint("`--wait` waits for it; `kptn status` shows what is going on"),
+        OpsError::NoPython => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
+        _ => CommandError::of(Exit::ENVIRONMENT, error),
     }
 }
 

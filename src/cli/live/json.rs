@@ -8,6 +8,7 @@ use std::sync::Mutex;
 use serde::Serialize;
 
 use crate::model::Event;
+use crate::task::Listener;
 
 /// The version of the documents that `--json` prints.
 pub const VERSION: u32 = 1;
@@ -28,8 +29,7 @@ impl<W: Write + Send> JsonLines<W> {
         Self(Mutex::new(Some(writer)))
     }
 
-    /// Writes one event.
-    pub fn hear(&self, event: &Event) {
+    fn write(&self, event: &Event) {
         let Ok(mut writer) = self.0.lock() else { return };
         let Some(open) = writer.as_mut() else { return };
         let Ok(mut line) = serde_json::to_vec(&Line { version: VERSION, event }) else { return };
@@ -37,6 +37,12 @@ impl<W: Write + Send> JsonLines<W> {
         if open.write_all(&line).and_then(|()| open.flush()).is_err() {
             *writer = None;
         }
+    }
+}
+
+impl<W: Write + Send> Listener for JsonLines<W> {
+    fn hear(&self, event: &Event) {
+        self.write(event);
     }
 }
 

@@ -20,7 +20,8 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::printer::{Printer, Volume};
 use super::{terminal, width};
-use crate::model::Event;
+use crate::model::{Event, TaskOutcome};
+use crate::task::Listener;
 use scene::Scene;
 
 mod compare;
@@ -78,8 +79,7 @@ impl Live {
         Self { printer, shared, face }
     }
 
-    /// Shows one event.
-    pub fn hear(&self, event: &Event) {
+    fn show(&self, event: &Event) {
         let width = self.printer.width();
         let lines = {
             let mut scene = self.shared.scene();
@@ -90,13 +90,14 @@ impl Live {
             self.end();
         }
         if !lines.is_empty() {
-            self.print(&lines);
+            self.print(&lines, is_failure(event));
         }
     }
 
-    fn print(&self, lines: &[String]) {
+    fn print(&self, lines: &[String], failure: bool) {
         let text = lines.join("\n");
         match &self.face {
+            Face::Lines if failure => self.printer.insist(text),
             Face::Screen(bar) if !bar.is_finished() => {
                 let text = if self.printer.colors_people() { text } else { width::strip(&text) };
                 bar.println(text);
@@ -111,6 +112,21 @@ impl Live {
         }
         *lock(&self.shared.ended) = true;
         self.shared.wake.notify_all();
+    }
+}
+
+impl Listener for Live {
+    fn hear(&self, event: &Event) {
+        self.show(event);
+    }
+}
+
+/// Tells whether an event is said even to those who asked for quiet.
+fn is_failure(event: &Event) -> bool {
+    match event {
+        Event::TaskFinished { outcome, .. } => *outcome == TaskOutcome::Failed,
+        Event::RunFinished { failed, .. } => *failed > 0,
+        _ => false,
     }
 }
 

@@ -17,6 +17,7 @@ pub mod doctor;
 pub mod files;
 pub mod log;
 pub mod plan;
+pub mod run;
 pub mod status;
 pub mod why;
 

@@ -1,0 +1,23 @@
+//! `kptn run` after the display has ended, or where there was nothing to display.
+
+use crate::cli::words;
+use crate::ops::report::RunReport;
+
+use super::status::where_it_is;
+
+/// Returns the closing line of a run that had nothing to do.
+pub fn nothing(report: &RunReport, width: usize) -> String {
+    let fresh = words::count(report.counts.fresh, "fresh", "fresh");
+    let text =
+        if report.counts.fresh == 0 { "nothing to do".to_owned() } else { format!("nothing to do, {fresh}") };
+    let place = where_it_is(&report.place).pop();
+    words::facts(&[Some(text), place].into_iter().flatten().collect::<Vec<_>>(), width)
+}
+
+/// Returns what became of a runner that ended before the run was closed.
+pub fn cut_off(code: i32) -> String {
+    match code {
+        ..0 => "the run was stopped before it had ended".to_owned(),
+        code => format!("the runner left with exit code {code} before the run had ended"),
+    }
+}
