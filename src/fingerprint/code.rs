@@ -1,49 +1,39 @@
 //! The code of a task: its script and whatever that reaches, by language.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
-use crate::model::{CodePart, Digest, Ingredient, IngredientKind, Language, Script, Task};
+use crate::model::{CodePart, Ingredient, IngredientKind, Language, Script, Task};
 
-use super::files::name_of;
 use super::gather::Gathered;
 use super::memo::Seen;
 use super::surroundings::Surroundings;
-use super::{python, source};
+use super::{python, r};
 
-/// Adds the code that begins at the script `path`.
-pub(super) fn add(task: &Task, path: &Path, s: &Surroundings, to: &mut Gathered) {
-    match task.script.language {
-        Language::Python => {
-            python::add(task, path, s, to);
-        }
-        Language::R => add_script(path, s, to),
-    }
+/// What the code of a task turned out to use besides files.
+#[derive(Debug, Default)]
+pub(super) struct Reached {
+    /// Packages from outside the project.
+    pub packages: Packages,
+    /// Names of `config` values that functions in `config` take.
+    pub config: BTreeSet<String>,
 }
 
-fn add_script(path: &Path, s: &Surroundings, to: &mut Gathered) {
-    let bytes = match s.memo.read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => {
-            to.uncacheable.push(format!("script `{}` cannot be read: {error}", path.display()));
-            return;
-        }
-    };
-    let text = source::normalised(&bytes);
-    to.files.push(path.to_path_buf());
-    let digest = Digest::of(&text);
-    let text: Arc<str> = String::from_utf8_lossy(&text).into();
-    add_part(
-        CodePart {
-            name: "script".to_owned(),
-            file: name_of(path, &s.project.root),
-            line: 1,
-            digest,
-            source: Digest::of(text.as_bytes()),
-            text,
-        },
-        to,
-    );
+/// Packages from outside the project.
+#[derive(Debug, Default)]
+pub(super) struct Packages {
+    /// As the code names them: an R package, the first part of a Python module.
+    pub names: BTreeSet<Box<str>>,
+    /// Whether there may be others: their names are computed.
+    pub more: bool,
+}
+
+/// Adds the code that begins at the script `path`.
+pub(super) fn add(task: &Task, path: &Path, s: &Surroundings, to: &mut Gathered) -> Reached {
+    match task.script.language {
+        Language::Python => python::add(task, path, s, to),
+        Language::R => r::add(task, path, s, to),
+    }
 }
 
 /// Adds one part as code to show and as ingredient.

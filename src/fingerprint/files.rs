@@ -13,7 +13,7 @@ use crate::model::{
 };
 
 use super::gather::Gathered;
-use super::memo::{Seen, is_glob};
+use super::memo::{Seen, is_glob, split_glob};
 use super::recipe::ingredient;
 use super::surroundings::Surroundings;
 use super::values;
@@ -119,18 +119,6 @@ fn find(written: &str, s: &Surroundings) -> Result<Option<Files>, (PathBuf, std:
         }
     }
     Ok(Some(files))
-}
-
-/// Splits a pattern before its first part that is more than a name: `/data/x/*.csv` -> `/data/x`, `*.csv`.
-fn split_glob(written: &str) -> (&str, &str) {
-    let mut at = 0;
-    for part in written.split_inclusive('/') {
-        if is_glob(part) {
-            break;
-        }
-        at += part.len();
-    }
-    written.split_at(at)
 }
 
 fn ingredients(written: &str, files: &Files, root: &Path) -> Vec<Ingredient> {

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 
 use crate::model::{CodePart, Diagnostic, Ingredient, IngredientKind, Input, Item, Language, Task};
 
+use super::code::Reached;
 use super::python::Signature;
 use super::surroundings::Surroundings;
 use super::{code, files, recipe, values};
@@ -51,14 +52,14 @@ pub fn gather(task: &Task, s: &Surroundings) -> Gathered {
         |input: &Input| matches!(input, Input::Files(files) if files::depends_on_item(files, task));
     let mut gathered =
         Gathered { item_code: item_script || task.inputs.iter().any(item_input), ..Gathered::default() };
+    let mut reached = Reached::default();
     if !item_script {
         match &task.script.path {
-            Some(path) => code::add(task, path, s, &mut gathered),
+            Some(path) => reached = code::add(task, path, s, &mut gathered),
             None => gathered.uncacheable.push(format!("script `{}` was not found", task.script.file)),
         }
     }
-    let signature = gathered.signature.clone();
-    values::add(task, s, signature.as_ref(), &mut gathered);
+    values::add(task, s, &reached.config, &mut gathered);
     files::add(task, s, &mut gathered);
     add_interpreter(task, s, &mut gathered);
     gathered.sorted()
@@ -72,7 +73,9 @@ pub fn gather_item_code(task: &Task, item: &Item, s: &Surroundings) -> Gathered 
         variables.extend(item.variables());
         let file = values::expanded(&task.script.file, &variables);
         match code::find_script(&file, s, &task.script) {
-            Some(path) => code::add(task, &path, s, &mut gathered),
+            Some(path) => {
+                code::add(task, &path, s, &mut gathered);
+            }
             None => gathered.uncacheable.push(format!("script `{file}` was not found")),
         }
     }

@@ -176,6 +176,18 @@ pub(super) fn is_glob(part: &str) -> bool {
     part.contains(['*', '?', '[', ']', '{', '}', '\\'])
 }
 
+/// Splits a pattern before its first part that is more than a name: `/data/x/*.csv` -> `/data/x`, `*.csv`.
+pub(super) fn split_glob(written: &str) -> (&str, &str) {
+    let mut at = 0;
+    for part in written.split_inclusive('/') {
+        if is_glob(part) {
+            break;
+        }
+        at += part.len();
+    }
+    written.split_at(at)
+}
+
 fn is_new_folder(
     entry: &fs::DirEntry,
     path: &Path,

@@ -13,8 +13,10 @@
 mod code;
 mod files;
 mod gather;
+mod kept;
 mod memo;
 pub mod python;
+pub mod r;
 mod recipe;
 mod source;
 mod surroundings;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::model::{Graph, Interpreters, ProbeAnswer, Project};
 
-use super::{Memo, python};
+use super::{Memo, python, r};
 
 /// Returns the value of an environment variable; absent where it is unset.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
@@ -29,6 +29,7 @@ pub struct Surroundings<'a> {
     /// The disk.
     pub memo: &'a dyn Memo,
     pub(super) python: python::Look,
+    pub(super) r: r::Look,
 }
 
 impl<'a> Surroundings<'a> {
@@ -41,7 +42,16 @@ impl<'a> Surroundings<'a> {
         env: &'a Environment<'a>,
         memo: &'a dyn Memo,
     ) -> Self {
-        Self { project, graph, interpreters, probes, env, memo, python: python::Look::default() }
+        Self {
+            project,
+            graph,
+            interpreters,
+            probes,
+            env,
+            memo,
+            python: python::Look::default(),
+            r: r::Look::default(),
+        }
     }
 }
 

@@ -3,6 +3,8 @@
 //! Paths of this machine never count: the output folder, the project root and
 //! `EXTERNAL_FILE_PATH` are handed to a task but are not ingredients.
 
+use std::collections::BTreeSet;
+
 use serde_json::Value;
 
 use crate::model::{
@@ -51,9 +53,11 @@ pub fn data_year(task: &Task, graph: &Graph, env: &dyn Fn(&str) -> Option<String
         .unwrap_or_else(|| "2022".to_owned())
 }
 
-/// Adds everything that is a plain value. `signature` is that of a Python function, where it is known.
-pub(super) fn add(task: &Task, s: &Surroundings, signature: Option<&Signature>, to: &mut Gathered) {
+/// Adds everything that is a plain value; the signature of a Python function is known by then.
+/// `more_config` names values that are taken besides.
+pub(super) fn add(task: &Task, s: &Surroundings, more_config: &BTreeSet<String>, to: &mut Gathered) {
     use IngredientKind as Kind;
+    let signature = to.signature.clone();
     let mut add = |kind, name: &str, value: &[u8], shown: Option<String>| {
         to.ingredients.push(ingredient(kind, name, value, shown));
     };
@@ -95,7 +99,7 @@ pub(super) fn add(task: &Task, s: &Surroundings, signature: Option<&Signature>, 
     to.ingredients.extend(task.args.iter().map(|(name, argument)| argument_ingredient(name, argument)));
     let takes = |name: &str| match task.script.language {
         Language::R => true,
-        Language::Python => signature.is_none_or(|signature| takes_config(signature, name)),
+        Language::Python => more_config.contains(name) || takes_config(signature.as_ref(), name),
     };
     let config = s.graph.config.iter().filter(|(name, _)| takes(name));
     to.ingredients.extend(config.map(|(name, value)| value_ingredient(Kind::Config, name, value)));
@@ -126,10 +130,11 @@ fn value_ingredient(kind: IngredientKind, name: &str, value: &Value) -> Ingredie
     ingredient(kind, name, &canonical_json(value), Some(shorten(&Item::text(value))))
 }
 
-fn takes_config(signature: &Signature, name: &str) -> bool {
+/// Tells whether a function takes a value of `config`; any may be taken where its signature can't be told.
+pub(super) fn takes_config(signature: Option<&Signature>, name: &str) -> bool {
+    let Some(signature) = signature else { return true };
     signature.decorated
-        || signature.takes_any_name()
-        || signature.parameter(name).is_some()
+        || signature.takes(name)
         || WHOLE_CONFIG.iter().any(|whole| signature.parameter(whole).is_some())
 }
 

@@ -199,6 +199,18 @@ impl Space {
         }
     }
 
+    /// Returns what a name of a module, itself named absolutely, leads to.
+    pub(super) fn find(&mut self, from: ModuleId, module: &str, name: &str, s: &Surroundings) -> Vec<Found> {
+        let spots = self.spots_of(from, module, s);
+        let mut found = Vec::new();
+        for spot in spots {
+            if let Spot::Module(id) = spot {
+                found.extend(self.lookup(id, name, 0, s).iter().cloned());
+            }
+        }
+        found
+    }
+
     fn spots_of(&mut self, id: ModuleId, name: &str, s: &Surroundings) -> Vec<Spot> {
         let module = name.trim_start_matches('.');
         let level = (name.len() - module.len()) as u16;

@@ -1,21 +1,18 @@
 //! Sources and folders, read and parsed once in a look at the project.
 //!
-//! Facts also survive in the process from one look to the next, by the digest
-//! of their source, and between processes in the memo.
+//! Facts live longer than that: see `kept`.
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
+use crate::fingerprint::kept::{self, guard};
 use crate::fingerprint::memo::{Memo, is_absence};
 use crate::fingerprint::source;
 use crate::model::Digest;
 
 use super::facts::{Exports, FORMAT, Facts, Kind, Parsed, Place, What, decoded, facts_of};
 use super::space::Space;
-
-/// Above so many bytes of facts the process forgets and begins anew.
-const KEPT_BYTES: usize = 32 << 20;
 
 /// What one look at the project knows of its Python code.
 #[derive(Default)]
@@ -88,7 +85,7 @@ impl Source {
             return Self::opaque(Digest::of(&bytes), None);
         }
         let normalised = source::normalised(&bytes);
-        let facts = remembered(memo, Digest::of(&normalised), &normalised);
+        let facts = kept::facts(memo, FORMAT, Digest::of(&normalised), || facts_of(&normalised));
         let problem = (facts.parsed == Parsed::No)
             .then(|| format!("`{}` cannot be parsed: what it imports is unknown", path.display()));
         let text = decoded(&normalised).0.as_ref().into();
@@ -135,46 +132,4 @@ impl Source {
     pub(super) fn is_import(&self, statement: u32) -> bool {
         self.facts.statements.get(statement as usize).is_some_and(|one| one.kind == Kind::Import)
     }
-}
-
-/// Returns the facts of a source: from this process, from the memo, or parsed now.
-fn remembered(memo: &dyn Memo, digest: Digest, normalised: &[u8]) -> Facts {
-    static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
-    let known = guard(&KEPT).as_ref().and_then(|kept| kept.facts.get(&digest).cloned());
-    let known = known.or_else(|| memo.facts(FORMAT, digest));
-    if let Some(facts) = known.as_ref().and_then(|bytes| postcard::from_bytes::<Facts>(bytes).ok())
-        && facts.bytes == digest
-    {
-        keep(&mut guard(&KEPT), digest, known);
-        return facts;
-    }
-    let facts = facts_of(normalised);
-    if let Ok(bytes) = postcard::to_stdvec(&facts) {
-        memo.keep_facts(FORMAT, digest, &bytes);
-        keep(&mut guard(&KEPT), digest, Some(bytes.into()));
-    }
-    facts
-}
-
-#[derive(Default)]
-struct Kept {
-    facts: HashMap<Digest, Arc<[u8]>>,
-    size: usize,
-}
-
-fn keep(kept: &mut Option<Kept>, digest: Digest, bytes: Option<Arc<[u8]>>) {
-    let Some(bytes) = bytes else { return };
-    let kept = kept.get_or_insert_default();
-    if kept.size > KEPT_BYTES {
-        *kept = Kept::default();
-    }
-    let size = bytes.len();
-    if kept.facts.insert(digest, bytes).is_none() {
-        kept.size += size;
-    }
-}
-
-/// Locks; what a panicking thread left behind is a cache entry like any other.
-pub(super) fn guard<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -15,6 +15,7 @@
 //! with this closure, by the caller.
 
 mod closure;
+mod config;
 mod decorators;
 mod dynamic;
 mod effects;
@@ -36,11 +37,11 @@ use std::path::Path;
 
 use crate::model::{Diagnostic, Input, Location, Severity, Task};
 
-use super::code::add_part;
+use super::code::{Packages, Reached, add_part};
 use super::gather::Gathered;
+use super::kept::guard;
 use super::surroundings::Surroundings;
 use closure::{Closure, module_of, node_of};
-use look::guard;
 use resolve::Found;
 use space::{ModuleId, Node, Space};
 
@@ -48,74 +49,90 @@ pub use facts::{Facts, facts_of};
 pub(super) use look::Look;
 pub use signature::{Parameter, ParameterKind, Signature};
 
-/// Adds the code of a Python task; returns the modules outside the project that it imports, by
-/// their first parts.
-pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathered) -> BTreeSet<Box<str>> {
-    let function = task.script.function.as_deref().unwrap_or(task.name.as_str());
+/// Adds the code of a Python task; returns what it uses from outside the project.
+pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathered) -> Reached {
     let roots = roots::of(task, script, s);
     // Read and parsed before the space is locked: other threads can go on meanwhile.
     s.python.source(s.memo, script);
     let space = s.python.space(roots.clone());
-    let (found, closure) = reach(&mut guard(&space), script, function, s);
-    if !alters_path(&guard(&space), &closure) {
-        return add_reached(&mut guard(&space), task, script, function, &found, closure, s, to);
+    let mut space = guard(&space);
+    let reach = Reach::of(&mut space, task, script, s);
+    if !reach.alters_path(&space) {
+        return reach.add(&mut space, task, s, to);
     }
+    drop(space);
     let space = s.python.space(roots::everywhere(roots, s));
     let mut space = guard(&space);
-    let (found, closure) = reach(&mut space, script, function, s);
-    add_reached(&mut space, task, script, function, &found, closure, s, to)
+    Reach::of(&mut space, task, script, s).add(&mut space, task, s, to)
 }
 
-fn reach(space: &mut Space, script: &Path, function: &str, s: &Surroundings) -> (Vec<Found>, Closure) {
-    let id = space.load(script, s);
-    let found = space.lookup(id, function, 0, s).to_vec();
-    let mut starts: Vec<Node> = found.iter().filter_map(node_of).collect();
-    starts.push(Node::Executed(id));
-    let closure = space.closure(&starts, s);
-    (found, closure)
-}
-
-fn alters_path(space: &Space, closure: &Closure) -> bool {
-    let modules: BTreeSet<ModuleId> = closure.nodes.iter().map(|node| module_of(*node)).collect();
-    modules.iter().any(|id| space.module(*id).source.facts.alters_path())
-}
-
-#[expect(clippy::too_many_arguments, reason = "one step of `add`, taken in one of two spaces")]
-fn add_reached(
-    space: &mut Space,
-    task: &Task,
-    script: &Path,
-    function: &str,
-    found: &[Found],
+/// Everything that a task's function reaches.
+struct Reach {
+    script: ModuleId,
+    /// What the function's name leads to; empty where it is missing.
+    found: Vec<Found>,
+    signature: Option<Signature>,
+    config: config::Reach,
     closure: Closure,
-    s: &Surroundings,
-    to: &mut Gathered,
-) -> BTreeSet<Box<str>> {
-    let id = space.load(script, s);
-    if found.is_empty() {
-        to.uncacheable.push(format!("function `{function}` was not found in `{}`", script.display()));
+}
+
+impl Reach {
+    fn of(space: &mut Space, task: &Task, path: &Path, s: &Surroundings) -> Self {
+        let script = space.load(path, s);
+        let name = function_of(task);
+        let found = space.lookup(script, name.split('.').next().unwrap_or(name), 0, s).to_vec();
+        let signature = signature_of(space, &found);
+        let config = config::reach(space, script, signature.as_ref(), s);
+        let mut starts: Vec<Node> = found.iter().filter_map(node_of).collect();
+        starts.push(Node::Executed(script));
+        starts.extend(config.starts.iter().copied());
+        let closure = space.closure(&starts, s);
+        Self { script, found, signature, config, closure }
     }
-    to.signature = signature_of(space, found);
-    for part in space.parts(&closure, id, s) {
-        add_part(part, to);
+
+    fn modules(&self) -> BTreeSet<ModuleId> {
+        self.closure.nodes.iter().map(|node| module_of(*node)).collect()
     }
-    let modules: BTreeSet<ModuleId> = closure.nodes.iter().map(|node| module_of(*node)).collect();
-    for module in modules {
-        let module = space.module(module);
-        to.files.push(module.path.clone());
-        to.uncacheable.extend(module.source.problem.clone());
+
+    /// Tells whether the code changes where Python looks for modules.
+    fn alters_path(&self, space: &Space) -> bool {
+        self.modules().iter().any(|id| space.module(*id).source.facts.alters_path())
     }
-    if !declares_code(task) {
-        to.notes.extend(closure.computed.iter().map(|(path, line)| {
-            Diagnostic::new(
-                Severity::Note,
-                "a module is imported by a computed name, so it can't be followed",
-            )
-            .at(path, Some(Location { line: *line, column: 1, length: 0 }))
-            .hint("name the files it may import in the task's `inputs`")
-        }));
+
+    fn add(self, space: &mut Space, task: &Task, s: &Surroundings, to: &mut Gathered) -> Reached {
+        if self.found.is_empty() {
+            to.uncacheable.push(format!(
+                "function `{}` was not found in `{}`",
+                function_of(task),
+                space.module(self.script).path.display()
+            ));
+        }
+        for part in space.parts(&self.closure, self.script, s) {
+            add_part(part, to);
+        }
+        for id in self.modules() {
+            let module = space.module(id);
+            to.files.push(module.path.clone());
+            to.uncacheable.extend(module.source.problem.clone());
+        }
+        to.uncacheable.extend(self.config.missing);
+        if !declares_code(task) {
+            to.notes.extend(self.closure.computed.iter().map(|(path, line)| computed_import(path, *line)));
+        }
+        to.signature = self.signature;
+        let packages = Packages { names: self.closure.outside, more: !self.closure.computed.is_empty() };
+        Reached { packages, config: self.config.names }
     }
-    closure.outside
+}
+
+fn function_of(task: &Task) -> &str {
+    task.script.function.as_deref().unwrap_or(task.name.as_str())
+}
+
+fn computed_import(path: &Path, line: u32) -> Diagnostic {
+    Diagnostic::new(Severity::Note, "a module is imported by a computed name, so it can't be followed")
+        .at(path, Some(Location { line, column: 1, length: 0 }))
+        .hint("name the files it may be in the task's `inputs`")
 }
 
 fn declares_code(task: &Task) -> bool {

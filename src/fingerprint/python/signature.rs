@@ -11,7 +11,7 @@ use crate::fingerprint::syntax::{children, text_of};
 /// How a parameter takes its value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ParameterKind {
-    /// By position alone (before `/`): kptn cannot pass it by name.
+    /// By position alone (before `/`): kptn passes what has its name.
     PositionalOnly,
     /// By position or name.
     Ordinary,
@@ -46,10 +46,10 @@ pub struct Signature {
 }
 
 impl Signature {
-    /// Returns the parameter of this name that can be passed by name.
+    /// Returns the parameter that takes a value of this name.
     pub fn parameter(&self, name: &str) -> Option<&Parameter> {
-        let by_name = [ParameterKind::Ordinary, ParameterKind::KeywordOnly];
-        self.parameters.iter().find(|one| one.name == name && by_name.contains(&one.kind))
+        let many = [ParameterKind::Positions, ParameterKind::Names];
+        self.parameters.iter().find(|one| one.name == name && !many.contains(&one.kind))
     }
 
     /// Tells whether it takes any name (`**kwargs`).
@@ -136,7 +136,7 @@ mod tests {
                 ("kw", K::Names, false, None),
             ]
         );
-        assert!(signature.takes("b") && signature.takes("anything") && signature.parameter("a").is_none());
+        assert!(signature.takes("b") && signature.takes("anything") && signature.parameter("args").is_none());
     }
 
     #[test]

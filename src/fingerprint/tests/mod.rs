@@ -4,6 +4,7 @@
 //! which must not. Everything the issue lists under "Change detection" is a row.
 
 mod python_edits;
+mod r_edits;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -117,7 +118,7 @@ impl Fixture {
 
     /// Gathers in a new look at the disk.
     pub(super) fn gather(&self) -> Gathered {
-        self.look(|task, s| gather(task, s))
+        self.look(gather)
     }
 
     pub(super) fn look<T>(&self, f: impl FnOnce(&Task, &Surroundings) -> T) -> T {

@@ -216,8 +216,10 @@ fn edits_of_the_script() {
     ]);
 }
 
-/// `C` is what a helper module holds before and after; `script` is how the task uses it.
-fn in_module(rows: &[(&str, &str, &[(&str, &str)], (&str, &str), Edit)]) {
+/// What is edited, the script that uses it, the other files, the edit, and whether it is seen.
+type InModule<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], (&'a str, &'a str), Edit);
+
+fn in_module(rows: &[InModule]) {
     for (what, script, files, edit, expected) in rows {
         let mut all = vec![("tasks/T.py", *script)];
         all.extend(files.iter().copied());
@@ -590,4 +592,28 @@ fn files_that_were_read_are_listed() {
     let names: Vec<String> =
         gathered.files.iter().map(|path| super::relative(path, &fixture.root())).collect();
     assert_eq!(names, ["T.py", "m.py"]);
+}
+
+#[test]
+fn functions_that_compute_config_values_count_where_the_value_is_taken() {
+    let files = [
+        ("T.py", "def T(engine): return engine"),
+        ("db.py", "def connect(url): return url\ndef other(): return 1"),
+    ];
+    let mut fixture = Fixture::new("T.py", &files);
+    fixture.config.insert("engine".into(), serde_json::json!({"$function": "db:connect"}));
+    fixture.config.insert("url".into(), "a".into());
+    fixture.config.insert("unused".into(), "a".into());
+    let before = fixture.fingerprint();
+    assert_eq!(fixture.names(IngredientKind::Config), ["engine", "url"]);
+    fixture.config.insert("unused".into(), "b".into());
+    fixture.write("db.py", "def connect(url): return url\ndef other(): return 2");
+    assert_eq!(fixture.fingerprint(), before);
+    fixture.write("db.py", "def connect(url): return url + url\ndef other(): return 2");
+    assert_ne!(fixture.fingerprint(), before);
+    fixture.config.insert("engine".into(), serde_json::json!({"$function": "db:disconnect"}));
+    assert_eq!(
+        fixture.gather().uncacheable,
+        ["function `db:disconnect`, which computes `engine`, was not found"]
+    );
 }
