@@ -6,10 +6,10 @@
 
 use std::collections::{HashMap, HashSet};
 
-use super::report::{Report, nearest};
+use super::report::Report;
 use super::tasks::is_python;
 use super::values::is_identifier;
-use crate::model::{Argument, Graph, Language, Location, Task, TaskName, Template};
+use crate::model::{Argument, Graph, Language, Location, Task, TaskName, Template, nearest_name};
 
 /// Checks one task's definition. `mapped_only` are fields that need `map_over`, where they are given.
 pub(super) fn task(task: &Task, mapped_only: &[(&str, Option<Location>)], report: &mut Report) {
@@ -100,7 +100,7 @@ fn variables(task: &Task, report: &mut Report) {
         let unknown = template.variables().filter(|name| !task.map_over.iter().any(|item| item == name));
         unknown.map(|name| (name.to_owned(), place)).collect::<Vec<_>>()
     };
-    let near = |name: &str| nearest(name, task.map_over.iter().map(String::as_str)).map(str::to_owned);
+    let near = |name: &str| nearest_name(name, task.map_over.iter().map(String::as_str)).map(str::to_owned);
     for (position, output) in task.outputs.iter().enumerate() {
         for (name, place) in named(format!("outputs[{position}]"), output) {
             if let Some(near) = near(&name) {

@@ -19,6 +19,9 @@ use crate::model::{Argument, Graph, GraphName, Location, Task, TaskName};
 /// How long a chain of `extends` may be.
 const LONGEST_CHAIN: usize = 64;
 
+/// Tasks by name; absent where a definition is so wrong that it has no meaning.
+pub(super) type Definitions = IndexMap<TaskName, Option<Task>>;
+
 /// What one graph says about one task.
 #[derive(Debug, Clone, Default)]
 struct Plan {
@@ -27,12 +30,14 @@ struct Plan {
     places: BTreeMap<String, Location>,
 }
 
-type Plans = Rc<IndexMap<TaskName, Plan>>;
+type Plans = Rc<IndexMap<TaskName, Rc<Plan>>>;
 
 /// A graph's own words, parsed.
 struct Own {
     place: Location,
-    plans: IndexMap<TaskName, Plan>,
+    /// Whether it says nothing at all.
+    empty: bool,
+    plans: IndexMap<TaskName, Rc<Plan>>,
     extends: Vec<Parent>,
 }
 
@@ -45,7 +50,7 @@ struct Parent {
 /// Makes every graph; what cannot be resolved is reported and left out.
 pub(super) fn make(
     words: Entries<GraphWords>,
-    definitions: &IndexMap<TaskName, Option<Task>>,
+    mut definitions: Definitions,
     config: &Map<String, Value>,
     graph_configs: &HashMap<String, Map<String, Value>>,
     resolved: &Resolved,
@@ -53,33 +58,42 @@ pub(super) fn make(
 ) -> IndexMap<GraphName, Graph> {
     let mut own = IndexMap::new();
     for (key, given) in words.0 {
-        let Some(_) = report.accept(Some(key.place), GraphName::parse(&key.text)) else { continue };
-        own.insert(key.text, parse(key.place, given.value.unwrap_or_default(), definitions, report));
+        let Some(name) = report.accept(Some(key.place), GraphName::parse(&key.text)) else { continue };
+        own.insert(key.text, (name, parse(key.place, given.value.unwrap_or_default(), &definitions, report)));
     }
     let mut resolver = Resolver { own: &own, done: HashMap::new(), chain: Vec::new() };
+    let all: Vec<Plans> = own.keys().map(|name| resolver.plans(name, report)).collect();
+    drop(resolver);
+    let mut uses: HashMap<TaskName, usize> = HashMap::new();
+    for task in all.iter().flat_map(|plans| plans.keys()) {
+        *uses.entry(task.clone()).or_default() += 1;
+    }
     let mut graphs = IndexMap::new();
-    for (name, parsed) in &own {
-        let plans = resolver.plans(name, report);
-        let Ok(graph_name) = GraphName::parse(name) else { continue };
-        if plans.is_empty() && parsed.extends.is_empty() {
+    for ((written, (name, parsed)), plans) in own.iter().zip(all) {
+        if parsed.empty {
             report.error(Some(parsed.place), format!("graph `{name}` has no tasks")).hint =
                 Some("list them under `tasks:`, or take over a graph with `extends:`".into());
         }
         check_dependencies(parsed, &plans, report);
         let tasks = plans.iter().filter_map(|(task, plan)| {
-            let definition = definitions.get(task)?.as_ref()?;
-            Some((task.clone(), instance(definition, plan)))
+            let definition = definitions.get_mut(task)?;
+            let left = uses.get_mut(task)?;
+            *left -= 1;
+            // Most tasks belong to one graph: the last one takes the definition itself.
+            let definition = if *left == 0 { definition.take() } else { definition.clone() };
+            Some((task.clone(), instance(definition?, plan)))
         });
-        let own_config = graph_configs.get(name).cloned().unwrap_or_default();
-        let graph = Graph {
-            namespace: resolved.settings.cache_namespace.clone().unwrap_or_else(|| graph_name.clone()),
+        let own_config = graph_configs.get(written).cloned().unwrap_or_default();
+        let mut graph = Graph {
+            namespace: resolved.settings.cache_namespace.clone().unwrap_or_else(|| name.clone()),
             tasks: tasks.collect(),
             config: merge(config.clone(), own_config).into_iter().collect(),
             place: Some(parsed.place),
-            name: graph_name.clone(),
+            name: name.clone(),
         };
         checks::graph(&graph, report);
-        graphs.insert(graph_name, graph);
+        align(&mut graph);
+        graphs.insert(name.clone(), graph);
     }
     graphs
 }
@@ -89,14 +103,14 @@ pub(super) fn parse_name(text: &str, place: Location, report: &mut Report) -> Op
     report.accept(Some(place), TaskName::parse(text))
 }
 
-fn parse(
-    place: Location,
-    words: GraphWords,
-    definitions: &IndexMap<TaskName, Option<Task>>,
-    report: &mut Report,
-) -> Own {
+fn parse(place: Location, words: GraphWords, definitions: &Definitions, report: &mut Report) -> Own {
     let mut plans = IndexMap::new();
-    for (key, given) in words.tasks.value.unwrap_or_default().0 {
+    let entries = words.tasks.value.unwrap_or_default().0;
+    let parents = words.extends.value.unwrap_or_default().0;
+    let said = |given: Option<Location>| !report.has_nothing_at(given);
+    let empty =
+        entries.is_empty() && parents.is_empty() && !said(words.tasks.place) && !said(words.extends.place);
+    for (key, given) in entries {
         let Some(task) = parse_name(&key.text, key.place, report) else { continue };
         if !definitions.contains_key(&task) {
             let guess = report.guess(task.as_str(), definitions.keys().map(TaskName::as_str));
@@ -105,11 +119,10 @@ fn parse(
         }
         let value_place = given.place.unwrap_or(key.place);
         let plan = parse_entry(given.value.unwrap_or_default(), key.place, value_place, report);
-        plans.insert(task, plan);
+        plans.insert(task, Rc::new(plan));
     }
-    let extends = words.extends.value.unwrap_or_default().0;
-    let extends = extends.into_iter().filter_map(|given| parse_parent(given, report)).collect();
-    Own { place, plans, extends }
+    let extends = parents.into_iter().filter_map(|given| parse_parent(given, report)).collect();
+    Own { place, empty, plans, extends }
 }
 
 fn parse_entry(entry: Entry, place: Location, value_place: Location, report: &mut Report) -> Plan {
@@ -161,7 +174,7 @@ fn parse_parent(given: Given<Extends>, report: &mut Report) -> Option<Parent> {
 
 /// Resolves `extends`, each graph once.
 struct Resolver<'a> {
-    own: &'a IndexMap<String, Own>,
+    own: &'a IndexMap<String, (GraphName, Own)>,
     done: HashMap<&'a str, Plans>,
     chain: Vec<&'a str>,
 }
@@ -173,7 +186,7 @@ impl<'a> Resolver<'a> {
         if let Some(done) = self.done.get(name) {
             return done.clone();
         }
-        let Some(own) = self.own.get(name) else { return Plans::default() };
+        let Some((_, own)) = self.own.get(name) else { return Plans::default() };
         self.chain.push(name);
         let mut plans = IndexMap::new();
         for parent in &own.extends {
@@ -188,7 +201,12 @@ impl<'a> Resolver<'a> {
         plans
     }
 
-    fn take_over(&mut self, parent: &'a Parent, plans: &mut IndexMap<TaskName, Plan>, report: &mut Report) {
+    fn take_over(
+        &mut self,
+        parent: &'a Parent,
+        plans: &mut IndexMap<TaskName, Rc<Plan>>,
+        report: &mut Report,
+    ) {
         let Some((name, _)) = self.own.get_key_value(parent.graph.as_str()) else {
             let guess = report.guess(&parent.graph, self.own.keys().map(String::as_str));
             report.error(parent.place, format!("there is no graph `{}`", parent.graph)).hint = guess;
@@ -214,6 +232,7 @@ impl<'a> Resolver<'a> {
         for (task, changes) in &parent.args {
             match plans.get_mut(task).filter(|_| inherited.contains_key(task)) {
                 Some(plan) => {
+                    let plan = Rc::make_mut(plan);
                     plan.args.extend(changes.args.clone());
                     plan.places.extend(
                         changes
@@ -234,7 +253,7 @@ impl<'a> Resolver<'a> {
 }
 
 /// Reports dependencies that the graph does not have. Inherited entries were checked where they stand.
-fn check_dependencies(own: &Own, plans: &IndexMap<TaskName, Plan>, report: &mut Report) {
+fn check_dependencies(own: &Own, plans: &Plans, report: &mut Report) {
     for (task, plan) in &own.plans {
         for (dep, place) in plan.deps.iter().filter(|(dep, _)| !plans.contains_key(dep)) {
             let guess = report.guess(dep.as_str(), plans.keys().map(TaskName::as_str));
@@ -244,9 +263,26 @@ fn check_dependencies(own: &Own, plans: &IndexMap<TaskName, Plan>, report: &mut 
     }
 }
 
+/// Gives `map_over` the order of the list's own `iterable_item`, in which its elements come.
+fn align(graph: &mut Graph) {
+    let same = |one: &[String], other: &[String]| {
+        one.len() == other.len() && one.iter().all(|name| other.contains(name))
+    };
+    let provided = |task: &Task| {
+        let mut lists = task.deps.iter().filter_map(|dep| graph.tasks.get(dep)).map(|dep| &dep.iterable_item);
+        lists.find(|list| same(list, &task.map_over)).cloned()
+    };
+    let mapped = graph.tasks.values().filter(|task| task.map_over.len() > 1);
+    let aligned: Vec<_> = mapped.filter_map(|task| Some((task.name.clone(), provided(task)?))).collect();
+    for (task, names) in aligned {
+        if let Some(task) = graph.tasks.get_mut(&task) {
+            task.map_over = names;
+        }
+    }
+}
+
 /// Makes the task that a graph sees.
-fn instance(definition: &Task, plan: &Plan) -> Task {
-    let mut task = definition.clone();
+fn instance(mut task: Task, plan: &Plan) -> Task {
     task.deps = plan.deps.iter().map(|(dep, _)| dep.clone()).collect();
     task.args.extend(plan.args.iter().map(|(name, value)| (name.clone(), value.clone())));
     task.places.extend(plan.places.iter().map(|(field, place)| (field.clone(), *place)));

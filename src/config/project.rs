@@ -4,10 +4,8 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
-use indexmap::IndexMap;
-
 use super::find::Found;
-use super::graphs;
+use super::graphs::{self, Definitions};
 use super::node::{Kind, Node};
 use super::report::Report;
 use super::scripts::Folders;
@@ -16,7 +14,7 @@ use super::tasks::{self, Lowering};
 use super::values::Values;
 use super::words::{ProjectWords, SettingsWords, TaskWords};
 use super::{ConfigError, Loaded, given::Entries, reader, yaml};
-use crate::model::{Project, Severity, Task, TaskName};
+use crate::model::{Project, Severity, TaskName};
 
 /// What loading asks of the disk; nothing else here touches it.
 pub(super) struct Disk {
@@ -53,7 +51,7 @@ pub(super) fn assemble(text: &[u8], found: Found, disk: &Disk) -> Result<Loaded,
     let lowering = Lowering { folders: &folders, workers: resolved.workers };
     let definitions = define_tasks(words.tasks.value.unwrap_or_default(), &lowering, &mut report);
     let graph_words = words.graphs.value.unwrap_or_default();
-    if graph_words.0.is_empty() {
+    if graph_words.0.is_empty() && report.has_nothing_at(words.graphs.place) {
         report.error(words.graphs.place, "there are no graphs").hint =
             Some("write `graphs: {NAME: {tasks: {TASK: []}}}`, or run `kptn init` in an empty folder".into());
     }
@@ -63,14 +61,15 @@ pub(super) fn assemble(text: &[u8], found: Found, disk: &Disk) -> Result<Loaded,
         (key.text.clone(), own)
     });
     let graph_configs: HashMap<_, _> = graph_configs.collect();
-    let graphs = graphs::make(graph_words, &definitions, &config, &graph_configs, &resolved, &mut report);
-
-    let used: std::collections::HashSet<&TaskName> =
-        graphs.values().flat_map(|graph| graph.tasks.keys()).collect();
-    let unused_tasks = definitions.keys().filter(|task| !used.contains(task)).cloned().collect();
     let mut absent = found.absent;
     absent.extend(definitions.values().flatten().flat_map(tasks::absent_scripts));
     absent.extend(values.absent);
+    let defined: Vec<TaskName> = definitions.keys().cloned().collect();
+    let graphs = graphs::make(graph_words, definitions, &config, &graph_configs, &resolved, &mut report);
+
+    let used: std::collections::HashSet<&TaskName> =
+        graphs.values().flat_map(|graph| graph.tasks.keys()).collect();
+    let unused_tasks = defined.iter().filter(|task| !used.contains(task)).cloned().collect();
     let mut files = found.files;
     files.extend(values.files);
     let mut diagnostics = report.into_found();
@@ -122,16 +121,12 @@ fn read_settings(found: &Found, words: &mut ProjectWords, report: &mut Report) -
 }
 
 /// Turns each task's words into the model; absent where something in it is so wrong that it has no meaning.
-fn define_tasks(
-    words: Entries<TaskWords>,
-    lowering: &Lowering<'_>,
-    report: &mut Report,
-) -> IndexMap<TaskName, Option<Task>> {
-    let mut definitions = IndexMap::with_capacity(words.0.len());
+fn define_tasks(words: Entries<Box<TaskWords>>, lowering: &Lowering<'_>, report: &mut Report) -> Definitions {
+    let mut definitions = Definitions::with_capacity(words.0.len());
     for (key, given) in words.0 {
         let Some(name) = graphs::parse_name(&key.text, key.place, report) else { continue };
         let words = given.value.unwrap_or_default();
-        let definition = lowering.define(&name, words, key.place, report);
+        let definition = lowering.define(&name, *words, key.place, report);
         if definitions.insert(name, definition).is_some() {
             report.error(Some(key.place), format!("two tasks are called `{}`", key.text)).hint =
                 Some("they differ only in how an accent is written; rename one".into());

@@ -15,8 +15,8 @@ use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Unexpecte
 
 use super::node::{Key, Kind, Node, Scalar, shortened};
 use super::older;
-use super::report::{Report, nearest};
-use crate::model::Location;
+use super::report::Report;
+use crate::model::{Location, nearest_name};
 
 /// The names by which the words' own types ask for more than serde knows of.
 pub(super) const GIVEN: &str = "kptn::Given";
@@ -109,16 +109,20 @@ impl de::Error for Misfit {
     }
 
     fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let list = expected.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-        let list = match list.as_slice() {
-            [one] => one.clone(),
-            [rest @ .., last] => format!("{} or {last}", rest.join(", ")),
-            [] => String::new(),
-        };
-        let mut misfit = Self::custom(format!("{list} is needed, not `{}`", shortened(variant)));
+        let mut misfit =
+            Self::custom(format!("{} is needed, not `{}`", either(expected), shortened(variant)));
         misfit.hint =
-            nearest(variant, expected.iter().copied()).map(|near| format!("did you mean `{near}`?"));
+            nearest_name(variant, expected.iter().copied()).map(|near| format!("did you mean `{near}`?"));
         misfit
+    }
+}
+
+/// Returns `a`, `b` or `c`.
+fn either(names: &[&str]) -> String {
+    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
+    match list.as_slice() {
+        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
+        _ => list.concat(),
     }
 }
 
@@ -220,7 +224,14 @@ impl<'de> Deserializer<'de> for Reader<'de, '_, '_> {
     ) -> Result<V::Value, Misfit> {
         let result = match self.node.text() {
             Some(text) => visitor.visit_enum(text.into_deserializer()),
-            None => Err(de::Error::unknown_variant(&self.node.described().replace('`', ""), variants)),
+            None => {
+                let described = self.node.described();
+                Err(Misfit {
+                    message: format!("{} is needed, not {described}", either(variants)),
+                    hint: None,
+                    place: None,
+                })
+            }
         };
         result.map_err(|misfit: Misfit| misfit.or_at(self.node.place))
     }

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{Diagnostic, Location, Severity};
+use crate::model::{Diagnostic, Location, Severity, nearest_name};
 
 /// More findings than this are counted, not listed.
 const MOST: usize = 100;
@@ -74,12 +74,12 @@ impl Report {
     /// Returns `did you mean …?` for the name that is nearest to `text`.
     pub fn guess<'a>(&self, text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<String> {
         let patient = self.found.len() < MOST_GUESSES;
-        patient.then(|| nearest(text, names)).flatten().map(|name| format!("did you mean `{name}`?"))
+        patient.then(|| nearest_name(text, names)).flatten().map(|name| format!("did you mean `{name}`?"))
     }
 
     /// Tells whether nothing was said about this very place.
     pub fn has_nothing_at(&self, place: Option<Location>) -> bool {
-        !self.found.iter().any(|found| found.location == place)
+        place.is_none() || !self.found.iter().any(|found| found.location == place)
     }
 
     /// Tells whether anything in it forbids going on.
@@ -96,14 +96,4 @@ impl Report {
         }
         self.found
     }
-}
-
-/// Returns the one of `names` that `text` was probably meant to be.
-pub(super) fn nearest<'a>(text: &str, names: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
-    let wanted = text.to_lowercase();
-    let allowed = (wanted.chars().count() / 3).clamp(1, 3);
-    let distance = |name: &str| strsim::damerau_levenshtein(&wanted, &name.to_lowercase());
-    let candidates = names.into_iter().filter(|name| name.len().abs_diff(text.len()) <= 2 * allowed);
-    let best = candidates.map(|name| (distance(name), name)).filter(|(far, _)| *far <= allowed);
-    best.min_by_key(|(far, _)| *far).map(|(_, name)| name)
 }

@@ -38,25 +38,15 @@ impl<'a> Folders<'a> {
             File::ByTask => (format!("{task}.py"), None),
             File::Path(text) => split(text.trim()),
         };
+        let template = report.accept(place, Template::parse(&path))?;
         let language = language(&path, place, report)?;
         if language == Language::R && function.is_some() {
-            report
-                .error(
-                    place,
-                    format!("an R task runs a whole script, but `{path}` is followed by a function"),
-                )
-                .hint = Some(format!("write `file: {path}`"));
+            let message = format!("an R task runs a whole script, but `{path}` is followed by a function");
+            report.error(place, message).hint = Some(format!("write `file: {path}`"));
         }
-        let file_template = match Template::parse(&path) {
-            Ok(template) => template,
-            Err(error) => {
-                report.error(place, error.to_string());
-                return None;
-            }
-        };
         let function =
             (language == Language::Python).then(|| function.unwrap_or_else(|| task.as_str().to_owned()));
-        let mut script = Script { language, file: file_template, path: None, function, tried: Vec::new() };
+        let mut script = Script { language, file: template, path: None, function, tried: Vec::new() };
         if script.file.variables().next().is_none() {
             self.look(&mut script, matches!(file, File::ByTask), &path, place, report);
         }

@@ -98,8 +98,7 @@ impl Lowering<'_> {
     ) -> Option<Script> {
         let Some(file) = &words.file.value else {
             // A `file` of the wrong kind was reported already.
-            let empty = words.file.place.is_none() || report.has_nothing_at(words.file.place);
-            if empty {
+            if report.has_nothing_at(words.file.place) {
                 report
                     .error(Some(words.file.place.unwrap_or(place)), format!("task `{name}` has no `file`"))
                     .hint = Some(format!("write `file: {name}/run.R`, `file: {name}.py` or `file: true`"));

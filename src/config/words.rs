@@ -15,12 +15,13 @@ use super::shapes::{
 
 /// A kptn project: graphs of tasks, the tasks, values that they take, and settings.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "kptn.yaml")]
+#[serde(default, deny_unknown_fields, rename = "kptn.yaml", expecting = "`graphs:` and `tasks:`")]
+#[schemars(rename = "Project")]
 pub(super) struct ProjectWords {
     /// The graphs (pipelines) by name: which tasks they run, and what each depends on.
     pub graphs: Given<Entries<GraphWords>>,
     /// The tasks by name: their scripts and what they write.
-    pub tasks: Given<Entries<TaskWords>>,
+    pub tasks: Given<Entries<Box<TaskWords>>>,
     /// Values that tasks take by name: Python functions as parameters, R scripts as environment variables.
     /// `include: file.yaml` (or a list) brings values from JSON and YAML files; `package.module:function`
     /// (also `{function: …, alias: …}`) calls a function of the project for each task.
@@ -31,7 +32,8 @@ pub(super) struct ProjectWords {
 
 /// A graph: its tasks and what they depend on.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "a graph")]
+#[serde(default, deny_unknown_fields, rename = "a graph", expecting = "a mapping with `tasks:`")]
+#[schemars(rename = "Graph")]
 pub(super) struct GraphWords {
     /// Each task of the graph with what it depends on: nothing, one task, a list, or
     /// `{deps: […], args: {…}}`.
@@ -45,7 +47,8 @@ pub(super) struct GraphWords {
 
 /// A task: a script, what it writes, and how it runs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "a task")]
+#[serde(default, deny_unknown_fields, rename = "a task", expecting = "a mapping with `file:`")]
+#[schemars(rename = "Task")]
 pub(super) struct TaskWords {
     /// The script: `clean/run.R`, `clean.py`, or `tasks.py:function`; `true` is `<task>.py` in a
     /// `py_tasks_dir`. The function is named like the task unless given.
@@ -106,7 +109,8 @@ pub(super) struct TaskWords {
 
 /// Cores and memory, as AWS Fargate takes them.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "compute")]
+#[serde(default, deny_unknown_fields, rename = "compute", expecting = "a mapping with `cpu:` and `memory:`")]
+#[schemars(rename = "Compute")]
 pub(super) struct ComputeWords {
     /// In 1/1024 of a core (`256`) or in cores (`.25 vCPU`); one core where nothing is said.
     pub cpu: Given<Quantity>,
@@ -116,7 +120,8 @@ pub(super) struct ComputeWords {
 
 /// Where things are, and how they run.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "settings")]
+#[serde(default, deny_unknown_fields, rename = "settings", expecting = "a mapping of settings")]
+#[schemars(rename = "Settings")]
 pub(super) struct SettingsWords {
     /// What the project is called in a store that several share; its folder in the repository where
     /// nothing is said.
@@ -161,6 +166,7 @@ macro_rules! choice {
         $(#[$doc])*
         #[derive(Debug, Clone, Copy, Deserialize, JsonSchema)]
         #[serde(rename_all = "lowercase")]
+        #[schemars(inline)]
         pub(super) enum $name {
             $($(#[$variant_doc])* $(#[serde(rename = $other)])? $variant),+
         }
@@ -253,7 +259,8 @@ choice!(
 
 /// One entry of `tasks:` in a graph, written out.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "a graph's entry")]
+#[serde(default, deny_unknown_fields, rename = "a graph's entry", expecting = "`{deps: […], args: {…}}`")]
+#[schemars(rename = "Entry")]
 pub(super) struct EntryWords {
     /// What it depends on: one task or a list.
     pub deps: Given<OneOrMany<Given<Text>>>,
@@ -263,7 +270,8 @@ pub(super) struct EntryWords {
 
 /// A graph that is taken over, with other arguments.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "extends")]
+#[serde(default, deny_unknown_fields, rename = "extends", expecting = "`{graph: NAME, args: {…}}`")]
+#[schemars(rename = "Extends")]
 pub(super) struct ExtendsWords {
     /// Its name.
     pub graph: Given<Text>,
@@ -273,7 +281,8 @@ pub(super) struct ExtendsWords {
 
 /// A command whose output is an ingredient.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "an input")]
+#[serde(default, deny_unknown_fields, rename = "an input", expecting = "`{probe: command}`")]
+#[schemars(rename = "Probe")]
 pub(super) struct ProbeWords {
     /// Run once a run; what it prints counts.
     pub probe: Given<Text>,
@@ -281,7 +290,8 @@ pub(super) struct ProbeWords {
 
 /// A reference to a dependency's result.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "a reference")]
+#[serde(default, deny_unknown_fields, rename = "a reference", expecting = "`{ref: TASK}`")]
+#[schemars(rename = "Reference")]
 pub(super) struct RefWords {
     /// The dependency.
     pub r#ref: Given<Text>,

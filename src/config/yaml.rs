@@ -8,17 +8,19 @@
 
 use std::collections::HashMap;
 
-use serde_yaml::granit_parser::{Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
+use serde_yaml::granit_parser::{ErrorKind, Event, Options, Parser, ScalarStyle, ScanError, Span, Tag};
 
-use super::node::{Key, Kind, Node, Scalar};
+use super::node::{Key, Kind, Node, Scalar, shortened};
 use super::report::Report;
 use super::scalar;
 use crate::model::Location;
 
 /// How deep lists and mappings may be nested.
 const DEEPEST: usize = 64;
-/// How many values a file may hold, aliases expanded.
+/// How many values a file may hold.
 const MOST_VALUES: usize = 5_000_000;
+/// How many values anchors and aliases may copy.
+const MOST_COPIED: usize = 500_000;
 
 /// Reads one document; absent where the text is not YAML. Problems go to `report`.
 pub(super) fn parse(bytes: &[u8], report: &mut Report) -> Option<Node> {
@@ -27,6 +29,7 @@ pub(super) fn parse(bytes: &[u8], report: &mut Report) -> Option<Node> {
     let mut options = Options::default();
     options.emit_comments = false;
     options.simple_key_max_lookahead = 4096;
+    options.flow_nesting_limit = DEEPEST;
     for event in Parser::new_from_str_with_options(text, options) {
         match event {
             Ok((event, span)) => builder.take(event, &span, report)?,
@@ -60,8 +63,10 @@ fn utf8<'a>(bytes: &'a [u8], report: &mut Report) -> Option<&'a str> {
     let column = String::from_utf8_lossy(&before[line_start..]).chars().count() + 1;
     let place = location(line, column, 1);
     let message = format!("byte {} (0x{:02x}) is not UTF-8", before.len() + 1, bytes[before.len()]);
+    let utf16 = bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]);
+    let encoding = if utf16 { "utf-16" } else { "latin1" };
     report.error(Some(place), message).hint =
-        Some("save the file as UTF-8; `iconv -f latin1 -t utf-8` converts older files".into());
+        Some(format!("save the file as UTF-8, perhaps with `iconv -f {encoding} -t utf-8`"));
     None
 }
 
@@ -87,6 +92,7 @@ struct Builder {
     open: Vec<Open>,
     anchors: HashMap<usize, (Node, usize)>,
     values: usize,
+    copied: usize,
     root: Option<Node>,
 }
 
@@ -117,8 +123,7 @@ impl Builder {
                     self.finished(Node { place, kind: Kind::List(items) }, anchor, 1, report)
                 }
                 Open::Map { place, anchor, entries, .. } => {
-                    let entries = merged(entries, report);
-                    duplicates(&entries, report);
+                    let entries = unique(merged(entries, report), report);
                     self.finished(Node { place, kind: Kind::Map(entries) }, anchor, 1, report)
                 }
             },
@@ -127,7 +132,12 @@ impl Builder {
                     report.error(Some(place), "an alias that stands inside its own anchor");
                     return None;
                 };
-                let (node, size) = (node.clone(), *size);
+                let size = *size;
+                self.copied += size;
+                if self.copied > MOST_COPIED {
+                    return too_much(place, report);
+                }
+                let node = node.clone();
                 self.finished(node, 0, size, report)
             }
             _ => Some(()),
@@ -136,24 +146,28 @@ impl Builder {
 
     fn enter(&mut self, open: Open, place: Location, report: &mut Report) -> Option<()> {
         if self.open.len() >= DEEPEST {
-            report.error(Some(place), format!("lists and mappings nested more than {DEEPEST} deep"));
+            report.error(Some(place), too_deep());
             return None;
         }
         self.open.push(open);
         Some(())
     }
 
-    /// Puts a complete value where it belongs.
+    /// Puts a complete value, which counts as `size`, where it belongs.
     fn finished(&mut self, node: Node, anchor: usize, size: usize, report: &mut Report) -> Option<()> {
         self.values += size;
         if self.values > MOST_VALUES {
-            let message = format!("more than {MOST_VALUES} values, aliases expanded");
+            let message = format!("more than {MOST_VALUES} values in one file");
             report.error(Some(node.place), message);
             return None;
         }
         if anchor != 0 {
+            // Anchors within anchors are kept once for each level: that counts too.
             let size = node.size();
-            self.values += size;
+            self.copied += size;
+            if self.copied > MOST_COPIED {
+                return too_much(node.place, report);
+            }
             self.anchors.insert(anchor, (node.clone(), size));
         }
         match self.open.last_mut() {
@@ -166,6 +180,11 @@ impl Builder {
         }
         Some(())
     }
+}
+
+fn too_much(place: Location, report: &mut Report) -> Option<()> {
+    report.error(Some(place), format!("anchors and aliases that stand for more than {MOST_COPIED} values"));
+    None
 }
 
 fn as_key(node: &Node, report: &mut Report) -> Option<Key> {
@@ -228,8 +247,10 @@ fn merged(entries: Vec<(Key, Node)>, report: &mut Report) -> Vec<(Key, Node)> {
     own
 }
 
-fn duplicates(entries: &[(Key, Node)], report: &mut Report) {
+/// Reports keys that are given twice; the first of each stays.
+fn unique(entries: Vec<(Key, Node)>, report: &mut Report) -> Vec<(Key, Node)> {
     let mut seen: HashMap<&str, Location> = HashMap::new();
+    let mut twice = Vec::new();
     for (position, (key, _)) in entries.iter().enumerate() {
         // Most mappings are small: a scan is cheaper than a table.
         let first = if entries.len() <= 8 {
@@ -240,32 +261,71 @@ fn duplicates(entries: &[(Key, Node)], report: &mut Report) {
             first
         };
         if let Some(first) = first {
-            report.error(Some(key.place), format!("duplicate key `{}`", key.text)).hint =
+            report.error(Some(key.place), format!("duplicate key `{}`", shortened(&key.text))).hint =
                 Some(format!("it is given in line {} too; keep one", first.line));
+            twice.push(position);
         }
     }
+    if twice.is_empty() {
+        return entries;
+    }
+    let mut position = 0..;
+    entries
+        .into_iter()
+        .filter(|_| position.next().is_none_or(|at| twice.binary_search(&at).is_err()))
+        .collect()
 }
 
+/// Says what the parser stumbled over, in words for someone who writes YAML now and then.
 fn syntax_error(error: &ScanError, text: &str, report: &mut Report) {
     let marker = error.marker();
     let place = location(marker.line(), marker.col() + 1, 0);
     let line = text.lines().nth(marker.line().saturating_sub(1)).unwrap_or_default();
     let indentation = &line[..line.len() - line.trim_start().len()];
-    if indentation.contains('\t') {
-        let column = indentation.chars().take_while(|c| *c != '\t').count() + 1;
-        report
-            .error(Some(Location { column: column as u32, length: 1, ..place }), "a tab in the indentation")
-            .hint = Some("YAML is indented with spaces; replace the tab".into());
+    if let Some(column) = indentation.chars().position(|c| c == '\t') {
+        let place = location(marker.line(), column + 1, 1);
+        report.error(Some(place), "a tab in the indentation").hint =
+            Some("YAML is indented with spaces; replace the tab".into());
         return;
     }
+    let quotes = "a text that holds `: ` or ` #`, or begins with a sign such as `%` or `@`, needs quotes";
+    let (message, hint) = match error.kind() {
+        ErrorKind::RecursionLimitExceeded => (too_deep(), None),
+        ErrorKind::UnknownAnchor => {
+            ("an alias (`*name`) without its anchor (`&name`) before it".to_owned(), None)
+        }
+        ErrorKind::ExpectedBlockMappingKey
+        | ErrorKind::InvalidIndentation
+        | ErrorKind::ExpectedBlockSequenceEntry => (
+            "this line is not indented like those it belongs to".to_owned(),
+            Some("entries of one mapping or list begin in the same column"),
+        ),
+        ErrorKind::UnclosedQuotedScalar => ("a quote without its end".to_owned(), None),
+        ErrorKind::InvalidColonPlacement => (
+            "a `:` where a list or a text goes on".to_owned(),
+            Some("a `[`, a `{` or a quote above it may have no end"),
+        ),
+        ErrorKind::UnexpectedCharacter { .. } if is_binary(line) => (said(error), None),
+        ErrorKind::MappingValueNotAllowed | ErrorKind::UnexpectedCharacter { .. } => {
+            (said(error), Some(quotes))
+        }
+        _ => (said(error), None),
+    };
+    report.error(Some(place), message).hint = hint.map(str::to_owned);
+}
+
+fn is_binary(line: &str) -> bool {
+    line.chars().any(|c| c.is_control() && c != '\t')
+}
+
+fn too_deep() -> String {
+    format!("lists and mappings nested more than {DEEPEST} deep")
+}
+
+/// Returns the parser's own words as a fragment.
+fn said(error: &ScanError) -> String {
     let message = error.info();
-    let message = message.trim_end_matches('.');
-    let mut letters = message.chars();
-    let message =
-        letters.next().map_or_else(String::new, |first| first.to_lowercase().chain(letters).collect());
-    let message = format!("this is no valid YAML: {message}");
-    let note = report.error(Some(place), message);
-    if line.contains(": ") && line.matches(": ").count() > 1 || line.contains('%') || line.contains('@') {
-        note.hint = Some("texts that hold `: `, or begin with a sign such as `%` or `@`, need quotes".into());
-    }
+    let mut letters = message.trim_end_matches('.').chars();
+    let first = letters.next().map(|first| first.to_lowercase().chain(letters).collect::<String>());
+    format!("this is no valid YAML: {}", first.unwrap_or_default())
 }

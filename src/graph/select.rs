@@ -13,7 +13,7 @@ use globset::GlobBuilder;
 use petgraph::Direction;
 
 use super::Dag;
-use crate::model::{Graph, Status, TaskName};
+use crate::model::{Graph, Status, TaskName, nearest_name};
 
 /// A selector that selects nothing, or is none.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -163,18 +163,11 @@ impl Selection<'_> {
         match found {
             Some((name, _)) => Ok(BTreeSet::from([name.clone()])),
             None => {
-                Err(SelectError::UnknownTask { graph: graph(), name: text.to_owned(), near: self.near(text) })
+                let near = nearest_name(text, self.graph.tasks.keys().map(TaskName::as_str));
+                let near = near.map(str::to_owned);
+                Err(SelectError::UnknownTask { graph: graph(), name: text.to_owned(), near })
             }
         }
-    }
-
-    fn near(&self, text: &str) -> Option<String> {
-        let wanted = text.to_lowercase();
-        let far = |name: &TaskName| strsim::damerau_levenshtein(&wanted, &name.as_str().to_lowercase());
-        let allowed = (wanted.chars().count() / 3).clamp(1, 3);
-        let names = self.graph.tasks.keys().map(|name| (far(name), name));
-        let best = names.filter(|(far, _)| *far <= allowed).min_by_key(|(far, _)| *far);
-        best.map(|(_, name)| name.to_string())
     }
 }
 
