@@ -150,7 +150,7 @@ fn topological(edges: &DiGraphMap<u32, ()>, count: usize) -> Vec<u32> {
     order
 }
 
-/// Finds a cycle among the tasks that could not be ordered.
+/// Finds a cycle among the tasks that could not be ordered; it begins with its first task in YAML.
 fn find_cycle(graph: &Graph, names: &[TaskName], edges: &DiGraphMap<u32, ()>, ordered: &[u32]) -> CycleError {
     let mut left = vec![true; names.len()];
     for at in ordered {
@@ -164,7 +164,9 @@ fn find_cycle(graph: &Graph, names: &[TaskName], edges: &DiGraphMap<u32, ()>, or
         let Some(next) = waits_for(at).find(|dep| left[*dep as usize]) else { break };
         at = next;
     }
-    let path = cycle_through(at, edges).unwrap_or_default();
+    let mut path = cycle_through(at, edges).unwrap_or_default();
+    let first = path.iter().enumerate().min_by_key(|(_, task)| **task).map_or(0, |(position, _)| position);
+    path.rotate_left(first);
     let edge = |(task, on): (u32, u32)| {
         let (task, on) = (&names[task as usize], &names[on as usize]);
         let place = graph.tasks.get(task).and_then(|found| found.places.get(&format!("deps.{on}")).copied());
@@ -199,4 +201,84 @@ fn cycle_through(start: u32, edges: &DiGraphMap<u32, ()>) -> Option<Vec<u32>> {
         level = next;
     }
     None
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::testing::graph;
+    use super::*;
+
+    fn names<'a>(tasks: impl IntoIterator<Item = &'a TaskName>) -> String {
+        tasks.into_iter().map(TaskName::as_str).collect::<Vec<_>>().join(" ")
+    }
+
+    fn name(text: &str) -> TaskName {
+        TaskName::parse(text).unwrap()
+    }
+
+    #[test]
+    fn yaml_order_breaks_ties() {
+        let graph = graph(&[("d", &[]), ("c", &["a"]), ("b", &[]), ("a", &["b"]), ("e", &["d"])]);
+        let dag = Dag::new(&graph).unwrap();
+        assert_eq!(names(dag.order()), "d b a c e");
+        assert_eq!(names(dag.dependencies(&name("c"))), "a");
+        assert_eq!(names(&dag.dependents(&name("b"))), "a");
+        assert_eq!(names(&dag.ancestors(&name("c"))), "a b");
+        assert_eq!(names(&dag.descendants(&name("b"))), "a c");
+        assert_eq!(names(&dag.ancestors(&name("nobody"))), "");
+    }
+
+    #[test]
+    fn a_cycle_is_shown_as_a_path() {
+        let cycle = |tasks| Dag::new(&graph(tasks)).unwrap_err().to_string();
+        let circle = "tasks depend on each other in a circle: ";
+        assert_eq!(cycle(&[("a", &["a"])]), format!("{circle}a -> a"));
+        // `first` is behind the cycle, not in it; `x` is beside it.
+        let tasks: &[(&str, &[&str])] =
+            &[("first", &["a"]), ("x", &[]), ("a", &["x", "b"]), ("b", &["c"]), ("c", &["a", "x"])];
+        assert_eq!(cycle(tasks), format!("{circle}a -> b -> c -> a"));
+    }
+
+    #[test]
+    fn a_cycle_knows_the_places_that_close_it() {
+        let mut graph = graph(&[("a", &["b"]), ("b", &["a"])]);
+        let place = Location { line: 3, column: 7, length: 1 };
+        graph.tasks["b"].places.insert("deps.a".to_owned(), place);
+        let cycle = Dag::new(&graph).unwrap_err();
+        assert_eq!(cycle.edges.iter().map(|edge| edge.place).collect::<Vec<_>>(), [None, Some(place)]);
+    }
+
+    proptest! {
+        #[test]
+        fn either_an_order_or_a_true_cycle(pairs in proptest::collection::vec((0usize..12, 0usize..12), 0..30)) {
+            let labels: Vec<String> = (0..12).map(|at| format!("t{at}")).collect();
+            let deps: Vec<Vec<&str>> = (0..12)
+                .map(|at| pairs.iter().filter(|(from, _)| *from == at).map(|(_, to)| labels[*to].as_str()).collect())
+                .collect();
+            let tasks: Vec<(&str, &[&str])> = labels.iter().map(String::as_str).zip(deps.iter().map(Vec::as_slice)).collect();
+            let graph = graph(&tasks);
+            match Dag::new(&graph) {
+                Ok(dag) => {
+                    prop_assert_eq!(dag.order().len(), 12);
+                    for (at, task) in dag.order().iter().enumerate() {
+                        for dep in dag.dependencies(task) {
+                            prop_assert!(dag.order()[..at].contains(dep));
+                            prop_assert!(dag.ancestors(task).is_superset(&dag.ancestors(dep)));
+                            prop_assert!(dag.descendants(dep).contains(task));
+                        }
+                    }
+                }
+                Err(cycle) => {
+                    prop_assert!(!cycle.edges.is_empty());
+                    let next = cycle.edges.iter().cycle().skip(1);
+                    for (edge, next) in cycle.edges.iter().zip(next) {
+                        prop_assert!(graph.tasks[&edge.task].deps.contains(&edge.on));
+                        prop_assert_eq!(&edge.on, &next.task);
+                    }
+                }
+            }
+        }
+    }
 }
