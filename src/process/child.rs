@@ -167,6 +167,9 @@ impl Drop for Running {
         if self.ended.is_none() && self.ending.try_recv().is_err() {
             self.group.kill();
         }
+        if let Some(reaper) = self.reaper.take() {
+            reaper.forget(self.group);
+        }
     }
 }
 

@@ -11,6 +11,9 @@ use super::system::{self, Tell};
 const LAST_LOOKS: u32 = 100;
 const BETWEEN_LOOKS: Duration = Duration::from_millis(10);
 
+/// What ends by itself within this time was not left behind: helpers that notice the end of their master.
+const SETTLING: Duration = Duration::from_millis(250);
+
 /// A process group, by its leader's number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group(u32);
@@ -52,13 +55,12 @@ impl Group {
 
     /// Stops what outlived the leader: asks, waits for `grace`, kills.
     pub async fn stop_leftovers(self, grace: Duration) -> Leftovers {
-        if !self.is_alive() {
+        if self.is_gone_within(SETTLING).await {
             return Leftovers::None;
         }
         self.ask_to_end();
-        let patience = tokio::time::Instant::now() + grace;
-        while self.is_alive() && tokio::time::Instant::now() < patience {
-            tokio::time::sleep(BETWEEN_LOOKS).await;
+        if self.is_gone_within(grace).await {
+            return Leftovers::Stopped;
         }
         for _ in 0..LAST_LOOKS {
             if !self.is_alive() {
@@ -68,6 +70,17 @@ impl Group {
             tokio::time::sleep(BETWEEN_LOOKS).await;
         }
         Leftovers::Stopped
+    }
+
+    async fn is_gone_within(self, patience: Duration) -> bool {
+        let end = tokio::time::Instant::now() + patience;
+        while self.is_alive() {
+            if tokio::time::Instant::now() >= end {
+                return false;
+            }
+            tokio::time::sleep(BETWEEN_LOOKS).await;
+        }
+        true
     }
 
     /// Kills what is left and waits until it is gone, without a grace.

@@ -43,9 +43,8 @@ pub fn main_loop(input: impl Read) {
             _ => false,
         };
     }
-    for group in groups {
-        Group::of(group).kill_and_wait();
-    }
+    groups.iter().for_each(|group| Group::of(*group).kill());
+    groups.iter().for_each(|group| Group::of(*group).kill_and_wait());
 }
 
 #[cfg(unix)]
@@ -65,8 +64,7 @@ mod imp {
         /// Starts `kptn task reap` from the program at `kptn`; it keeps the descriptors in `hold` open.
         pub fn start(kptn: &Path, hold: &[RawFd]) -> Result<Self, ProcessError> {
             let failed = |source| ProcessError::NotStarted { program: kptn.as_os_str().to_owned(), source };
-            let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC)
-                .map_err(|errno| failed(errno.into()))?;
+            let (read, write) = io::pipe().map_err(failed)?;
             let mut command = Command::new(kptn);
             command.args(["task", "reap"]).stdin(Stdio::from(read));
             command.stdout(Stdio::null()).stderr(Stdio::null());
@@ -85,7 +83,7 @@ mod imp {
             let child = command.spawn().map_err(failed)?;
             // It ends after us, so nobody waits for it.
             drop(child);
-            Ok(Self(Arc::new(write)))
+            Ok(Self::over(write.into()))
         }
 
         /// Uses a pipe whose other end is read by [`main_loop`](super::main_loop).
@@ -166,8 +164,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_is_left_when_the_pipe_ends_is_killed_with_its_children() {
-        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let reaper = Reaper::over(write);
+        let (mut read, write) = io::pipe().unwrap();
+        let reaper = Reaper::over(write.into());
         let streams = Streams::Files { output: null(), errors: null() };
         let mut child = start(&Launch::shell("sleep 1000 & wait"), streams, Some(&reaper)).unwrap();
         let group = child.group();
@@ -175,15 +173,15 @@ mod tests {
         // As if this process died: nobody holds the pipe any more.
         child.reaper = None;
         drop(reaper);
-        tokio::task::spawn_blocking(move || main_loop(File::from(read))).await.unwrap();
+        tokio::task::spawn_blocking(move || main_loop(&mut read)).await.unwrap();
         assert_eq!(child.wait().await.signal, Some(9));
         assert!(!group.is_alive());
     }
 
     #[tokio::test]
     async fn what_ended_is_forgotten() {
-        let (read, write) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).unwrap();
-        let reaper = Reaper::over(write);
+        let (mut read, write) = io::pipe().unwrap();
+        let reaper = Reaper::over(write.into());
         let streams = Streams::Files { output: null(), errors: null() };
         let mut child = start(&Launch::new("true"), streams, Some(&reaper)).unwrap();
         child.wait().await;
@@ -192,7 +190,7 @@ mod tests {
         drop(reaper);
         drop(child);
         let mut said = String::new();
-        File::from(read).read_to_string(&mut said).unwrap();
+        read.read_to_string(&mut said).unwrap();
         assert_eq!(said, format!("+{leader}\n-{leader}\n"));
     }
 

@@ -339,6 +339,7 @@ impl Prepared<'_> {
             function: self.task.script.function.clone().unwrap_or_else(|| name.to_owned()),
             roots,
             wants_result: self.task.cache_result,
+            warm: self.task.is_mapped() && self.task.workers == crate::model::Workers::Warm,
             given: self.names.given(),
             args: self.task.args.keys().cloned().collect(),
             config: plan.graph.config.clone(),

@@ -40,6 +40,8 @@ class _Project:
     def __init__(self, roots, files):
         self.roots = [os.path.realpath(root) for root in roots]
         self.files = dict(files)
+        self.looked_at = set()
+        self.found = set()
         self.foreign = {os.path.realpath(p) for p in (sys.prefix, sys.base_prefix, sys.exec_prefix)}
 
     def owns(self, path):
@@ -117,13 +119,13 @@ class _Project:
         return json.dumps({"roots": self.roots, "files": self.files})
 
     def imported(self):
-        """Returns the files of the project that were really imported."""
-        files = set()
-        for module in list(sys.modules.values()):
-            file = getattr(module, "__file__", None)
-            if isinstance(file, str) and self.owns(file):
-                files.add(os.path.realpath(file))
-        return sorted(files)
+        """Returns the project's files that were imported since this was asked last."""
+        new = sys.modules.keys() - self.looked_at
+        self.looked_at |= new
+        files = (getattr(sys.modules[name], "__file__", None) for name in new)
+        found = {os.path.realpath(file) for file in files if isinstance(file, str) and self.owns(file)} - self.found
+        self.found |= found
+        return sorted(found)
 
 
 def _below(path, folder):
@@ -425,6 +427,8 @@ class _Plain:
             if not isinstance(key, str):
                 raise _NotJson("%s{%.40r}" % (place, key), "key of type %s" % _kind(key))
             name = self.relative(str.__str__(key), place)
+            if name in plain:
+                raise _NotJson(place, "two keys that lead to %r" % name)
             plain[name] = self.convert(element, "%s.%s" % (place, key) if place else str(key), depth + 1)
         return plain
 
@@ -539,8 +543,8 @@ def _attempt(project, task, item):
         return {"ended": "raised", "error": _tell(error)}, None
 
 
-def _reset(call, streams):
-    """Makes the process look as if it had just started."""
+def _reset(call, streams, start):
+    """Makes the process look as if it had just started, with the environment `start`."""
     import random
 
     sys.stdout, sys.stderr = streams
@@ -550,12 +554,10 @@ def _reset(call, streams):
         os.dup2(log, 1)
         os.dup2(log, 2)
         os.close(log)
-    if call.get("environment") is not None:
-        keep = os.environ.get(_VARIABLE)
-        wanted = {**call["environment"], **({_VARIABLE: keep} if keep else {})}
-        if dict(os.environ) != wanted:
-            os.environ.clear()
-            os.environ.update(wanted)
+    wanted = {**start, **call["set"]}
+    if dict(os.environ) != wanted:
+        os.environ.clear()
+        os.environ.update(wanted)
     os.chdir(call["folder"])
     sys.argv[1:] = []
     random.seed()
@@ -569,6 +571,48 @@ def _threads():
 
     me = threading.current_thread()
     return [t.name for t in threading.enumerate() if t is not me and not t.daemon]
+
+
+def _adopt_orphans():
+    """Makes what the task's own children leave behind children of this process (Linux), so that it shows."""
+    try:
+        import ctypes
+
+        ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    except Exception:
+        pass
+
+
+def _has_children():
+    """Tells whether an item left a process running; those that have ended are forgotten."""
+    if not hasattr(os, "waitid"):
+        return False
+    try:
+        while True:
+            ended = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+            if ended is None:
+                return bool(_children() - _helpers())
+            os.waitpid(ended.si_pid, os.WNOHANG)
+    except ChildProcessError:
+        return False
+
+
+def _children():
+    children = set()
+    for thread in os.listdir("/proc/self/task"):
+        with open("/proc/self/task/%s/children" % thread) as file:
+            children.update(map(int, file.read().split()))
+    return children
+
+
+def _helpers():
+    """Processes that multiprocessing keeps for the next time."""
+    helpers = set()
+    for module, attribute in (("resource_tracker", "_resource_tracker"), ("forkserver", "_forkserver")):
+        module = sys.modules.get("multiprocessing." + module)
+        keeper = getattr(module, attribute, None)
+        helpers |= {getattr(keeper, "_pid", None), getattr(keeper, "_forkserver_pid", None)}
+    return helpers
 
 
 def _used():
@@ -594,11 +638,14 @@ def main():
     project = _Project(task["roots"], {})
     project.install()
     os.environ[_VARIABLE] = project.text()
+    start = dict(os.environ)
     sys.argv = [task["script"]]
     fresh = task["given"]
+    if task["warm"]:
+        _adopt_orphans()
     for line in iter(requests.readline, b""):
         call = json.loads(line)
-        _reset(call, streams)
+        _reset(call, streams, start)
         before, _ = _used()
         # Values are parsed anew for each call: an item may change the list it was given.
         answer, result = _attempt(project, {**task, "given": {k: json.loads(v) for k, v in fresh.items()}}, call["item"])
@@ -612,6 +659,10 @@ def main():
                 pass
         answer["imported"] = project.imported()
         answer["threads"] = _threads()
+        try:
+            answer["children"] = task["warm"] and _has_children()
+        except OSError:
+            answer["children"] = False
         after, answer["peak_kib"] = _used()
         answer["cpu_ms"] = after - before
         answer["result_bytes"] = None if result is None else len(result)

@@ -34,7 +34,7 @@ pub enum Failure {
     #[error("exit code {code}")]
     Exited { code: i32 },
     /// A signal ended it.
-    #[error("killed by {}{}", signal_name(*signal), if *signal == 9 { ", perhaps for want of memory" } else { "" })]
+    #[error("killed by {}", signal_name(*signal))]
     Killed { signal: i32 },
     /// The process ended in the middle of the function, without an error of Python's.
     #[error("the process ended before the function returned: {}", ending(*code, *signal))]
@@ -74,7 +74,7 @@ fn signal_name(signal: i32) -> String {
         (5, "SIGTRAP"),
         (6, "SIGABRT"),
         (8, "SIGFPE"),
-        (9, "SIGKILL"),
+        (9, "SIGKILL, perhaps for want of memory"),
         (11, "SIGSEGV"),
         (13, "SIGPIPE"),
         (14, "SIGALRM"),

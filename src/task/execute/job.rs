@@ -82,6 +82,8 @@ pub struct PythonFunction {
     pub roots: Vec<PathBuf>,
     /// Whether what it returns is kept.
     pub wants_result: bool,
+    /// Whether a process is used for many items.
+    pub warm: bool,
     /// Values by name, each as JSON text: `args` and dependencies' results.
     pub given: BTreeMap<String, String>,
     /// Which of `given` come from `args`: the function must take these.

@@ -6,7 +6,7 @@
 //! item at a time each; a process that did anything odd is not used again.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio::time::Instant;
 use super::watch::{Waited, wait_for};
 use super::{Attempt, Attempted, Failure, Job, Patience, PythonFunction, Workers};
 use crate::model::canonical_json;
-use crate::process::{Ended, Launch, ProcessError, Running, Streams, Usage, start};
+use crate::process::{Ended, Environment, Launch, ProcessError, Running, Streams, Usage, start};
 
 /// For reading what a process wrote just before it ended.
 const LAST_WORDS: Duration = Duration::from_secs(2);
@@ -28,6 +28,10 @@ const LAST_WORDS: Duration = Duration::from_secs(2);
 /// A process that waits for a call.
 pub(super) struct Worker {
     child: Running,
+    /// What it was started with.
+    environment: Environment,
+    /// The project's files that it imported so far.
+    imported: Vec<PathBuf>,
     /// Closed once there are no more.
     requests: Option<ChildStdin>,
     answers: BufReader<ChildStdout>,
@@ -37,11 +41,11 @@ pub(super) struct Worker {
 #[derive(Serialize)]
 struct Call<'a> {
     item: &'a BTreeMap<String, Value>,
-    folder: PathBuf,
+    folder: &'a Path,
     /// Absent for the first call of a process, which was started with it.
-    log: Option<PathBuf>,
-    /// Absent for the first call, likewise.
-    environment: Option<BTreeMap<String, String>>,
+    log: Option<&'a Path>,
+    /// Environment values that differ from those it was started with.
+    set: BTreeMap<&'a str, &'a str>,
 }
 
 /// What the worker answers.
@@ -52,6 +56,7 @@ struct Answer {
     error: Option<String>,
     imported: Vec<PathBuf>,
     threads: Vec<String>,
+    children: bool,
     cpu_ms: u64,
     peak_kib: u64,
     result_bytes: Option<u64>,
@@ -92,9 +97,9 @@ pub(super) async fn run(
     };
     let call = Call {
         item,
-        folder: job.folder.clone(),
-        log: (!is_new).then(|| job.log.clone()),
-        environment: (!is_new).then(|| text_environment(job)),
+        folder: &job.folder,
+        log: (!is_new).then_some(&job.log),
+        set: differences(&worker.environment, &job.environment),
     };
     let first = is_new.then_some(function);
     let mut stop = workers.stop.subscribe();
@@ -132,7 +137,10 @@ async fn answered(
 ) -> Attempted {
     let mut outcome = outcome(&answer, function.wants_result);
     let own = Usage { cpu_ms: answer.cpu_ms, peak_kib: answer.peak_kib };
-    let usage = if job.item.is_none() || !answer.threads.is_empty() {
+    worker.imported.extend(answer.imported);
+    let imported = worker.imported.clone();
+    let spent = job.item.is_none() || !function.warm || !answer.threads.is_empty() || answer.children;
+    let usage = if spent {
         let ended = worker.end(&mut attempt, &answer.threads, workers.patience).await;
         if let (Ok(()), Some(crash)) = (&outcome, ended.filter(|ended| !ended.is_success())) {
             outcome = Err(Failure::CrashedWhileLeaving { code: crash.code, signal: crash.signal });
@@ -147,7 +155,7 @@ async fn answered(
         outcome = Err(Failure::Unkeepable { place_and_type: error.to_string() });
         None
     });
-    Attempted { result, imported: answer.imported, ..attempt.end(outcome, usage) }
+    Attempted { result, imported, ..attempt.end(outcome, usage) }
 }
 
 fn outcome(answer: &Answer, wants_result: bool) -> Result<(), Failure> {
@@ -171,10 +179,10 @@ fn canonical(bytes: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::from_slice::<Value>(bytes).map(|value| canonical_json(&value))
 }
 
-/// The worker sets text; what is not Unicode stays as the process was started with.
-fn text_environment(job: &Job) -> BTreeMap<String, String> {
-    let text = |text: &std::ffi::OsString| text.to_str().map(str::to_owned);
-    job.environment.iter().filter_map(|(name, value)| Some((text(name)?, text(value)?))).collect()
+/// Items of one task differ in few values; what is not Unicode is the user's own and the same for all.
+fn differences<'a>(start: &Environment, now: &'a Environment) -> BTreeMap<&'a str, &'a str> {
+    let changed = now.iter().filter(|(name, value)| start.get(*name) != Some(*value));
+    changed.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?))).collect()
 }
 
 impl Worker {
@@ -192,8 +200,11 @@ impl Worker {
         let missing = || failed(std::io::ErrorKind::BrokenPipe.into());
         let requests = child.input.take().ok_or_else(missing)?;
         let answers = child.output.take().ok_or_else(missing)?;
+        let environment = job.environment.clone();
         Ok(Self {
             child,
+            environment,
+            imported: Vec::new(),
             requests: Some(ChildStdin::from_std(requests).map_err(failed)?),
             answers: BufReader::new(ChildStdout::from_std(answers).map_err(failed)?),
         })
@@ -214,7 +225,7 @@ impl Worker {
         }
         message.extend(canonical_json(call));
         message.push(b'\n');
-        let Self { child, requests, answers } = self;
+        let Self { child, requests, answers, .. } = self;
         let mut exchange = pin!(exchange(requests.as_mut(), answers, &message));
         let event = async {
             tokio::select! {

@@ -91,6 +91,7 @@ impl Bench {
             function: "B".to_owned(),
             roots: vec![self.root()],
             wants_result: true,
+            warm: false,
             given: BTreeMap::new(),
             args: Vec::new(),
             config: BTreeMap::new(),
@@ -330,7 +331,10 @@ mod python {
             ("os._exit(3)", "the process ended before the function returned: exit code 3"),
             ("os._exit(0)", "the process ended before the function returned: exit code 0"),
             ("import ctypes; ctypes.string_at(0)", "the process ended before the function returned: SIGSEGV"),
-            ("os.kill(os.getpid(), 9)", "the process ended before the function returned: SIGKILL"),
+            (
+                "os.kill(os.getpid(), 9)",
+                "the process ended before the function returned: SIGKILL, perhaps for want of memory",
+            ),
             (
                 "os.closerange(3, 100); os._exit(5)",
                 "the process ended before the function returned: exit code 5",
@@ -528,7 +532,8 @@ def B(pipeline_config: PipelineConfig, A, threshold, where: Optional[Path], DATA
     async fn processes_that_the_task_starts_find_its_functions() {
         let bench = Bench::new();
         let text = "import multiprocessing\ndef double(x):\n  return 2 * x\ndef B():\n  with multiprocessing.get_context('spawn').Pool(1) as pool:\n    return pool.map(double, [1, 2])\n";
-        assert_eq!(value(&bench.python(text).await), json!([2, 4]));
+        let done = bench.python(text).await;
+        assert_eq!((value(&done), done.notes), (json!([2, 4]), vec![]));
     }
 
     #[tokio::test]
@@ -541,24 +546,30 @@ def B(STATE, A):
   os.environ['LEFT'] = 'x'; os.chdir('/'); sys.argv.append('x'); A.append(1); random.seed(1)
   print(STATE); sys.stdout = None
   if STATE == 'crash': os._exit(1)
+  if STATE == 'orphan': os.system('sleep 1000 &')
   return [os.getpid(), before]
 ";
         let mut function = bench.function("B.py", text);
         function.given.insert("A".into(), "[]".into());
+        function.warm = true;
         let function = Arc::new(function);
         let mut seen = Vec::new();
-        for state in ["NC", "SC", "crash", "VA"] {
+        for state in ["NC", "SC", "crash", "VA", "orphan", "GA"] {
             let item = BTreeMap::from([("STATE".to_owned(), json!(state))]);
             let code = Code::Python { function: Arc::clone(&function), item };
             let mut job = bench.job(&PYTHON, bench.root(), code);
             job.item = Some(state.to_owned());
             job.log = bench.root().join(format!("{state}.log"));
             let done = bench.workers.run(&job).await;
-            assert_eq!(done.log_tail, [state]);
+            assert_eq!(done.log_tail[0], state);
             if state == "crash" {
                 assert_eq!(failure_of(&done), "the process ended before the function returned: exit code 1");
                 continue;
             }
+            let left: &[&str] =
+                if state == "orphan" { &["background child stopped: it outlived the task"] } else { &[] };
+            assert_eq!(done.notes, left);
+            assert_eq!(done.imported, [bench.root().join("B.py")]);
             let value = value(&done);
             assert_eq!(value[1], json!([null, "project", [], 0]), "{state}");
             seen.push(value[0].clone());
@@ -566,5 +577,7 @@ def B(STATE, A):
         bench.workers.finish(&TaskName::parse("B").unwrap()).await;
         assert_eq!(seen[0], seen[1], "the second item has the first one's process");
         assert_ne!(seen[1], seen[2], "after a crash there is a new one");
+        assert_eq!(seen[2], seen[3]);
+        assert_ne!(seen[3], seen[4], "after leaving a child behind as well");
     }
 }
