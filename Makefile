@@ -39,7 +39,6 @@ doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps $(FEATURES)
 
 bench: ## Measures kptn beside its floors and its peers, and prints the table
-	@tests/setup/r.sh
 	@tests/bench/run.sh
 
 fuzz: ## Fuzzes the readers of kptn.yaml, Python and R for a minute each

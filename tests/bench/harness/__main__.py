@@ -1,0 +1,41 @@
+"""Runs the cases and prints the table: `python3 tests/bench/harness --help` lists the words."""
+
+import argparse
+import sys
+from pathlib import Path
+
+import intake
+import report
+import startup
+import status
+import whole_run
+from context import Context
+from measure import Meter
+
+CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status}
+
+
+def main() -> None:
+    words = argparse.ArgumentParser(description="Measures kptn beside its floors and its peers, in CPU seconds.")
+    for name in ("kptn", "store", "floor", "measure", "peers", "work"):
+        words.add_argument(f"--{name}", type=Path, required=True)
+    words.add_argument("--quick", action="store_true", help="smaller sizes, about two minutes")
+    words.add_argument("--page", type=Path, help="write the figures into this page too")
+    words.add_argument("--only", choices=CASES, action="append", help="just these cases")
+    chosen = words.parse_args()
+    work = chosen.work.resolve()
+    work.mkdir(parents=True, exist_ok=True)
+    context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.floor.resolve(), chosen.peers.resolve(),
+                      work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
+    rows = []
+    for name in chosen.only or CASES:
+        print(f"bench: {name}", file=sys.stderr, flush=True)
+        rows += CASES[name].rows(context)
+    print(report.table(rows))
+    mode = "quick" if chosen.quick else "full"
+    report.save(rows, mode, work / f"{mode}.json")
+    if chosen.page:
+        report.update_page(rows, chosen.page)
+
+
+main()

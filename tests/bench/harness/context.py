@@ -1,0 +1,31 @@
+"""What every case needs: the programs, a folder to work in, and how much to do."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from measure import Meter
+
+PEER_PROGRAMS = {"ninja": "ninja", "dvc": "dvc", "snakemake": "snakemake", "old-kptn": "kptn"}
+
+
+@dataclass(frozen=True)
+class Context:
+    """The programs, the folder and the mode of one bench run."""
+
+    kptn: Path
+    store: Path  # tests/bench/store.rs, built
+    floor: Path  # tests/bench/floor.c, built
+    peers: Path
+    work: Path
+    meter: Meter
+    quick: bool
+
+    def peer(self, name: str) -> Path:
+        """The program of a peer."""
+        return self.peers / name / "bin" / PEER_PROGRAMS[name]
+
+    def list_of(self, name: str, paths) -> Path:
+        """Writes a list of files, a path a line, for the floors."""
+        path = self.work / f"{name}.list"
+        path.write_text("".join(f"{path}\n" for path in paths))
+        return path

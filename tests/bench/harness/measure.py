@@ -1,0 +1,69 @@
+"""Runs a command and says what it cost, in CPU seconds: its own and those of everything it started.
+
+Wall time is kept, never compared: on a busy machine it says more about the others than about kptn.
+"""
+
+import os
+import subprocess
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Sample:
+    """What one command cost."""
+
+    cpu: float  # seconds, user and system, children included
+    peak: int  # KiB resident, of the largest single process
+    wall: float  # seconds
+
+
+class CommandFailed(Exception):
+    """A command that is measured must end well, or its time means nothing."""
+
+
+class Meter:
+    """Measures by a small C program, in an environment without the user's own settings."""
+
+    def __init__(self, program: Path, home: Path):
+        self.program = program
+        home.mkdir(parents=True, exist_ok=True)
+        kept = ("PATH", "LANG", "TMPDIR")
+        self.environment = {name: os.environ[name] for name in kept if name in os.environ} | {
+            "HOME": str(home),
+            "DVC_NO_ANALYTICS": "1",
+            "DVC_SITE_CACHE_DIR": str(home / "dvc"),
+            "GIT_AUTHOR_NAME": "bench", "GIT_AUTHOR_EMAIL": "bench@localhost",
+            "GIT_COMMITTER_NAME": "bench", "GIT_COMMITTER_EMAIL": "bench@localhost",
+        }
+
+    def run(self, command: list[str | Path], folder: Path) -> Sample:
+        """Runs a command once; raises where it does not end with 0."""
+        with tempfile.TemporaryDirectory() as place:
+            report, output = Path(place, "report"), Path(place, "output")
+            with output.open("w") as sink:
+                subprocess.run([self.program, report, *command], cwd=folder, env=self.environment,
+                               stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=True)
+            cpu, peak, wall, code = (int(word) for word in report.read_text().split())
+            if code != 0:
+                tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
+                raise CommandFailed(f"`{' '.join(map(str, command))}` ended with {code} in {folder}:\n{tail}")
+        return Sample(cpu / 1e6, peak, wall / 1e6)
+
+    def least(self, command: list[str | Path], folder: Path, times: int, before=None) -> Sample:
+        """Runs a command several times and returns the cheapest; `before` runs, unmeasured, ahead of each.
+
+        Noise only ever adds, so the least is the nearest to what the work costs.
+        """
+        samples = []
+        for _ in range(times):
+            if before:
+                before()
+            samples.append(self.run(command, folder))
+        best = min(samples, key=lambda sample: sample.cpu)
+        return Sample(best.cpu, max(sample.peak for sample in samples), best.wall)
+
+    def quietly(self, command: list[str | Path], folder: Path) -> None:
+        """Runs a command that is preparation, unmeasured."""
+        self.run(command, folder)

@@ -1,0 +1,26 @@
+#!/usr/bin/env bash
+# Sets up the programs that kptn is measured beside, in the folder given: each in a virtual environment
+# of its own, because their requirements disagree. Does nothing for those that are there already.
+set -euo pipefail
+folder=$1
+mkdir -p "$folder"
+
+# install NAME REQUIREMENT...: a stamp with the requirements tells a finished environment from half of one.
+install() {
+  local name=$1
+  shift
+  local stamp="$folder/$name/installed"
+  if [ "$(cat "$stamp" 2>/dev/null)" = "$*" ]; then
+    return
+  fi
+  echo "setting up $name ($*)" >&2
+  rm -rf "${folder:?}/$name"
+  python3 -m venv "$folder/$name"
+  "$folder/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
+  echo "$*" >"$stamp"
+}
+
+install ninja 'ninja==1.13.*'
+install dvc 'dvc==3.67.*'
+install snakemake 'snakemake==9.*'
+install old-kptn 'kptn==0.1.17'
