@@ -1,8 +1,15 @@
 //! `kptn graph`: draws a graph.
 
+use std::collections::BTreeMap;
+
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::views::{self, Document};
+use crate::graph::draw;
+use crate::model::{Graph, Status, TaskName};
+use crate::ops::scope;
+use crate::ops::{self, Probing, Session};
 
 /// Draw a graph: in the terminal, or for other programs
 #[derive(Debug, clap::Args)]
@@ -32,7 +39,38 @@ pub enum Format {
     Svg,
 }
 
-/// Does it.
-pub fn run(_args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    Err(CommandError::environment("`kptn graph` is not in this build yet"))
+/// Draws it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let graph = match &args.name {
+        Some(name) => session.graph(name)?,
+        None => scope::one_graph(&session, &context.words(&[], &[]))?.graph,
+    };
+    let statuses = if args.no_status { BTreeMap::new() } else { statuses(&session, graph, context)? };
+    let status = |task: &TaskName| statuses.get(task).copied();
+    let dag = session.dag(graph);
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(views::graph::drawing(graph, dag, &status)));
+        return Ok(Exit::FINE);
+    }
+    printer.data(match args.format {
+        Format::Text if args.no_status => draw::text(graph, dag, &status),
+        Format::Text => views::graph::painted(&draw::text(graph, dag, &status)),
+        Format::Mermaid => draw::mermaid(graph, dag, &status),
+        Format::Dot => draw::dot(graph, dag, &status),
+        Format::Svg => draw::svg(graph, dag, &status),
+    });
+    Ok(Exit::FINE)
+}
+
+fn statuses(
+    session: &Session,
+    graph: &Graph,
+    context: &Context<'_>,
+) -> Result<BTreeMap<TaskName, Status>, CommandError> {
+    let mut words = context.words(&[], &[]);
+    words.graph = Some(graph.name.to_string());
+    let report = ops::status::status(session, &words, Probing::Believe)?;
+    Ok(report.rows.into_iter().map(|row| (row.task, row.status)).collect())
 }

@@ -15,6 +15,7 @@ pub mod check;
 pub mod config;
 pub mod doctor;
 pub mod files;
+pub mod graph;
 pub mod log;
 pub mod plan;
 pub mod run;
