@@ -5,14 +5,22 @@
 //! moved which branch. It is the truth. A finished task is written at once, in
 //! one transaction; the close of a run folds what is new into the branch's next
 //! snapshot, an object in the store. One function moves a branch, whoever asks.
+//!
+//! Beside it stand what makes looking fast and may be thrown away: [`LocalMemo`]
+//! knows files' digests by their stats, [`StatusIndex`] a whole answer of
+//! `status`. [`RunLock`] and [`TaskLock`] keep two runs off one branch.
 
 mod attempts;
 mod branches;
 mod candidates;
+mod clock;
 mod close;
 mod error;
+mod flat;
+mod index;
 mod items;
 mod lock;
+mod memo;
 mod operations;
 mod results;
 mod roots;
@@ -34,7 +42,9 @@ pub use branches::LogEntry;
 pub use candidates::Candidate;
 pub use close::{Closed, RunCounts};
 pub use error::StateError;
+pub use index::{Basis, Difference, Now, StatusIndex, Verdict};
 pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};
+pub use memo::LocalMemo;
 pub use operations::Operation;
 pub use results::{Finished, Indexing, Recorded};
 pub use runs::{RunRow, RunState};

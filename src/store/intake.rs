@@ -34,7 +34,7 @@ impl<'a> Source<'a> {
         Ok(Self { path, file, stat: FileStat::from(&metadata) })
     }
 
-    /// Reads a small file whole.
+    /// Reads the file whole.
     pub(super) fn read_whole(&mut self) -> Result<Vec<u8>, StoreError> {
         // One byte more than it should have: a full buffer is the sign of a file that grew.
         let mut bytes = Vec::with_capacity(self.stat.size as usize + 1);
@@ -73,6 +73,13 @@ pub fn digest_file(path: &Path) -> Result<(Digest, FileStat), StoreError> {
     let (digest, read) = pass.map_err(|error| error.at("read", path, path))?;
     source.held_still(read)?;
     Ok((digest, source.stat))
+}
+
+/// Returns a file's bytes, and its stat while they were read.
+pub fn read_file(path: &Path) -> Result<(Vec<u8>, FileStat), StoreError> {
+    let mut source = Source::open(path)?;
+    let bytes = source.read_whole()?;
+    Ok((bytes, source.stat))
 }
 
 /// On which side a copy failed.

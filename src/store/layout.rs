@@ -11,6 +11,7 @@
 //! <root>/locks/<what>           who runs what
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree
+//! <root>/index/clock            touched to ask the file system for its time
 //! ```
 
 use std::path::{Path, PathBuf};
@@ -113,6 +114,11 @@ impl Layout {
     pub fn memo(&self, project_root: &Path) -> PathBuf {
         let parts = [project_root.as_os_str().as_encoded_bytes()];
         self.index_file("files", &parts).with_extension("memo")
+    }
+
+    /// Returns the file that is touched to ask the file system for its time.
+    pub fn clock(&self) -> PathBuf {
+        self.root.join("index").join("clock")
     }
 
     fn index_file(&self, shown: &str, parts: &[&[u8]]) -> PathBuf {

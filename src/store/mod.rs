@@ -38,7 +38,7 @@ use small::{SMALL, Small};
 
 pub use check::{CheckReport, Damage};
 pub use error::StoreError;
-pub use intake::digest_file;
+pub use intake::{digest_file, read_file};
 pub use layout::Layout;
 pub use locate::locate;
 pub use stat::FileStat;
