@@ -101,6 +101,7 @@ fn slashed(path: &Path) -> String {
     path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 #[path = "python_tests.rs"]
 mod tests;

@@ -61,6 +61,12 @@ impl<T: DeserializeOwned> Cache<T> {
         Self(Mutex::new(HashMap::new()))
     }
 
+    fn digest_of(&self, value: &Arc<T>) -> Option<Digest> {
+        let cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |one: &Option<Arc<T>>| one.as_ref().is_some_and(|one| Arc::ptr_eq(one, value));
+        cache.iter().find(|(_, one)| same(one)).map(|(digest, _)| *digest)
+    }
+
     fn load(&self, store: &Store, digest: Digest) -> Option<Arc<T>> {
         let mut cache = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         cache.entry(digest).or_insert_with(|| store.load_json(&digest).ok().map(Arc::new)).clone()
@@ -102,6 +108,21 @@ impl<'a> StateKnown<'a> {
         let table = self.items(record);
         let of_items = table.iter().flat_map(|table| &table.items).flat_map(|item| &item.outputs);
         record.outputs.iter().chain(of_items).cloned().collect()
+    }
+
+    /// Returns every file that a task has on record; none where it never finished.
+    pub fn current_files(&self, task: &TaskName) -> Vec<OutputFile> {
+        self.current(task).map(|record| self.files(&record)).unwrap_or_default()
+    }
+
+    /// Returns the files that a task has on record and that belong to no item.
+    pub fn own_files(&self, task: &TaskName) -> Vec<OutputFile> {
+        self.current(task).map(|record| record.outputs.clone()).unwrap_or_default()
+    }
+
+    /// Returns the digest of a record that was asked for before.
+    pub fn digest_of(&self, record: &Arc<Record>) -> Option<Digest> {
+        self.records.digest_of(record)
     }
 
     /// Returns the record of a digest; absent where the store has none.

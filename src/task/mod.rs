@@ -5,9 +5,18 @@
 pub mod environment;
 pub mod execute;
 mod known;
+mod lanes;
 pub mod outputs;
+mod owners;
+mod recorder;
+mod run;
+mod run_task;
+pub mod serve;
+mod work;
 
 pub use known::{Past, StateKnown, is_protected, now_ms};
+pub use lanes::Lanes;
+pub use run::Run;
 
 use crate::model::Event;
 

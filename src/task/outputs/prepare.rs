@@ -100,7 +100,9 @@ impl Outputs<'_> {
     /// Removes files that belong to nothing any more: those of removed items and of outputs no longer declared.
     ///
     /// Only bytes that the store holds; others stay where they are. Folders that get empty go too.
-    pub fn remove_files(&self, files: &[OutputFile]) -> Result<(), OutputsError> {
+    /// Returns how many files were removed.
+    pub fn remove_files(&self, files: &[OutputFile]) -> Result<u64, OutputsError> {
+        let mut removed = 0;
         let mut folders = BTreeSet::new();
         for file in files {
             let place = self.folder.place(&file.path)?;
@@ -109,6 +111,7 @@ impl Outputs<'_> {
             }
             if let Glance::Known { .. } = glance(self.store, self.memo, &place)? {
                 remove(&place)?;
+                removed += 1;
                 folders.extend(file.path.match_indices('/').map(|(at, _)| file.path[..at].to_owned()));
             }
         }
@@ -116,7 +119,7 @@ impl Outputs<'_> {
             // One that is not empty stays, and that is all right.
             drop(fs::remove_dir(self.folder.path(folder)));
         }
-        Ok(())
+        Ok(removed)
     }
 
     /// Paths that are to be free when the task starts.

@@ -1,0 +1,138 @@
+//! Everything that carrying out one run needs, handed in by whoever opened it.
+//!
+//! It is shared by reference with every task of the run and with the threads
+//! that read and write files for them; nothing in it changes while the run goes.
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::Listener;
+use super::execute::LineSink;
+use super::outputs::Folder;
+use crate::fingerprint::{Memo, Surroundings};
+use crate::git::Repository;
+use crate::model::{BranchName, Event, Project, Provenance, RunPlan, Stream, Task};
+use crate::process::Reaper;
+use crate::state::{BranchKey, State};
+use crate::store::Store;
+
+/// A run, and what it works with.
+pub struct Run {
+    /// The project, read when the run was joined.
+    pub project: Project,
+    /// What the run was opened with.
+    pub plan: RunPlan,
+    /// Objects.
+    pub store: Store,
+    /// Branches, results, attempts.
+    pub state: State,
+    /// Tells digests of files.
+    pub memo: Arc<dyn Memo + Send + Sync>,
+    /// Tells whether HEAD is still where it was; absent without git.
+    pub repository: Option<Mutex<Repository>>,
+    /// Ends what tasks started where this process is killed; absent where that cannot be had.
+    pub reaper: Option<Reaper>,
+    /// Who hears what happens.
+    pub listeners: Vec<Arc<dyn Listener>>,
+    /// Who runs it: the user's and the machine's name.
+    pub user: String,
+    /// The machine's name.
+    pub host: String,
+}
+
+impl Run {
+    /// Returns whose state this is.
+    pub fn key(&self) -> BranchKey {
+        BranchKey { project: self.plan.project.clone(), branch: self.plan.branch.clone() }
+    }
+
+    /// Returns a task of the run's graph.
+    pub fn task(&self, name: &str) -> Option<&Task> {
+        self.plan.graph.tasks.get(name)
+    }
+
+    /// Tells everybody who listens.
+    pub fn tell(&self, event: &Event) {
+        self.listeners.iter().for_each(|listener| listener.hear(event));
+    }
+
+    /// Tells that something is worth a line.
+    pub fn note(&self, task: Option<&Task>, message: impl Into<String>) {
+        self.tell(&Event::Note { task: task.map(|task| task.name.clone()), message: message.into() });
+    }
+
+    /// Returns what passes a task's lines on; absent where nobody wants to see them.
+    pub fn line_sink(&self, task: &Task, item: Option<&str>) -> Option<LineSink> {
+        if self.plan.stream == Stream::No {
+            return None;
+        }
+        let (listeners, task, item) = (self.listeners.clone(), task.name.clone(), item.map(str::to_owned));
+        Some(Arc::new(move |line: &str| {
+            let event = Event::Line { task: task.clone(), item: item.clone(), line: line.to_owned() };
+            listeners.iter().for_each(|listener| listener.hear(&event));
+        }))
+    }
+
+    /// Begins a look at the project, as it is now.
+    pub fn look(&self) -> Surroundings<'_> {
+        let plan = &self.plan;
+        Surroundings::new(
+            &self.project,
+            &plan.graph,
+            &plan.interpreters,
+            &plan.probes,
+            &environment,
+            &*self.memo,
+        )
+    }
+
+    /// Returns the branch that is checked out now where that is not the run's.
+    pub fn moved_to(&self) -> Option<BranchName> {
+        let repository = self.repository.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
+        // A repository that cannot be read for a moment (git is writing) says nothing.
+        let head = repository.head().ok()?;
+        (head.branch != self.plan.branch).then_some(head.branch)
+    }
+
+    /// Returns who makes records now, from what; `files` are those that a task read.
+    pub fn provenance(&self, task: &Task, files: &[PathBuf]) -> Provenance {
+        let repository =
+            self.repository.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
+        let head = repository.as_ref().and_then(|repository| repository.head().ok());
+        // Where git cannot tell, nothing is promised.
+        let dirty = repository.as_ref().is_some_and(|one| one.is_dirty(files).unwrap_or(true));
+        Provenance {
+            user: self.user.clone(),
+            host: self.host.clone(),
+            branch: self.plan.branch.to_string(),
+            commit: head.and_then(|head| head.commit),
+            dirty,
+            kptn: env!("CARGO_PKG_VERSION").to_owned(),
+            interpreter: self.interpreter(task),
+        }
+    }
+
+    fn interpreter(&self, task: &Task) -> Option<String> {
+        use crate::model::Language;
+        let found = match task.script.language {
+            Language::Python => &self.plan.interpreters.python,
+            Language::R => &self.plan.interpreters.r,
+        };
+        found.as_ref().map(|found| format!("{} {}", found.path.display(), found.version))
+    }
+
+    /// Returns the output folder, without making it.
+    pub fn folder(&self) -> Folder {
+        Folder::at(&self.plan.outputs_dir)
+    }
+
+    /// Returns the folder of the run's logs.
+    pub fn logs(&self) -> PathBuf {
+        self.store.layout().run_logs(&self.plan.id)
+    }
+}
+
+/// Returns a variable of kptn's own environment.
+fn environment(name: &str) -> Option<String> {
+    std::env::var_os(name).map(|value| value.to_string_lossy().into_owned())
+}

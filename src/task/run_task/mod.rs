@@ -1,0 +1,145 @@
+//! Runs one task of a run: decide, prepare, execute, capture, record.
+//!
+//! ```text
+//! decide     its dependencies have records: fresh, reusable, or to run
+//! prepare    dependencies' files are here, its own old ones leave
+//! execute    its code, again where that failed and `retries` allows
+//! capture    what it declares and wrote goes into the store
+//! record     flush, record, result row: then it is done, and may be told
+//! ```
+//!
+//! A mapped task does the middle three for each stale item (`items.rs`). What
+//! fails puts back what was there before, and is remembered as an attempt.
+
+mod attempts;
+mod decide;
+mod error;
+mod item;
+mod items;
+mod prepare;
+mod record;
+mod reuse;
+mod single;
+mod steady;
+mod table;
+
+use std::path::PathBuf;
+
+pub use error::{TaskError, TaskFailure, in_one_line};
+
+use super::Lanes;
+use super::execute::{Failure, Workers};
+use super::recorder::Recorder;
+use super::work::{Shared, Threads};
+use crate::model::{Attempt, Event, OutputComparison, Reason, Task, TaskOutcome, Timing};
+use crate::plan::Action;
+use decide::decide;
+
+/// What every task of a run is run with.
+pub struct Bench<'s, 'e> {
+    /// The run and its past.
+    pub shared: &'e Shared<'e>,
+    /// For what reads and writes files at length.
+    pub threads: Threads<'s, 'e>,
+    /// For what finished.
+    pub recorder: Recorder<'s, 'e>,
+    /// For what is to run.
+    pub workers: Workers,
+}
+
+/// A task that did not fail.
+struct Ended {
+    outcome: TaskOutcome,
+    timing: Option<Timing>,
+    outputs: Option<OutputComparison>,
+    log: Option<PathBuf>,
+}
+
+impl Ended {
+    fn without_running(outcome: TaskOutcome, outputs: Option<OutputComparison>) -> Self {
+        Self { outcome, timing: None, outputs, log: None }
+    }
+}
+
+/// Runs a task if it is stale; tells how it ended, and returns it.
+///
+/// When this returns, what finished is durable. Running it twice is harmless:
+/// the second time it is fresh.
+pub async fn run_task(bench: &Bench<'_, '_>, task: &Task, lanes: &Lanes<'_>) -> TaskOutcome {
+    let Some(task) = bench.shared.run.task(task.name.as_str()) else { return TaskOutcome::Skipped };
+    match carry_out(bench, task, lanes).await {
+        Ok(ended) => {
+            bench.shared.run.tell(&Event::TaskFinished {
+                task: task.name.clone(),
+                outcome: ended.outcome,
+                timing: ended.timing,
+                outputs: ended.outputs,
+                error: None,
+                log_tail: Vec::new(),
+                log: ended.log.map(|log| log.display().to_string()),
+            });
+            ended.outcome
+        }
+        Err(failure) => tell_failure(bench, task, failure),
+    }
+}
+
+async fn carry_out<'e>(
+    bench: &Bench<'_, 'e>,
+    task: &'e Task,
+    lanes: &Lanes<'_>,
+) -> Result<Ended, TaskFailure> {
+    let shared = bench.shared;
+    let decided = bench.threads.run(move || decide(shared, task)).await?;
+    let fingerprint = decided.fingerprint();
+    let ended = match &decided.decision.action {
+        Action::Keep(_) => Ok(Ended::without_running(TaskOutcome::Spared, None)),
+        Action::Reuse(record) => reuse::take(bench, task, record).await,
+        Action::Run | Action::Wait => match bad_items(&decided.decision.reasons) {
+            Some(error) => Err(TaskError::BadItems { error }.into()),
+            None if task.is_mapped() => items::run(bench, task, decided, lanes).await,
+            None => single::run(bench, task, decided).await,
+        },
+    };
+    ended.map_err(|failure| TaskFailure { fingerprint: Some(fingerprint), ..failure })
+}
+
+fn bad_items(reasons: &[Reason]) -> Option<String> {
+    reasons.iter().find_map(|reason| match reason {
+        Reason::BadItems { error } => Some(error.clone()),
+        _ => None,
+    })
+}
+
+/// Remembers a failed attempt and tells of it. What was stopped has not failed.
+fn tell_failure(bench: &Bench<'_, '_>, task: &Task, failure: TaskFailure) -> TaskOutcome {
+    let run = bench.shared.run;
+    let stopped = matches!(*failure.error, TaskError::Stopped | TaskError::Code(Failure::Stopped));
+    let outcome = if stopped { TaskOutcome::Skipped } else { TaskOutcome::Failed };
+    let error = failure.in_one_line();
+    let log = failure.log.map(|log| log.display().to_string());
+    if let (Some(fingerprint), false) = (failure.fingerprint, stopped) {
+        let attempt = Attempt {
+            fingerprint,
+            run: run.plan.id.clone(),
+            ended_ms: super::now_ms(),
+            error: error.clone(),
+            log: log.clone(),
+            failed_items: if let TaskError::Items { failed, .. } = *failure.error { failed } else { 0 },
+        };
+        let kept = run.state.fail_task(&run.key(), &run.plan.graph.namespace, &task.name, &attempt);
+        if let Err(error) = kept {
+            run.note(Some(task), format!("its failure could not be remembered: {}", in_one_line(&error)));
+        }
+    }
+    run.tell(&Event::TaskFinished {
+        task: task.name.clone(),
+        outcome,
+        timing: None,
+        outputs: None,
+        error: Some(error),
+        log_tail: if stopped { Vec::new() } else { failure.log_tail },
+        log,
+    });
+    outcome
+}

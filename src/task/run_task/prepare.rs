@@ -1,0 +1,101 @@
+//! What a task needs is put where it looks for it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::TaskError;
+use super::attempts::Goal;
+use crate::failpoint;
+use crate::model::{Item, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::task::environment::{self, Circumstances};
+use crate::task::outputs::{Declared, Folder, Kept, Update};
+use crate::task::work::Shared;
+
+/// Makes the output folder, and puts files of direct dependencies back that are not there.
+///
+/// An edited file of a dependency is left as it is, and that is said: the
+/// dependency was left stale on purpose (`--no-deps`), or was edited just now.
+pub fn prepare_dependencies(
+    shared: &Shared<'_>,
+    task: &Task,
+    dependencies: &[(&Task, Arc<Record>)],
+) -> Result<(), TaskError> {
+    Folder::make(shared.folder.root())?;
+    for (dependency, record) in dependencies {
+        let files = shared.known.files(record);
+        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(&files))?;
+        if !restored.lost.is_empty() {
+            let dependency = dependency.name.clone();
+            return Err(TaskError::DependencyLost { dependency, paths: restored.lost });
+        }
+        for path in restored.edited {
+            let name = &dependency.name;
+            shared.run.note(Some(task), format!("uses `{path}`, which was edited after `{name}` made it"));
+        }
+    }
+    Ok(())
+}
+
+/// Says which edits were kept aside.
+pub fn tell_kept(shared: &Shared<'_>, task: &Task, kept: &[Kept]) {
+    for Kept { path, aside } in kept {
+        let message = format!(
+            "`{path}` was not as kptn left it; what was there is kept in `{}`",
+            shared.folder.path(aside).display()
+        );
+        shared.run.note(Some(task), message);
+    }
+}
+
+/// Makes room for what a task or item will write; `previous` are the files it left before.
+pub fn prepare_outputs<'e>(
+    shared: &Shared<'_>,
+    task: &'e Task,
+    item: Option<String>,
+    declared: Declared,
+    previous: &[OutputFile],
+) -> Result<Goal<'e>, TaskError> {
+    let update = if task.keep { Update::InPlace } else { Update::Anew };
+    let prepared =
+        shared.with_outputs(task, &declared, |outputs| outputs.prepare(&declared, previous, update))?;
+    tell_kept(shared, task, &prepared.kept);
+    failpoint::hit("task.prepared").map_err(|error| TaskError::NotReady { error: error.to_string() })?;
+    Ok(Goal { task, item, declared, prepared })
+}
+
+/// Reads the results of dependencies, as they are stored.
+pub fn results_of(
+    shared: &Shared<'_>,
+    dependencies: &[(&Task, Arc<Record>)],
+) -> Result<BTreeMap<TaskName, Arc<[u8]>>, TaskError> {
+    let with_result = dependencies.iter().filter_map(|(task, record)| Some((task, record.result?)));
+    with_result
+        .map(|(task, result)| Ok((task.name.clone(), shared.run.store.load(&result)?.into())))
+        .collect()
+}
+
+/// Returns where lines go: to the file that `logs` names, anew, else to one of the run's.
+///
+/// Items share one file a lane: fifty thousand items are not fifty thousand files.
+pub fn log_file(
+    shared: &Shared<'_>,
+    task: &Task,
+    item: Option<&Item>,
+    lane: u32,
+    circumstances: Circumstances<'_>,
+) -> Result<PathBuf, TaskError> {
+    if task.logs.is_none() {
+        return Ok(lane_log(shared, task, lane));
+    }
+    let path = environment::log_path(task, item, circumstances, &shared.run.logs())?;
+    // It tells of this attempt alone; where it is absent there is nothing to remove.
+    drop(std::fs::remove_file(&path));
+    Ok(path)
+}
+
+/// Returns the file in the run's folder that one lane of a task writes to.
+pub fn lane_log(shared: &Shared<'_>, task: &Task, lane: u32) -> PathBuf {
+    let name = safe_folder_name(task.name.as_str());
+    shared.run.logs().join(if lane == 0 { format!("{name}.log") } else { format!("{name}.{lane}.log") })
+}

@@ -1,0 +1,123 @@
+//! What a finished task left becomes its record.
+
+use std::path::{Path, PathBuf};
+
+use super::TaskError;
+use super::decide::Decided;
+use crate::model::{Digest, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing};
+use crate::plan::Known;
+use crate::state::Indexing;
+use crate::store::Store;
+use crate::task::recorder::FinishedTask;
+use crate::task::work::Shared;
+
+/// What a task left; its objects are in the store after the next flush.
+#[derive(Debug)]
+pub struct Made {
+    /// Files that belong to no item.
+    pub outputs: Vec<OutputFile>,
+    /// Every file, for comparing with those before.
+    pub all_files: Vec<OutputFile>,
+    /// Over all files.
+    pub outputs_digest: Digest,
+    /// The object that holds the result.
+    pub result: Option<Digest>,
+    /// The object that holds the item table.
+    pub items: Option<Digest>,
+    /// When, and how expensive.
+    pub timing: Timing,
+    /// Its log files, in order.
+    pub logs: Vec<PathBuf>,
+    /// What was not any more as it was at the start.
+    pub changed: Vec<String>,
+}
+
+/// A record that was put, and what to write down of it.
+#[derive(Debug)]
+pub struct Recordable {
+    /// For the recorder.
+    pub finished: FinishedTask,
+    /// How its files compare with those before.
+    pub comparison: OutputComparison,
+}
+
+/// Puts the record of what was made; it is durable once the recorder says so.
+pub fn put(
+    shared: &Shared<'_>,
+    task: &Task,
+    decided: &Decided<'_>,
+    made: Made,
+) -> Result<Recordable, TaskError> {
+    let run = shared.run;
+    let fingerprint = decided.fingerprint();
+    for part in &decided.gathered.code {
+        run.store.put_bytes(part.text.as_bytes())?;
+    }
+    let comparison = compare(shared, task, &made);
+    let settled = if made.changed.is_empty() { Settled::Yes } else { Settled::No(made.changed) };
+    let trusted = settled == Settled::Yes && decided.gathered.uncacheable.is_empty();
+    let record = Record {
+        format: RECORD_FORMAT,
+        graph: run.plan.graph.namespace.clone(),
+        task: task.name.clone(),
+        fingerprint,
+        settled,
+        ingredients: decided.decision.ingredients.clone(),
+        code: decided.gathered.code.clone(),
+        outputs: made.outputs,
+        outputs_digest: made.outputs_digest,
+        result: made.result,
+        items: made.items,
+        run: run.plan.id.clone(),
+        timing: made.timing,
+        provenance: run.provenance(task, &decided.gathered.files),
+        log: put_logs(&run.store, &made.logs)?,
+    };
+    let finished = FinishedTask {
+        task: task.name.clone(),
+        record: run.store.put_json(&record)?,
+        fingerprint,
+        outputs: record.outputs_digest,
+        base: base(shared, task),
+        indexing: if trusted && task.cache { Indexing::Yes } else { Indexing::No },
+    };
+    Ok(Recordable { finished, comparison })
+}
+
+/// Returns the record that a task had when the run was opened.
+pub fn base(shared: &Shared<'_>, task: &Task) -> Option<Digest> {
+    shared.run.plan.base.get(&task.name).and_then(|base| base.record)
+}
+
+/// Takes note of a recorded task, for those that come after it.
+pub fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
+    let before = shared.known.current_files(&finished.task);
+    shared.known.learn(&finished.task, finished.record);
+    let now = shared.known.current_files(&finished.task);
+    shared.owners.learn(&finished.task, &before, &now);
+}
+
+fn compare(shared: &Shared<'_>, task: &Task, made: &Made) -> OutputComparison {
+    let before = shared.known.current(&task.name);
+    let files = before.as_ref().map(|record| shared.known.files(record));
+    let mut comparison = OutputComparison::between(files.as_deref(), &made.all_files);
+    if task.cache_result {
+        comparison.result_changed = before.map(|record| record.result != made.result);
+    }
+    comparison
+}
+
+/// Takes in what was printed; absent where nothing was.
+fn put_logs(store: &Store, logs: &[PathBuf]) -> Result<Option<Digest>, TaskError> {
+    let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
+    let printed: Vec<_> = logs.iter().filter(|path| length(path) > 0).collect();
+    match printed.as_slice() {
+        [] => Ok(None),
+        // A log is worth keeping, but not worth failing for: something may still write to it.
+        [log] => Ok(store.put_file(log).ok().map(|stored| stored.digest)),
+        logs => {
+            let all: Vec<u8> = logs.iter().filter_map(|path| std::fs::read(path).ok()).flatten().collect();
+            Ok(Some(store.put_bytes(&all)?))
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The item table of a mapped task, before it runs and when all its items are done.
+
+use std::collections::{BTreeMap, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::decide::{Decided, changed_since};
+use super::prepare::lane_log;
+use super::record::{self, Made};
+use super::{Bench, Ended, TaskError, TaskFailure, item};
+use crate::model::{
+    Digest, Fingerprint, Item, ItemKey, ItemRecord, ItemTable, OutputFile, TaggedHasher, Task, TaskOutcome,
+    Timing, outputs_digest,
+};
+use crate::plan::StaleItem;
+use crate::task::outputs::OutputsError;
+use crate::task::work::Shared;
+
+/// Everything that a mapped task has when all its items are done.
+pub struct Finished {
+    /// Files that belong to no item.
+    pub whole: Vec<OutputFile>,
+    /// Keys in the order of the list.
+    pub order: Vec<ItemKey>,
+    /// Items that did not have to run.
+    pub fresh: Vec<ItemRecord>,
+    /// Items that ran.
+    pub done: Vec<ItemRecord>,
+    /// Items that are no longer in the list.
+    pub removed: Vec<ItemRecord>,
+    /// What did not hold still.
+    pub changed: Vec<String>,
+}
+
+/// Returns all items with what people call them.
+pub fn labels(task: &Task, fresh: &[ItemRecord], stale: &[StaleItem]) -> Vec<(String, Item)> {
+    let items = fresh.iter().map(|record| &record.item).chain(stale.iter().map(|stale| &stale.item));
+    items.map(|item| (item.label(&task.map_over), item.clone())).collect()
+}
+
+/// Fails where two items would write one path, or an item another task's: before any of them runs.
+pub fn refuse_shared_paths(
+    shared: &Shared<'_>,
+    task: &Task,
+    items: &[(String, Item)],
+) -> Result<(), TaskError> {
+    let mut taken: HashMap<String, &str> = HashMap::new();
+    for (label, item) in items {
+        let declared = item::declared(shared, task, item)?;
+        let patterns = declared.globs.iter().map(|glob| glob.text.clone());
+        for path in declared.literals().map(str::to_owned).chain(patterns) {
+            if let Some(owner) = shared.owners.declared_by_other(&task.name, &path) {
+                return Err(OutputsError::TwoOwners { path, owner }.into());
+            }
+            if let Some(first) = taken.get(&path) {
+                let (first, second) = ((*first).to_owned(), label.clone());
+                return Err(OutputsError::TwoItems { path, first, second }.into());
+            }
+            taken.insert(path, label);
+        }
+    }
+    Ok(())
+}
+
+/// Returns what stands for the fingerprint of an item whose code changed while it ran: nothing has it.
+pub fn unsettled(fingerprint: Fingerprint) -> Fingerprint {
+    Fingerprint(TaggedHasher::new("kptn unsettled item 1").field("of", fingerprint.0.as_bytes()).finish())
+}
+
+/// Records the whole task.
+pub async fn record<'e>(
+    bench: &Bench<'_, 'e>,
+    task: &'e Task,
+    decided: Arc<Decided<'e>>,
+    finished: Finished,
+) -> Result<Ended, TaskFailure> {
+    let shared = bench.shared;
+    let (recordable, timing) = bench
+        .threads
+        .run(move || -> Result<_, TaskError> {
+            leave_removed(shared, task, &finished)?;
+            let made = made(shared, task, &decided, finished)?;
+            let timing = made.timing;
+            Ok((record::put(shared, task, &decided, made)?, timing))
+        })
+        .await?;
+    bench.recorder.task(recordable.finished.clone()).await.map_err(TaskError::Record)?;
+    record::learn(shared, &recordable.finished);
+    Ok(Ended {
+        outcome: TaskOutcome::Ran,
+        timing: Some(timing),
+        outputs: Some(recordable.comparison),
+        log: None,
+    })
+}
+
+/// Files of items that are no longer in the list leave the folder, unless another item has them now.
+fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Result<(), TaskError> {
+    let kept: std::collections::HashSet<&str> = all_items(finished)
+        .flat_map(|item| &item.outputs)
+        .chain(&finished.whole)
+        .map(|file| file.path.as_str())
+        .collect();
+    let leaving: Vec<OutputFile> = finished
+        .removed
+        .iter()
+        .flat_map(|item| &item.outputs)
+        .filter(|file| !kept.contains(file.path.as_str()))
+        .cloned()
+        .collect();
+    if !leaving.is_empty() {
+        shared.with_all_outputs(&task.name, |outputs| outputs.remove_files(&leaving))?;
+    }
+    Ok(())
+}
+
+fn all_items(finished: &Finished) -> impl Iterator<Item = &ItemRecord> {
+    finished.fresh.iter().chain(&finished.done)
+}
+
+fn made(
+    shared: &Shared<'_>,
+    task: &Task,
+    decided: &Decided<'_>,
+    finished: Finished,
+) -> Result<Made, TaskError> {
+    let mut changed = finished.changed.clone();
+    let since = changed_since(shared, task, decided);
+    changed.extend(since.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
+    let result = task.cache_result.then(|| list_of_results(shared, &finished)).transpose()?;
+    let timing = timing_of(&finished.done);
+    let Finished { whole, fresh, done, .. } = finished;
+    let mut items: Vec<_> = fresh.into_iter().chain(done).collect();
+    items.sort_by_key(|item| item.key);
+    let mut all_files = whole.clone();
+    all_files.extend(items.iter().flat_map(|item| item.outputs.iter().cloned()));
+    let table = ItemTable { format: 1, items };
+    Ok(Made {
+        outputs_digest: outputs_digest(&all_files),
+        outputs: whole,
+        all_files,
+        result,
+        items: Some(shared.run.store.put_json(&table)?),
+        timing,
+        logs: logs(shared, task),
+        changed,
+    })
+}
+
+/// The results of the items, in the order of the list.
+fn list_of_results(shared: &Shared<'_>, finished: &Finished) -> Result<Digest, TaskError> {
+    let by_key: BTreeMap<ItemKey, Option<Digest>> =
+        all_items(finished).map(|item| (item.key, item.result)).collect();
+    let mut list = b"[".to_vec();
+    for (at, key) in finished.order.iter().enumerate() {
+        if at > 0 {
+            list.push(b',');
+        }
+        // The stored bytes are canonical JSON already.
+        match by_key.get(key).copied().flatten() {
+            Some(digest) => list.extend_from_slice(&shared.run.store.load(&digest)?),
+            None => list.extend_from_slice(b"null"),
+        }
+    }
+    list.push(b']');
+    Ok(shared.run.store.put_bytes(&list)?)
+}
+
+/// From the first start to the last end; CPU time in sum, memory of the largest.
+fn timing_of(items: &[ItemRecord]) -> Timing {
+    let started_ms =
+        items.iter().map(|item| item.timing.started_ms).min().unwrap_or_else(crate::task::now_ms);
+    let end =
+        items.iter().map(|item| item.timing.started_ms + item.timing.wall_ms).max().unwrap_or(started_ms);
+    Timing {
+        started_ms,
+        wall_ms: end.saturating_sub(started_ms),
+        cpu_ms: items.iter().map(|item| item.timing.cpu_ms).sum(),
+        peak_kib: items.iter().map(|item| item.timing.peak_kib).max().unwrap_or(0),
+    }
+}
+
+/// The log files of the task's lanes, in their order.
+fn logs(shared: &Shared<'_>, task: &Task) -> Vec<PathBuf> {
+    let lane = |lane| lane_log(shared, task, lane);
+    (0..).map(lane).take_while(|path| path.exists()).collect()
+}

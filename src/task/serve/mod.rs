@@ -1,0 +1,168 @@
+//! `kptn task serve`: does what a runner asks for, and closes the run.
+//!
+//! The runner decides the order; everything else is here: whether a task is
+//! fresh, running it, keeping what it made, telling those who watch. One run to
+//! a process. Ctrl-C, SIGTERM and the end of the runner stop what runs; what
+//! had finished by then is kept.
+//!
+//! ```text
+//! protocol   the messages            floor    tasks that run now
+//! machine    cores and memory        ending   what was not started, exit codes
+//! event_log  events in the run's folder
+//! ```
+
+mod ending;
+mod event_log;
+mod floor;
+mod machine;
+mod protocol;
+mod signals;
+mod tidy;
+
+pub use event_log::EventLog;
+pub use machine::Machine;
+pub use protocol::{Hello, Said, Voice, hello_line};
+
+use std::io::{BufRead, Write};
+
+use super::execute::{ExecuteError, Patience, Workers};
+use super::lanes::Lanes;
+use super::recorder::Recorder;
+use super::run_task::{Bench, run_task};
+use super::work::{Shared, Threads};
+use super::{Run, now_ms};
+use crate::model::{Event, TaskName, TaskOutcome};
+use crate::render::PROTOCOL;
+use crate::state::{LogEntry, RunCounts, StateError};
+use ending::{Ending, counts, exit_code};
+use floor::Floor;
+use signals::Signals;
+
+/// Why a run could not be served to its end.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The run's folder.
+    #[error(transparent)]
+    Execute(#[from] ExecuteError),
+    /// The system refused what every process gets.
+    #[error("cannot begin to serve a run")]
+    System { source: std::io::Error },
+    /// A task that is not in the run.
+    #[error("task `{task}` is not in this run")]
+    NotInRun { task: TaskName },
+}
+
+/// How a run ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Served {
+    /// The exit code: what the runner leaves with.
+    pub exit: i32,
+    /// Tasks by outcome.
+    pub counts: RunCounts,
+}
+
+/// Serves the runner at the other end of `input` and `output` until it is done or gone.
+pub fn serve(
+    run: &Run,
+    input: impl BufRead + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> Result<Served, ServeError> {
+    let began_ms = now_ms();
+    let voice = Voice::new(output);
+    let served = with_bench(run, async |bench| {
+        let signals = Signals::new()?;
+        let machine = Machine::here();
+        let hello = hello(run, &machine);
+        run.tell(&ending::run_started(run, &hello));
+        tidy::leave_removed_tasks(bench.shared);
+        voice.say(&Said::Hello(hello));
+        Ok(Floor::new(bench, &voice, machine).work(protocol::listen(input), signals).await)
+    });
+    let closed = served.and_then(|ending| close(run, &ending, began_ms));
+    voice.say(&Said::Bye { bye: closed.as_ref().map_or(ending::ENVIRONMENT, |served| served.exit) });
+    closed
+}
+
+/// Runs one task of a run, for an engine; the run stays open.
+pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
+    let Some(task) = run.task(task.as_str()) else { return Err(ServeError::NotInRun { task: task.clone() }) };
+    with_bench(run, async |bench| {
+        let mut signals = Signals::new()?;
+        let lanes = Lanes::own(run.plan.jobs.unwrap_or(Machine::here().cores));
+        let mut running = std::pin::pin!(run_task(bench, task, &lanes));
+        let mut recording = std::pin::pin!(bench.recorder.drive());
+        loop {
+            tokio::select! {
+                outcome = &mut running => return Ok(outcome),
+                () = &mut recording => {}
+                _ = signals.next() => bench.workers.stop(),
+            }
+        }
+    })
+}
+
+/// Sets up what tasks are run with, and works with it on this thread.
+fn with_bench<T>(
+    run: &Run,
+    work: impl AsyncFnOnce(&Bench<'_, '_>) -> Result<T, ServeError>,
+) -> Result<T, ServeError> {
+    let system = |source| ServeError::System { source };
+    let key = run.key();
+    let shared = Shared::load(run, &key)?;
+    let folder = run.store.layout().run(&run.plan.id);
+    let workers = Workers::new(&folder, run.reaper.clone(), Patience::default())?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
+    std::thread::scope(|scope| {
+        let threads = Threads(scope);
+        let recorder = Recorder::new(&shared, threads);
+        let bench = Bench { shared: &shared, threads, recorder, workers };
+        runtime.block_on(work(&bench))
+    })
+}
+
+fn hello(run: &Run, machine: &Machine) -> Hello {
+    let slots = run.plan.jobs.unwrap_or(machine.cores).max(1);
+    Hello {
+        hello: PROTOCOL,
+        run: run.plan.id.clone(),
+        tasks: run.plan.tasks.clone(),
+        // More jobs than cores is what the user wants.
+        cpu_units: u64::from(machine.cores.max(slots)) * 1024,
+        memory_mib: machine.memory_mib,
+        slots,
+        concurrency: run.project.settings.concurrency.clone(),
+        after_failure: run.plan.after_failure,
+    }
+}
+
+fn close(run: &Run, ending: &Ending, began_ms: u64) -> Result<Served, ServeError> {
+    for event in ending::skipped(run, ending) {
+        run.tell(&event);
+    }
+    let counts = counts(run, ending);
+    let entry = LogEntry { verb: "run", why: run.plan.id.as_str(), user: &run.user, at_ms: now_ms() };
+    run.state.close_run(&run.store, &run.plan.id, &counts, &entry)?;
+    run.tell(&Event::RunFinished {
+        run: run.plan.id.clone(),
+        ran: counts.ran,
+        fresh: counts.fresh,
+        spared: counts.spared,
+        reused: counts.reused,
+        failed: counts.failed,
+        skipped: counts.skipped,
+        wall_ms: now_ms().saturating_sub(began_ms),
+    });
+    Ok(Served { exit: exit_code(ending, &counts), counts })
+}
+
+#[cfg(test)]
+pub(super) fn said_in_tests() -> protocol::tests::Shared {
+    protocol::tests::Shared::default()
+}
+
+#[cfg(unix)]
+#[cfg(test)]
+mod tests;
