@@ -64,6 +64,21 @@ pub struct Global {
 }
 
 impl Global {
+    /// Returns the flags about the display, as they would be typed.
+    pub fn display_flags(&self) -> Vec<String> {
+        let color = match self.color {
+            Color::Auto => None,
+            Color::Always => Some("--color=always"),
+            Color::Never => Some("--color=never"),
+        };
+        let volume = match self.volume() {
+            Volume::Quiet => Some("--quiet"),
+            Volume::Normal => None,
+            Volume::Verbose => Some("--verbose"),
+        };
+        color.into_iter().chain(volume).map(str::to_owned).collect()
+    }
+
     /// Returns how much is to be said.
     pub fn volume(&self) -> Volume {
         match (self.quiet, self.verbose) {

@@ -12,6 +12,7 @@ use crate::state::LockError;
 use crate::state::StateError;
 use crate::store::StoreError;
 use crate::task::outputs::OutputsError;
+use crate::task::serve::ServeError;
 
 /// Why a verb could not do its work.
 #[derive(Debug, thiserror::Error)]
@@ -130,6 +131,9 @@ pub enum OpsError {
         /// What was given.
         run: String,
     },
+    /// Serving a run.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
     /// The output folder.
     #[error(transparent)]
     Outputs(#[from] OutputsError),

@@ -46,6 +46,8 @@ pub struct RunRequest {
     pub events: Events,
     /// What was typed, for who meets the lock.
     pub command: String,
+    /// Global flags about the display, which the process that draws it is given too.
+    pub display: Vec<String>,
 }
 
 /// Where events of a run go, beside the display.
@@ -73,9 +75,18 @@ pub enum Opening<'a> {
     Opened(Box<Opened>),
 }
 
+/// What to do where everything selected is fresh.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum WhenNothing {
+    /// Open no run.
+    Skip,
+    /// Open one all the same: a runner is waiting to hear of it.
+    Open,
+}
+
 /// Runs what is stale of a selection.
 pub fn run(session: &Session, request: &RunRequest) -> Result<RunReport, OpsError> {
-    let opened = match open(session, request)? {
+    let opened = match open(session, request, WhenNothing::Skip)? {
         Opening::Nothing { graph, fresh } => {
             let notes = runner_notes(session, graph)?.1;
             let counts = RunCounts { fresh, ..RunCounts::default() };
@@ -99,7 +110,11 @@ pub fn run(session: &Session, request: &RunRequest) -> Result<RunReport, OpsErro
 }
 
 /// Locks, looks, and writes the plan of a run down.
-pub fn open<'a>(session: &'a Session, request: &RunRequest) -> Result<Opening<'a>, OpsError> {
+pub fn open<'a>(
+    session: &'a Session,
+    request: &RunRequest,
+    when_nothing: WhenNothing,
+) -> Result<Opening<'a>, OpsError> {
     let scope = scope::one_graph(session, &request.words)?;
     session.store()?;
     let locks = lock_all(session, request)?;
@@ -116,7 +131,7 @@ pub fn open<'a>(session: &'a Session, request: &RunRequest) -> Result<Opening<'a
     let tasks = to_look_at(session, &survey, &selected, request.force);
     let looked_at: BTreeSet<&TaskName> = tasks.iter().collect();
     let fresh = selected.iter().filter(|task| !looked_at.contains(task)).count() as u64;
-    if tasks.is_empty() {
+    if tasks.is_empty() && when_nothing == WhenNothing::Skip {
         return Ok(Opening::Nothing { graph: scope.graph, fresh });
     }
     let plan = plan_of(session, request, survey, tasks, fresh);
@@ -230,6 +245,7 @@ fn start_runner(
         .map_err(|source| OpsError::io("find", std::path::Path::new("kptn"), source))?;
     let launch = Launch::new(&python.path)
         .arguments([runner.as_os_str(), "--run".as_ref(), opened.plan.id.as_str().as_ref()])
+        .arguments(&request.display)
         .folder(&session.project.root)
         .variable("KPTN_BIN", program.as_os_str())
         .variable("KPTN_STORE", session.store_root().as_os_str());

@@ -1,19 +1,146 @@
-//! `task serve` and `task run`: the side of a run that runner and engines start.
+//! `task serve` and `task run`: the side of a run that runners and engines start.
+//!
+//! The descriptors that `kptn run` hands on through the runner (`KPTN_PASS_FDS`)
+//! are taken over first, before anything else is started that would inherit
+//! them: the run's locks, and a pipe that tells `kptn run` when we are gone.
 
-use super::run::{Opening, RunRequest, open};
-use super::{OpsError, Session};
-use crate::model::{RunId, RunPlan};
+use std::fs::File;
+use std::io::{BufRead, Write};
+use std::os::fd::AsRawFd;
+use std::sync::{Arc, Mutex};
 
-/// Returns the plan of a run that `kptn run` opened.
-pub fn plan_of_run(session: &Session, run: &str) -> Result<RunPlan, OpsError> {
-    let id = RunId::parse(run).ok_or_else(|| OpsError::UnknownRun { run: run.to_owned() })?;
-    Ok(session.state()?.load_plan(&id)?)
+use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
+use super::{OpsError, Session, memo};
+use crate::git::Repository;
+use crate::model::{RunId, RunPlan, TaskName, TaskOutcome};
+use crate::process::{self, Reaper};
+use crate::state::{LogEntry, RunCounts, RunLock};
+use crate::task::serve::{self, Served};
+use crate::task::{Listener, Run, now_ms};
+
+/// Which run to join.
+#[derive(Debug, Clone)]
+pub enum Joining {
+    /// One that `kptn run` opened.
+    Opened {
+        /// Its id.
+        run: String,
+    },
+    /// A new one: the runner was started by hand.
+    ByHand(RunRequest),
 }
 
-/// Opens a run for a runner that was started by hand; absent where nothing has to run.
-pub fn open_by_hand(session: &Session, request: &RunRequest) -> Result<Option<super::run::Opened>, OpsError> {
-    match open(session, request)? {
-        Opening::Nothing { .. } => Ok(None),
-        Opening::Opened(opened) => Ok(Some(*opened)),
+/// What `kptn run` handed on to this process.
+#[derive(Default)]
+pub struct HandedOn {
+    /// The run's locks, and the pipe that tells when we are gone; held until the end.
+    pub held: Vec<RunLock>,
+    /// Where events go as JSON lines; absent where nobody asked for them.
+    pub events: Option<File>,
+}
+
+/// Takes over what was handed on. Must be called once, before anything is started.
+pub fn adopt_handed_on() -> HandedOn {
+    let number = |name| std::env::var(name).ok().and_then(|text: String| text.parse::<i32>().ok());
+    let events = number("KPTN_EVENTS_FD");
+    let all = std::env::var("KPTN_PASS_FDS").unwrap_or_default();
+    let held = all
+        .split(',')
+        .filter_map(|text| text.parse().ok())
+        // Standard streams are never handed on.
+        .filter(|number: &i32| *number > 2 && Some(*number) != events)
+        .filter_map(|number| RunLock::adopt(number).ok());
+    HandedOn { held: held.collect(), events: events.and_then(process::adopt).map(File::from) }
+}
+
+/// Serves a runner until it is done or gone; returns the exit code and the counts.
+pub fn serve(
+    session: &Session,
+    joining: &Joining,
+    handed_on: Vec<RunLock>,
+    listeners: Vec<Arc<dyn Listener>>,
+    input: impl BufRead + Send + 'static,
+    output: impl Write + Send + 'static,
+) -> Result<Served, OpsError> {
+    let joined = join(session, joining, handed_on)?;
+    let run = make_run(session, joined.plan, &joined.locks, listeners)?;
+    Ok(serve::serve(&run, input, output)?)
+}
+
+/// Runs one task, in a run that is open or in one of its own.
+pub fn run_one(
+    session: &Session,
+    joining: &Joining,
+    task: &str,
+    handed_on: Vec<RunLock>,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<TaskOutcome, OpsError> {
+    let name = TaskName::parse(task).map_err(|error| OpsError::Name { error })?;
+    let joined = join(session, joining, handed_on)?;
+    let run = make_run(session, joined.plan, &joined.locks, listeners)?;
+    let outcome = serve::run_one(&run, &name)?;
+    if let Joining::ByHand(_) = joining {
+        close(&run, outcome)?;
     }
+    Ok(outcome)
+}
+
+fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result<Opened, OpsError> {
+    match joining {
+        Joining::Opened { run } => {
+            let id = RunId::parse(run).ok_or_else(|| OpsError::UnknownRun { run: run.clone() })?;
+            Ok(Opened { plan: session.state()?.load_plan(&id)?, locks: handed_on })
+        }
+        Joining::ByHand(request) => match open(session, request, WhenNothing::Open)? {
+            Opening::Opened(opened) => Ok(*opened),
+            Opening::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
+        },
+    }
+}
+
+fn make_run(
+    session: &Session,
+    plan: RunPlan,
+    locks: &[RunLock],
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<Run, OpsError> {
+    let store = crate::store::Store::open(session.store_root())?;
+    let events = serve::EventLog::open(&store.layout().run_events(&plan.id));
+    let mut all = listeners;
+    all.push(Arc::new(events));
+    Ok(Run {
+        project: session.project.clone(),
+        state: crate::state::State::open(session.store_root())?,
+        memo: Arc::new(memo::open(session)?),
+        repository: Repository::discover(&session.project.root)?.map(Mutex::new),
+        reaper: start_reaper(locks),
+        listeners: all,
+        user: process::user_name(),
+        host: process::host_name(),
+        store,
+        plan,
+    })
+}
+
+/// Starts what ends the tasks if we are killed. It holds the run's locks, so that no other run
+/// begins before it is done.
+fn start_reaper(locks: &[RunLock]) -> Option<Reaper> {
+    let program = std::env::current_exe().ok()?;
+    let descriptors: Vec<_> = locks.iter().map(AsRawFd::as_raw_fd).collect();
+    Reaper::start(&program, &descriptors).ok()
+}
+
+/// Closes a run of one task.
+fn close(run: &Run, outcome: TaskOutcome) -> Result<(), OpsError> {
+    let mut counts = RunCounts { fresh: run.plan.fresh, ..RunCounts::default() };
+    match outcome {
+        TaskOutcome::Ran => counts.ran = 1,
+        TaskOutcome::Spared => counts.spared = 1,
+        TaskOutcome::Reused => counts.reused = 1,
+        TaskOutcome::Failed => counts.failed = 1,
+        TaskOutcome::Skipped => counts.skipped = 1,
+    }
+    let entry = LogEntry { verb: "run", why: run.plan.id.as_str(), user: &run.user, at_ms: now_ms() };
+    run.state.close_run(&run.store, &run.plan.id, &counts, &entry)?;
+    Ok(())
 }

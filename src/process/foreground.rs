@@ -70,3 +70,17 @@ fn pass_on_end(child: &tokio::process::Child) {
         let _ = rustix::process::kill_process(process, rustix::process::Signal::TERM);
     }
 }
+
+/// Takes over a descriptor that our starter handed on, which from here on passes to no program;
+/// absent where it is not open. Must be called at the start, once a descriptor.
+pub fn adopt(number: i32) -> Option<OwnedFd> {
+    use std::os::fd::{BorrowedFd, FromRawFd};
+    if number <= 2 {
+        return None;
+    }
+    // SAFETY: borrowed for one system call that says whether such a descriptor is open.
+    let borrowed = unsafe { BorrowedFd::borrow_raw(number) };
+    rustix::io::fcntl_setfd(borrowed, rustix::io::FdFlags::CLOEXEC).ok()?;
+    // SAFETY: it is open, and the starter passed it on for this process to own.
+    Some(unsafe { OwnedFd::from_raw_fd(number) })
+}

@@ -26,7 +26,7 @@ mod system;
 
 pub use capture::{Captured, run_captured};
 pub use child::{Ended, Running, Streams, Usage, open_log, start};
-pub use foreground::{duplicate_stdout, run_in_foreground};
+pub use foreground::{adopt, duplicate_stdout, run_in_foreground};
 pub use group::{Group, Leftovers};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};
 pub use launch::{Environment, Launch, own_environment};

@@ -106,5 +106,6 @@ pub fn request(selection: &Selection, manner: &Manner, context: &Context<'_>) ->
         wait: if manner.wait { Wait::Yes } else { Wait::No },
         events: if context.printer.json { Events::Stdout } else { Events::Off },
         command: context.typed(),
+        display: context.global.display_flags(),
     }
 }

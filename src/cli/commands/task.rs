@@ -1,9 +1,20 @@
 //! `kptn task`: what runners and engines ask for.
 
+use std::fs::File;
+use std::sync::Arc;
+
 use super::Context;
+use super::run::{self, Manner, Selection};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::live::{JsonLines, Live};
+use crate::model::{Stream, TaskOutcome};
+use crate::ops::Session;
+use crate::ops::run::RunRequest;
+use crate::ops::tasks::{self, Joining};
 use crate::process;
+use crate::task::Listener;
+use crate::task::serve::hello_line;
 
 /// Run one task for a runner or an engine
 ///
@@ -32,8 +43,8 @@ pub enum What {
 #[derive(Debug, clap::Args)]
 pub struct Run {
     /// The task
-    #[arg(value_name = "TASK")]
-    pub task: String,
+    #[arg(value_name = "[GRAPH] TASK", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
     /// The run it belongs to; without it, one is opened for this task alone
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
@@ -48,6 +59,9 @@ pub struct Serve {
     /// The run that `kptn run` opened
     #[arg(long, value_name = "ID", hide = true)]
     pub run: Option<String>,
+    /// Say which version of the runner's protocol this is, and leave
+    #[arg(long, hide = true)]
+    pub hello: bool,
     /// Run fresh tasks too
     #[arg(short, long, hide = true)]
     pub force: bool,
@@ -63,10 +77,59 @@ pub struct Serve {
 }
 
 /// Does it.
-pub fn run(args: &Args, _context: &Context<'_>) -> Result<Exit, CommandError> {
-    if let What::Reap = args.what {
-        process::reaper::main_loop(std::io::stdin().lock());
-        return Ok(Exit::FINE);
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    match &args.what {
+        What::Reap => {
+            process::reaper::main_loop(std::io::stdin().lock());
+            Ok(Exit::FINE)
+        }
+        What::Serve(serve) if serve.hello => {
+            context.printer.data(hello_line());
+            Ok(Exit::FINE)
+        }
+        What::Serve(serve) => serve_runner(serve, context),
+        What::Run(run) => run_one(run, context),
     }
-    Err(CommandError::environment("`kptn task` is not in this build yet"))
+}
+
+fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let handed_on = tasks::adopt_handed_on();
+    let session = context.open()?;
+    let joining = match &args.run {
+        Some(run) => Joining::Opened { run: run.clone() },
+        None => Joining::ByHand(by_hand(args, context)),
+    };
+    let listeners = listeners(context, &session, handed_on.events);
+    let input = std::io::BufReader::new(std::io::stdin());
+    let served = tasks::serve(&session, &joining, handed_on.held, listeners, input, std::io::stdout())?;
+    Ok(Exit(u8::try_from(served.exit).unwrap_or(Exit::BUG.0)))
+}
+
+/// A runner that was started by hand streams what its tasks print.
+fn by_hand(args: &Serve, context: &Context<'_>) -> RunRequest {
+    let selection = Selection { words: args.tasks.clone(), force: args.force, ..Selection::default() };
+    let manner = Manner { jobs: args.jobs, keep_going: args.keep_going, ..Manner::default() };
+    RunRequest { stream: Stream::Yes, ..run::request(&selection, &manner, context) }
+}
+
+fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let handed_on = tasks::adopt_handed_on();
+    let session = context.open()?;
+    let selection = Selection { words: args.words.clone(), force: args.force, ..Selection::default() };
+    let request = run::request(&selection, &Manner::default(), context);
+    let joining = match &args.run {
+        Some(run) => Joining::Opened { run: run.clone() },
+        None => Joining::ByHand(RunRequest { stream: Stream::Yes, ..request }),
+    };
+    let task = args.words.last().map(String::as_str).unwrap_or_default();
+    let listeners = listeners(context, &session, handed_on.events);
+    let outcome = tasks::run_one(&session, &joining, task, handed_on.held, listeners)?;
+    Ok(if outcome == TaskOutcome::Failed { Exit::FAILED } else { Exit::FINE })
+}
+
+fn listeners(context: &Context<'_>, session: &Session, events: Option<File>) -> Vec<Arc<dyn Listener>> {
+    let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
+    let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(Live::new(Arc::clone(&context.printer), base))];
+    all.extend(events.map(|file| Arc::new(JsonLines::new(file)) as Arc<dyn Listener>));
+    all
 }

@@ -80,6 +80,13 @@ impl RunLock {
     }
 }
 
+#[cfg(unix)]
+impl std::os::fd::AsRawFd for RunLock {
+    fn as_raw_fd(&self) -> i32 {
+        self.file.as_raw_fd()
+    }
+}
+
 fn path_of(layout: &Layout, on: LockOn<'_>) -> PathBuf {
     match on {
         LockOn::Branch(key) => {
