@@ -5,13 +5,13 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::memo::LocalMemo;
 use super::probes::{self, Probes, Probing};
 use super::{OpsError, Session};
 use crate::fingerprint::{Gathered, Memo, Surroundings, gather, gather_item_code};
 use crate::model::{Digest, Force, Graph, Interpreters, Item, Language, Task, TaskName};
 use crate::plan::{Decision, Gatherer, Known, fold};
 use crate::process;
+use crate::state::LocalMemo;
 use crate::task::{Past, StateKnown};
 
 /// One graph, looked at.
