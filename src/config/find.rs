@@ -9,9 +9,12 @@ use std::path::{Component, Path, PathBuf};
 
 use super::ConfigError;
 use super::pyproject::Pyproject;
+use super::report::Report;
 
 /// The name of the file that makes a folder a project.
 const CONFIG_NAME: &str = "kptn.yaml";
+/// What it is called by mistake.
+const SHORT_NAME: &str = "kptn.yml";
 const PYPROJECT_NAME: &str = "pyproject.toml";
 
 /// Where a project is.
@@ -49,6 +52,13 @@ pub(super) fn from_folder(start: &Path) -> Result<Found, ConfigError> {
         let config = folder.join(CONFIG_NAME);
         if config.is_file() {
             return from_file(&config);
+        }
+        let short = folder.join(SHORT_NAME);
+        if short.is_file() {
+            let mut report = Report::new(&short);
+            report.error(None, format!("a project's file is called `{CONFIG_NAME}`")).hint =
+                Some(format!("mv {SHORT_NAME} {CONFIG_NAME}"));
+            return Err(ConfigError::Invalid { diagnostics: report.into_found() });
         }
         if let Some(pyproject) = read_pyproject(&folder.join(PYPROJECT_NAME))?
             && let Some(named) = pyproject.tasks_conf_path()

@@ -89,7 +89,11 @@ impl Report {
 
     /// Returns the findings in the order of their places, those without a place last.
     pub fn into_found(mut self) -> Vec<Diagnostic> {
-        self.found.sort_by_key(|found| (found.location.is_none(), found.location));
+        let key = |found: &Diagnostic| (found.location.is_none(), found.location, found.severity);
+        self.found
+            .sort_by(|one, other| key(one).cmp(&key(other)).then_with(|| one.message.cmp(&other.message)));
+        // What is wrong with a task is wrong in each graph that has it.
+        self.found.dedup();
         if self.more > 0 {
             let message = format!("{} more findings are not listed", self.more);
             self.found.push(Diagnostic::new(Severity::Note, message).at(self.path, None));

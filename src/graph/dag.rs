@@ -97,20 +97,28 @@ impl Dag {
 
     /// Returns everything that a task depends on, directly or not; not the task itself.
     pub fn ancestors(&self, task: &TaskName) -> BTreeSet<TaskName> {
-        self.reach(task, Direction::Incoming, usize::MAX)
+        self.reach([task], Direction::Incoming, usize::MAX)
     }
 
     /// Returns everything that depends on a task, directly or not; not the task itself.
     pub fn descendants(&self, task: &TaskName) -> BTreeSet<TaskName> {
-        self.reach(task, Direction::Outgoing, usize::MAX)
+        self.reach([task], Direction::Outgoing, usize::MAX)
     }
 
-    /// Returns what is at most `levels` steps before (`Incoming`) or after (`Outgoing`) a task.
-    pub(super) fn reach(&self, task: &TaskName, direction: Direction, levels: usize) -> BTreeSet<TaskName> {
-        let Some(&start) = self.positions.get(task) else { return BTreeSet::new() };
+    /// Returns what is at most `levels` steps before (`Incoming`) or after (`Outgoing`) any of `tasks`,
+    /// without those.
+    pub(super) fn reach<'t>(
+        &self,
+        tasks: impl IntoIterator<Item = &'t TaskName>,
+        direction: Direction,
+        levels: usize,
+    ) -> BTreeSet<TaskName> {
+        let mut level: Vec<u32> =
+            tasks.into_iter().filter_map(|task| self.positions.get(task)).copied().collect();
         let mut seen = vec![false; self.names.len()];
-        seen[start as usize] = true;
-        let mut level = vec![start];
+        for at in &level {
+            seen[*at as usize] = true;
+        }
         let mut found = BTreeSet::new();
         for _ in 0..levels {
             let mut next = Vec::new();

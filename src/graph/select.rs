@@ -111,11 +111,9 @@ impl Selection<'_> {
         let reach =
             parse(selector).ok_or_else(|| SelectError::Malformed { selector: selector.to_owned() })?;
         let named = self.named(reach.named)?;
-        let mut all = named.clone();
-        for task in &named {
-            all.extend(self.dag.reach(task, Direction::Incoming, reach.before));
-            all.extend(self.dag.reach(task, Direction::Outgoing, reach.after));
-        }
+        let mut all = self.dag.reach(&named, Direction::Incoming, reach.before);
+        all.extend(self.dag.reach(&named, Direction::Outgoing, reach.after));
+        all.extend(named);
         Ok(all)
     }
 

@@ -171,3 +171,32 @@ fn a_file_that_cannot_be_read_is_named() {
     );
     assert!(matches!(load_file(&place.path("gone/kptn.yaml")), Err(ConfigError::Io { .. })));
 }
+
+#[test]
+fn a_file_that_is_called_kptn_yml_is_named() {
+    let place = Place::new(&[("kptn.yml", ONE), ("sub/x", "")]);
+    assert_eq!(
+        place.refused("sub"),
+        "error: a project's file is called `kptn.yaml`\n    mv kptn.yml kptn.yaml"
+    );
+}
+
+#[test]
+fn every_example_of_the_docs_loads_without_a_warning() {
+    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/examples");
+    let mut loaded = 0;
+    for example in fs::read_dir(examples).unwrap() {
+        let folder = example.unwrap().path();
+        if !folder.is_dir() {
+            continue;
+        }
+        let project = load(&folder).unwrap_or_else(|error| panic!("{folder:?}: {}", shown(&error)));
+        let worse = project.notes.iter().filter(|note| note.severity != Severity::Note);
+        assert_eq!(findings(&worse.cloned().collect::<Vec<_>>()), "", "{folder:?}");
+        for task in project.project.graphs.values().flat_map(|graph| graph.tasks.values()) {
+            assert!(task.script.path.is_some(), "{folder:?}: {}", task.name);
+        }
+        loaded += 1;
+    }
+    assert!(loaded >= 4, "{loaded}");
+}

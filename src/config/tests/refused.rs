@@ -313,11 +313,11 @@ fn mappings_that_nothing_provides() {
         known here: US_STATE
     16:32+4 error: `cache_result` keeps a Python function's return value; an R task has none
         let the script write a file and list it in `outputs`
+    17:34+11 error: `a-b` cannot name an item
+        an item's name becomes a parameter or an environment variable: letters, digits and `_`
     17:34+11 error: `iterable_item` needs `cache_result: true`
         add `cache_result: true`, so that the returned list is kept
     17:34+11 error: an item called `PATH` would replace `PATH` of the environment
-    17:34+11 error: `a-b` cannot name an item
-        an item's name becomes a parameter or an environment variable: letters, digits and `_`
     17:57+3 error: `cli_args` belongs to R tasks; a Python task is a function
         use `args: {name: value}`
     17:75+4 error: `prefix_args` belongs to R tasks; a Python task is a function
@@ -325,6 +325,15 @@ fn mappings_that_nothing_provides() {
     18:28+8 error: no dependency of `F` provides `US_STATE`
         `A` provides it; add it to the deps of `F`
     18:48+4 error: `cli_args` has a quote without its end
+    ");
+}
+
+#[test]
+fn what_is_wrong_in_each_graph_is_said_once() {
+    let text = "graphs:\n  a: {tasks: {L: , T: L}}\n  b: {extends: a}\n  c: {extends: b}\ntasks:\n  L: {file: true}\n  T: {file: t.R, map_over: X}\n";
+    insta::assert_snapshot!(refused(text), @"
+    7:28+1 error: no dependency of `T` provides `X`
+        give a dependency `cache_result: true` and `iterable_item: X`
     ");
 }
 

@@ -209,6 +209,13 @@ fn merge_keys_and_anchors_bring_what_is_not_given() {
 }
 
 #[test]
+fn line_ends_of_windows_and_a_byte_order_mark_change_nothing() {
+    let text = project("A:\nB: A", "A: {file: a.R}\nB:\n  file: b.R\n  outputs:\n    - b.csv");
+    let windows = format!("\u{feff}{}", text.replace('\n', "\r\n"));
+    assert_eq!(loaded(&text).project, loaded(&windows).project);
+}
+
+#[test]
 fn fields_of_0_1_are_accepted_with_a_note() {
     let text = project("A:", "A: {file: a.R}")
         + "settings: {db: dynamodb, imports_slot: x, logging: {file: x.log}, flow_type: vanilla, flows_dir: .}\n";
