@@ -84,13 +84,19 @@ pub(super) fn place(graph: &Graph, dag: &Dag) -> Placed {
             height: spot.height,
         })
         .collect();
-    let point = |at: usize, end: bool| {
-        (lefts[spots[at].column] + if end { spots[at].width } else { 0.0 }, spots[at].y)
-    };
+    // A line crosses a column level, at its own height, and bends only between columns.
+    let right = |column: usize| lefts.get(column + 1).map_or(f64::INFINITY, |next| next - COLUMN_GAP);
     let lines = edges.iter().map(|path| {
-        let bends = path[1..path.len() - 1].iter().map(|at| point(*at, false));
-        let (first, last) = (path[0], path[path.len() - 1]);
-        std::iter::once(point(first, true)).chain(bends).chain([point(last, false)]).collect()
+        let mut line = Vec::with_capacity(2 * path.len());
+        for (step, at) in path.iter().enumerate() {
+            let spot = &spots[*at];
+            let left = lefts[spot.column];
+            line.push((if step == 0 { left + spot.width } else { left }, spot.y));
+            if step + 1 < path.len() {
+                line.push((right(spot.column), spot.y));
+            }
+        }
+        line
     });
     Placed {
         lines: lines.collect(),

@@ -77,7 +77,7 @@ mod tests {
         ├─●  state_list         fresh
         ├─●  profile[US_STATE]  fresh
         ● │  clusters           fresh
-        ●─╯  report             stale
+        ○─╯  report             stale
         ");
     }
 

@@ -1,11 +1,12 @@
 //! A graph as lines of text: one line a task, its edges as rails beside it.
 //!
 //! ```text
-//! ●      a
-//! ├─●    b      b depends on a
-//! ╰─┴─●  c      c depends on a and b
+//! ●    a
+//! ├─●  b      b depends on a
+//! ○─╯  c      c depends on a and b
 //! ```
-//! A rail begins at a task and runs down until the last task that depends on it.
+//! A rail begins at a task and runs down until the last task that depends on it. `○` is a task
+//! that nothing depends on: no rail leaves it, whatever stands in the line below.
 
 use std::collections::HashMap;
 use std::fmt::Write as _;
@@ -80,7 +81,8 @@ fn rails(dag: &Dag) -> Vec<String> {
         if column == lanes.len() {
             lanes.push(None);
         }
-        rows.push(row(&lanes, column, deps, &waiting));
+        let mark = if waiting.contains_key(task) { '●' } else { '○' };
+        rows.push(row(&lanes, column, mark, deps, &waiting));
         for lane in &mut lanes {
             if ends(lane) {
                 *lane = None;
@@ -101,6 +103,7 @@ fn rails(dag: &Dag) -> Vec<String> {
 fn row(
     lanes: &[Option<&TaskName>],
     column: usize,
+    mark: char,
     deps: &[TaskName],
     waiting: &HashMap<&TaskName, usize>,
 ) -> String {
@@ -112,7 +115,7 @@ fn row(
         let inside = at > first && at < last;
         let goes_on = lane.is_some_and(|from| waiting.get(from).is_some_and(|left| *left > 0));
         row.push(match (at == column, joins(lane), goes_on) {
-            (true, ..) => '●',
+            (true, ..) => mark,
             (_, true, true) if inside => '┼',
             (_, true, false) if inside => '┴',
             (_, true, true) => {
