@@ -1,12 +1,13 @@
 //! Graphs: what each inherits, and its tasks with dependencies and arguments.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::rc::Rc;
 
 use indexmap::IndexMap;
 use serde_json::{Map, Value};
 
 use super::checks;
+use super::extends::{Own, Parent, Plan, Plans, Resolver};
 use super::given::{Entries, Given, OneOrMany};
 use super::report::Report;
 use super::settings::Resolved;
@@ -14,38 +15,10 @@ use super::shapes::{Entry, Extends, Text};
 use super::tasks::parse_arguments;
 use super::values::merge;
 use super::words::GraphWords;
-use crate::model::{Argument, Graph, GraphName, Location, Task, TaskName};
-
-/// How long a chain of `extends` may be.
-const LONGEST_CHAIN: usize = 64;
+use crate::model::{Graph, GraphName, Location, Task, TaskName};
 
 /// Tasks by name; absent where a definition is so wrong that it has no meaning.
 pub(super) type Definitions = IndexMap<TaskName, Option<Task>>;
-
-/// What one graph says about one task.
-#[derive(Debug, Clone, Default)]
-struct Plan {
-    deps: Vec<(TaskName, Option<Location>)>,
-    args: BTreeMap<String, Argument>,
-    places: BTreeMap<String, Location>,
-}
-
-type Plans = Rc<IndexMap<TaskName, Rc<Plan>>>;
-
-/// A graph's own words, parsed.
-struct Own {
-    place: Location,
-    /// Whether it says nothing at all.
-    empty: bool,
-    plans: IndexMap<TaskName, Rc<Plan>>,
-    extends: Vec<Parent>,
-}
-
-struct Parent {
-    graph: String,
-    place: Option<Location>,
-    args: Vec<(TaskName, Plan)>,
-}
 
 /// Makes every graph; what cannot be resolved is reported and left out.
 pub(super) fn make(
@@ -61,7 +34,7 @@ pub(super) fn make(
         let Some(name) = report.accept(Some(key.place), GraphName::parse(&key.text)) else { continue };
         own.insert(key.text, (name, parse(key.place, given.value.unwrap_or_default(), &definitions, report)));
     }
-    let mut resolver = Resolver { own: &own, done: HashMap::new(), chain: Vec::new() };
+    let mut resolver = Resolver::new(&own);
     let all: Vec<Plans> = own.keys().map(|name| resolver.plans(name, report)).collect();
     drop(resolver);
     let mut uses: HashMap<TaskName, usize> = HashMap::new();
@@ -170,86 +143,6 @@ fn parse_parent(given: Given<Extends>, report: &mut Report) -> Option<Parent> {
         args.push((task, plan));
     }
     Some(Parent { graph: graph.trim().to_owned(), place: words.graph.place.or(given.place), args })
-}
-
-/// Resolves `extends`, each graph once.
-struct Resolver<'a> {
-    own: &'a IndexMap<String, (GraphName, Own)>,
-    done: HashMap<&'a str, Plans>,
-    chain: Vec<&'a str>,
-}
-
-impl<'a> Resolver<'a> {
-    /// Returns the tasks of a graph: those of its parents first, the first parent winning over the
-    /// next, and its own entries over all, in the place that the parent gave them.
-    fn plans(&mut self, name: &'a str, report: &mut Report) -> Plans {
-        if let Some(done) = self.done.get(name) {
-            return done.clone();
-        }
-        let Some((_, own)) = self.own.get(name) else { return Plans::default() };
-        self.chain.push(name);
-        let mut plans = IndexMap::new();
-        for parent in &own.extends {
-            self.take_over(parent, &mut plans, report);
-        }
-        for (task, plan) in &own.plans {
-            plans.insert(task.clone(), plan.clone());
-        }
-        self.chain.pop();
-        let plans = Rc::new(plans);
-        self.done.insert(name, plans.clone());
-        plans
-    }
-
-    fn take_over(
-        &mut self,
-        parent: &'a Parent,
-        plans: &mut IndexMap<TaskName, Rc<Plan>>,
-        report: &mut Report,
-    ) {
-        let Some((name, _)) = self.own.get_key_value(parent.graph.as_str()) else {
-            let guess = report.guess(&parent.graph, self.own.keys().map(String::as_str));
-            report.error(parent.place, format!("there is no graph `{}`", parent.graph)).hint = guess;
-            return;
-        };
-        if let Some(first) = self.chain.iter().position(|above| above == name) {
-            let path = self.chain[first..].iter().chain([&name.as_str()]).copied().collect::<Vec<_>>();
-            report
-                .error(parent.place, format!("graphs extend each other in a circle: {}", path.join(" -> ")));
-            return;
-        }
-        if self.chain.len() >= LONGEST_CHAIN {
-            report.error(
-                parent.place,
-                format!("a chain of more than {LONGEST_CHAIN} graphs that extend each other"),
-            );
-            return;
-        }
-        let inherited = self.plans(name, report);
-        for (task, plan) in inherited.iter() {
-            plans.entry(task.clone()).or_insert_with(|| plan.clone());
-        }
-        for (task, changes) in &parent.args {
-            match plans.get_mut(task).filter(|_| inherited.contains_key(task)) {
-                Some(plan) => {
-                    let plan = Rc::make_mut(plan);
-                    plan.args.extend(changes.args.clone());
-                    plan.places.extend(
-                        changes
-                            .places
-                            .iter()
-                            .filter(|(field, _)| *field != "entry")
-                            .map(|(f, p)| (f.clone(), *p)),
-                    );
-                }
-                None => {
-                    let guess = report.guess(task.as_str(), inherited.keys().map(TaskName::as_str));
-                    let message = format!("graph `{name}` has no task `{task}`");
-                    report.error(changes.places.get("entry").copied(), message).hint = guess;
-                }
-            }
-        }
-    }
 }
 
 /// Reports dependencies that the graph does not have. Inherited entries were checked where they stand.

@@ -3,9 +3,9 @@
 //! The only folder that knows YAML and TOML. Reading goes in three steps:
 //!
 //! ```text
-//! text -> node      yaml, pyproject: a tree with the place of everything
-//! node -> words     reader, words, shapes, older: serde structs, all misfits reported
-//! words -> Project  project, settings, tasks, scripts, values, graphs, checks
+//! text -> node      yaml, scalar, stumbles, pyproject: a tree with the place of everything
+//! node -> words     reader, misfit, words, given, shapes, older: serde structs, all misfits reported
+//! words -> Project  project, settings, tasks, scripts, values, graphs, extends, checks, outputs
 //! ```
 //!
 //! Whatever can be known from these files alone is checked here, and all that
@@ -17,11 +17,14 @@
 //! whoever starts the task has it called.
 
 mod checks;
+mod extends;
 mod find;
 mod given;
 mod graphs;
+mod misfit;
 mod node;
 mod older;
+mod outputs;
 mod project;
 mod pyproject;
 mod reader;
@@ -30,6 +33,7 @@ mod scalar;
 mod scripts;
 mod settings;
 mod shapes;
+mod stumbles;
 mod tasks;
 mod values;
 mod words;

@@ -21,7 +21,7 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
     (
         "a task",
         "duckdb_checkpoint",
-        "DuckDB checkpoints are not supported",
+        "`duckdb_checkpoint` is not supported",
         "let the task write its database as an output, or set `keep: true` on a task that updates one in place",
     ),
     (

@@ -13,7 +13,7 @@ use super::settings::{self, Layer, Resolved};
 use super::tasks::{self, Lowering};
 use super::values::Values;
 use super::words::{ProjectWords, SettingsWords, TaskWords};
-use super::{ConfigError, Loaded, given::Entries, reader, yaml};
+use super::{ConfigError, Loaded, given::Entries, reader, stumbles, yaml};
 use crate::model::{Project, Severity, TaskName};
 
 /// What loading asks of the disk; nothing else here touches it.
@@ -92,7 +92,7 @@ fn is_project(root: &Node, report: &mut Report) -> bool {
     match &root.kind {
         Kind::Map(_) => true,
         Kind::Null => {
-            yaml::empty(report);
+            stumbles::empty(report);
             false
         }
         _ => {

@@ -8,15 +8,15 @@
 //! spelled as the user spelled them.
 
 use std::cell::RefCell;
-use std::fmt;
 
 use serde::de::value::{BorrowedStrDeserializer, U128Deserializer};
-use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Unexpected, Visitor};
+use serde::de::{self, DeserializeSeed, Deserializer, IntoDeserializer, Visitor};
 
+use super::misfit::{Misfit, either};
 use super::node::{Key, Kind, Node, Scalar, shortened};
 use super::older;
 use super::report::Report;
-use crate::model::{Location, nearest_name};
+use crate::model::Location;
 
 /// The names by which the words' own types ask for more than serde knows of.
 pub(super) const GIVEN: &str = "kptn::Given";
@@ -40,90 +40,6 @@ pub(super) fn unpack(packed: u128) -> Location {
 
 fn pack(place: Location) -> u128 {
     u128::from(place.line) << 64 | u128::from(place.column) << 32 | u128::from(place.length)
-}
-
-/// A value that is not what was asked for.
-#[derive(Debug)]
-pub(super) struct Misfit {
-    message: String,
-    hint: Option<String>,
-    place: Option<Location>,
-}
-
-impl Misfit {
-    fn tell(self, fallback: Location, report: &mut Report) {
-        report.error(Some(self.place.unwrap_or(fallback)), self.message).hint = self.hint;
-    }
-
-    fn or_at(mut self, place: Location) -> Self {
-        self.place.get_or_insert(place);
-        self
-    }
-}
-
-impl fmt::Display for Misfit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.message)
-    }
-}
-
-impl std::error::Error for Misfit {}
-
-impl de::Error for Misfit {
-    fn custom<T: fmt::Display>(message: T) -> Self {
-        Self { message: message.to_string(), hint: None, place: None }
-    }
-
-    fn invalid_type(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        let expected = match expected.to_string().as_str() {
-            "a boolean" => "`true` or `false`".to_owned(),
-            "a string" => "text".to_owned(),
-            "u8" | "u16" | "u32" | "u64" | "usize" => "a whole number".to_owned(),
-            "a nonzero u32" => "a whole number from 1".to_owned(),
-            other => other.to_owned(),
-        };
-        let found = match found {
-            Unexpected::Seq => "a list".to_owned(),
-            Unexpected::Map => "a mapping".to_owned(),
-            Unexpected::Unit | Unexpected::Option => "nothing".to_owned(),
-            Unexpected::Str(text) => format!("the text `{}`", shortened(text)),
-            Unexpected::Bool(value) => format!("`{value}`"),
-            Unexpected::Signed(value) => format!("the number {value}"),
-            Unexpected::Unsigned(value) => format!("the number {value}"),
-            Unexpected::Float(value) => format!("the number {value}"),
-            other => other.to_string(),
-        };
-        let mut misfit = Self::custom(format!("{expected} is needed, not {found}"));
-        let yes = ["yes", "no", "on", "off", "y", "n"];
-        if expected == "`true` or `false`"
-            && yes.iter().any(|word| found.to_lowercase().contains(&format!("`{word}`")))
-        {
-            misfit.hint =
-                Some("write `true` or `false`; in YAML 1.2 `yes`, `no`, `on` and `off` are texts".into());
-        }
-        misfit
-    }
-
-    fn invalid_value(found: Unexpected<'_>, expected: &dyn de::Expected) -> Self {
-        Self::invalid_type(found, expected)
-    }
-
-    fn unknown_variant(variant: &str, expected: &'static [&'static str]) -> Self {
-        let mut misfit =
-            Self::custom(format!("{} is needed, not `{}`", either(expected), shortened(variant)));
-        misfit.hint =
-            nearest_name(variant, expected.iter().copied()).map(|near| format!("did you mean `{near}`?"));
-        misfit
-    }
-}
-
-/// Returns `a`, `b` or `c`.
-fn either(names: &[&str]) -> String {
-    let list = names.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>();
-    match list.as_slice() {
-        [rest @ .., last] if !rest.is_empty() => format!("{} or {last}", rest.join(", ")),
-        _ => list.concat(),
-    }
 }
 
 type Sink<'s, 'r> = &'s RefCell<&'r mut Report>;
@@ -226,11 +142,7 @@ impl<'de> Deserializer<'de> for Reader<'de, '_, '_> {
             Some(text) => visitor.visit_enum(text.into_deserializer()),
             None => {
                 let described = self.node.described();
-                Err(Misfit {
-                    message: format!("{} is needed, not {described}", either(variants)),
-                    hint: None,
-                    place: None,
-                })
+                Err(de::Error::custom(format!("{} is needed, not {described}", either(variants))))
             }
         };
         result.map_err(|misfit: Misfit| misfit.or_at(self.node.place))

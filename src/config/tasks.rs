@@ -153,7 +153,7 @@ fn output_template(
     if template.is_none() && text.0.trim().is_empty() {
         report.error(place, format!("an empty {what}"));
     }
-    let plain = checks::plain_output(template?.as_str(), place, what, report)?;
+    let plain = super::outputs::plain(template?.as_str(), place, what, report)?;
     Template::parse(&plain).ok()
 }
 

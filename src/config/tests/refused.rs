@@ -6,7 +6,7 @@ use super::*;
 fn a_file_that_says_nothing() {
     for text in ["", "# nothing\n\n", "---\n", "~"] {
         insta::allow_duplicates! { insta::assert_snapshot!(refused(text), @"
-        error: the file is empty
+        error: the file is empty; it needs `graphs:` and `tasks:`
             run `kptn init` in an empty folder to see a small working project
         "); }
     }
@@ -182,7 +182,7 @@ fn fields_that_there_are_not() {
         did you mean `outputs`?
     6:32+7 error: `wrapper` is not supported
         put what it does into the task's script, or before `Rscript` with `prefix_args`
-    6:44+17 error: DuckDB checkpoints are not supported
+    6:44+17 error: `duckdb_checkpoint` is not supported
         let the task write its database as an output, or set `keep: true` on a task that updates one in place
     6:69+8 error: `r_script` is now `file`
         write `file: path/to/script.R`
