@@ -14,7 +14,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (r"\bgit2::", &["git.rs", "git/"]),
     (r"\brusqlite::", &["store/", "state/"]),
     (r"\bserde_yaml::", &["config/"]),
-    (r"\btoml::", &["config/", "fingerprint/lockfiles.rs"]),
+    (r"\btoml::", &["config/", "fingerprint/lockfiles/read.rs"]),
     (r"\bpetgraph::", &["graph/"]),
     (r"\btree_sitter(_python|_r)?::", &["fingerprint/"]),
     (r"\b(clap|clap_complete|indicatif|anstream|owo_colors)::", &["cli/"]),

@@ -13,7 +13,7 @@ use crate::model::{CodePart, Diagnostic, Ingredient, IngredientKind, Input, Item
 use super::code::Reached;
 use super::python::Signature;
 use super::surroundings::Surroundings;
-use super::{code, files, recipe, values};
+use super::{code, files, lockfiles, recipe, values};
 
 /// What was found out about one task.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -62,6 +62,9 @@ pub fn gather(task: &Task, s: &Surroundings) -> Gathered {
     values::add(task, s, &reached.config, &mut gathered);
     files::add(task, s, &mut gathered);
     add_interpreter(task, s, &mut gathered);
+    if !item_script {
+        lockfiles::add(task, &reached.packages, s, &mut gathered);
+    }
     gathered.sorted()
 }
 
@@ -74,7 +77,8 @@ pub fn gather_item_code(task: &Task, item: &Item, s: &Surroundings) -> Gathered 
         let file = values::expanded(&task.script.file, &variables);
         match code::find_script(&file, s, &task.script) {
             Some(path) => {
-                code::add(task, &path, s, &mut gathered);
+                let reached = code::add(task, &path, s, &mut gathered);
+                lockfiles::add(task, &reached.packages, s, &mut gathered);
             }
             None => gathered.uncacheable.push(format!("script `{file}` was not found")),
         }

@@ -14,6 +14,7 @@ mod code;
 mod files;
 mod gather;
 mod kept;
+mod lockfiles;
 mod memo;
 pub mod python;
 pub mod r;

@@ -9,7 +9,7 @@ use std::fmt;
 
 use crate::model::{Graph, Interpreters, ProbeAnswer, Project};
 
-use super::{Memo, python, r};
+use super::{Memo, lockfiles, python, r};
 
 /// Returns the value of an environment variable; absent where it is unset.
 pub type Environment<'a> = dyn Fn(&str) -> Option<String> + Sync + 'a;
@@ -30,6 +30,7 @@ pub struct Surroundings<'a> {
     pub memo: &'a dyn Memo,
     pub(super) python: python::Look,
     pub(super) r: r::Look,
+    pub(super) lockfiles: lockfiles::Look,
 }
 
 impl<'a> Surroundings<'a> {
@@ -51,6 +52,7 @@ impl<'a> Surroundings<'a> {
             memo,
             python: python::Look::default(),
             r: r::Look::default(),
+            lockfiles: lockfiles::Look::default(),
         }
     }
 }

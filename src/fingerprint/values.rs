@@ -119,9 +119,9 @@ fn argument_ingredient(name: &str, argument: &Argument) -> Ingredient {
         Argument::Value(value) => value_ingredient(IngredientKind::Arg, name, value),
         // What the dependency returned is an ingredient of its own; here counts which one it is.
         Argument::Ref(task) => {
-            let reference = serde_json::json!({"kptn ref": task.as_str()});
-            let shown = format!("result of {task}");
-            ingredient(IngredientKind::Arg, name, &canonical_json(&reference), Some(shorten(&shown)))
+            // No JSON text begins like this, so no value is taken for a reference.
+            let reference = format!("result of {task}");
+            ingredient(IngredientKind::Arg, name, reference.as_bytes(), Some(shorten(&reference)))
         }
     }
 }

@@ -3,6 +3,8 @@
 //! [`Fixture`] is a small project; [`Edit`] rows say which edits must be seen and
 //! which must not. Everything the issue lists under "Change detection" is a row.
 
+mod fields;
+mod other_edits;
 mod python_edits;
 mod r_edits;
 
