@@ -95,6 +95,27 @@ fn summary(diagnostics: &[Diagnostic]) -> String {
     }
 }
 
+/// Where a project is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Located {
+    /// The `kptn.yaml`, absolute.
+    pub config_path: PathBuf,
+    /// The project root, absolute.
+    pub root: PathBuf,
+}
+
+/// Finds the project that `start`, a folder, belongs to, without reading its `kptn.yaml`.
+pub fn locate(start: &Path) -> Result<Located, ConfigError> {
+    let found = find::from_folder(start)?;
+    Ok(Located { config_path: found.config_path, root: found.root })
+}
+
+/// Finds the project of the `kptn.yaml` at `config_path`, without reading it.
+pub fn locate_file(config_path: &Path) -> Result<Located, ConfigError> {
+    let found = find::from_file(config_path)?;
+    Ok(Located { config_path: found.config_path, root: found.root })
+}
+
 /// Loads the project that `start`, a folder, belongs to.
 pub fn load(start: &Path) -> Result<Loaded, ConfigError> {
     project::load(find::from_folder(start)?)

@@ -13,6 +13,7 @@ pub mod init;
 mod memo;
 pub mod output;
 mod probes;
+pub mod quick;
 pub mod report;
 pub mod restore;
 pub mod run;

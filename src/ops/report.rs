@@ -5,14 +5,15 @@
 
 use std::path::PathBuf;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
+use crate::state::Holder;
 pub use crate::state::RunCounts;
 
 use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
 
 /// Whose state is being talked about; the head of most reports.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Place {
     /// The project's identity.
     pub project: String,
@@ -23,7 +24,7 @@ pub struct Place {
 }
 
 /// `kptn status`, `kptn plan`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusReport {
     /// Whose state.
     pub place: Place,
@@ -36,7 +37,7 @@ pub struct StatusReport {
 }
 
 /// One task in a status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StatusRow {
     /// The graph.
     pub graph: GraphName,
@@ -57,7 +58,7 @@ pub struct StatusRow {
 }
 
 /// Items of a mapped task, by status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ItemCounts {
     /// All items.
     pub total: u64,
@@ -68,7 +69,7 @@ pub struct ItemCounts {
 }
 
 /// A run that holds the branch.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
     /// Its process.
     pub pid: u32,
@@ -78,6 +79,12 @@ pub struct Running {
     pub since_ms: u64,
     /// What was typed.
     pub command: String,
+}
+
+impl From<Holder> for Running {
+    fn from(holder: Holder) -> Self {
+        Self { pid: holder.pid, host: holder.host, since_ms: holder.since_ms, command: holder.command }
+    }
 }
 
 /// `kptn why TASK`.

@@ -5,6 +5,7 @@
 
 use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use indexmap::IndexMap;
 
@@ -46,6 +47,8 @@ pub struct Session {
     pub key: BranchKey,
     /// Where tasks write, absolute.
     pub outputs_dir: PathBuf,
+    /// When it was opened: the configuration was read after that.
+    pub began: SystemTime,
     store_root: PathBuf,
     store: OnceCell<Store>,
     state: OnceCell<State>,
@@ -54,6 +57,7 @@ pub struct Session {
 impl Session {
     /// Reads the configuration and HEAD.
     pub fn open(start: &Start) -> Result<Self, OpsError> {
+        let began = SystemTime::now();
         let loaded = match &start.config {
             Some(path) => config::load_file(path)?,
             None => config::load(&start.folder)?,
@@ -65,10 +69,7 @@ impl Session {
             dags.insert(name.clone(), dag);
         }
         let repository = Repository::discover(&project.root)?;
-        let head = match &repository {
-            Some(repository) => repository.head()?,
-            None => without_git()?,
-        };
+        let head = head_of(repository.as_ref())?;
         let from_env = std::env::var_os("KPTN_STORE").map(PathBuf::from);
         let common = repository.as_ref().map(Repository::common_folder);
         let store_root =
@@ -84,6 +85,7 @@ impl Session {
             repository,
             head,
             key,
+            began,
             store_root,
             store: OnceCell::new(),
             state: OnceCell::new(),
@@ -142,8 +144,7 @@ impl Session {
 
     /// Returns the run that holds this branch now; absent where none does.
     pub fn running(&self) -> Option<Running> {
-        let held = state::find_holder(&self.store_root, LockOn::Branch(&self.key))?;
-        Some(Running { pid: held.pid, host: held.host, since_ms: held.since_ms, command: held.command })
+        state::find_holder(&self.store_root, LockOn::Branch(&self.key)).map(Into::into)
     }
 }
 
@@ -156,9 +157,15 @@ fn project_id(project: &Project, repository: Option<&Repository>) -> Result<Proj
     }
 }
 
-fn without_git() -> Result<Head, OpsError> {
-    let branch = BranchName::parse("main").map_err(|error| OpsError::Name { error })?;
-    Ok(Head { branch, commit: None })
+/// Returns what is checked out; `main` without git.
+pub(super) fn head_of(repository: Option<&Repository>) -> Result<Head, OpsError> {
+    match repository {
+        Some(repository) => Ok(repository.head()?),
+        None => {
+            let branch = BranchName::parse("main").map_err(|error| OpsError::Name { error })?;
+            Ok(Head { branch, commit: None })
+        }
+    }
 }
 
 /// A folder per branch below `outputs_dir`, else `SCRATCH_DIR`, else `scratch`.

@@ -6,7 +6,7 @@ use super::probes::Probing;
 use super::report::{ItemCounts, StatusReport, StatusRow};
 use super::scope::{self, Words};
 use super::survey::{Question, Survey};
-use super::{OpsError, Session, memo};
+use super::{OpsError, Session, memo, quick};
 use crate::graph::{self, Dag};
 use crate::model::{Force, Reason, Status, TaskName};
 use crate::plan::{Decision, Known};
@@ -14,12 +14,14 @@ use crate::plan::{Decision, Known};
 /// Returns the status of the tasks that the words select.
 pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<StatusReport, OpsError> {
     let memo = memo::open(session)?;
+    let generation = session.state()?.total_generation()?;
     let mut report = StatusReport {
         place: session.place(),
         rows: Vec::new(),
         notes: session.notes.clone(),
         running: session.running(),
     };
+    let mut surveys = Vec::new();
     for scope in scope::graphs(session, words)? {
         let question = Question { graph: scope.graph, probing, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
@@ -27,8 +29,12 @@ pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<Stat
         report.rows.extend(selected.iter().filter_map(|task| row(&survey, task)));
         let notes = survey.gathered.values().flat_map(|gathered| gathered.notes.iter().cloned());
         report.notes.extend(notes);
+        surveys.push(survey);
     }
     memo::save(&memo);
+    if *words == Words::default() && probing == Probing::Believe {
+        quick::remember(session, &memo, generation, &surveys, &report);
+    }
     Ok(report)
 }
 

@@ -82,6 +82,20 @@ impl State {
             .map(|row| row.map_or(0, |row| row.generation))
     }
 
+    /// Returns a number that grows with everything on any branch: another branch's record may be taken.
+    pub fn total_generation(&self) -> Result<u64, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare("SELECT coalesce(sum(generation), 0) FROM branches")?;
+            Ok(statement.query_row([], |row| Ok(row::number(row, 0)))??)
+        })
+    }
+
+    /// Opens the state under a store root where there is one that can be read; makes nothing.
+    pub fn open_existing(store_root: &Path) -> Option<Self> {
+        let there = Layout::new(store_root).state().exists();
+        there.then(|| Self::open(store_root).ok()).flatten()
+    }
+
     fn layout(&self) -> &Layout {
         self.store.layout()
     }

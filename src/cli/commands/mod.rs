@@ -46,9 +46,14 @@ pub struct Context<'a> {
 impl Context<'_> {
     /// Opens the project that the global flags name.
     pub fn open(&self) -> Result<Session, CommandError> {
-        let config = self.global.config.as_ref().map(|path| self.folder().map(|folder| folder.join(path)));
-        let start = Start { folder: self.folder()?, config: config.transpose()? };
-        Ok(Session::open(&start)?)
+        Ok(Session::open(&self.start()?)?)
+    }
+
+    /// Returns where the project is looked for.
+    pub fn start(&self) -> Result<Start, CommandError> {
+        let folder = self.folder()?;
+        let config = self.global.config.as_ref().map(|path| folder.join(path));
+        Ok(Start { folder, config })
     }
 
     /// Returns what was typed after a verb, with the graph that was named.

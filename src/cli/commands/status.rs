@@ -6,6 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::views::status::{self, Fresh};
 use crate::cli::views::{self, Document};
 use crate::model::Status;
+use crate::ops::scope::Words;
 use crate::ops::{self, Probing};
 
 /// Show which tasks are fresh, stale or failed, and why in brief
@@ -33,10 +34,15 @@ pub struct Args {
 
 /// Shows it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let session = context.open()?;
     let printer = &context.printer;
     let probing = if args.probe { Probing::Ask } else { Probing::Believe };
-    let report = ops::status::status(&session, &context.words(&args.words, &args.exclude), probing)?;
+    let words = context.words(&args.words, &args.exclude);
+    let all = words == Words::default() && probing == Probing::Believe;
+    let remembered = if all { ops::quick::remembered(&context.start()?) } else { None };
+    let report = match remembered {
+        Some(report) => report,
+        None => ops::status::status(&context.open()?, &words, probing)?,
+    };
     if printer.json {
         printer.document(&Document::of(&report));
     } else {
