@@ -20,9 +20,7 @@ use super::LineSink;
 use crate::process::ProcessError;
 
 const MIB: u64 = 1024 * 1024;
-/// How many last lines a failure shows.
-const TAIL_LINES: usize = 20;
-/// No more is read than this to find them.
+/// How much of its end is read again, for the lines that a failure shows.
 const TAIL_BYTES: u64 = 64 * 1024;
 /// No more is passed on at a time than this to those who watch.
 const STREAM_BYTES: u64 = MIB;
@@ -163,8 +161,7 @@ impl Log {
         let lines: Vec<&str> = text.trim_end().lines().collect();
         // A line that began before what was read is not shown in half.
         let skip = usize::from(from > self.start && lines.len() > 1);
-        let first = lines.len().saturating_sub(TAIL_LINES).max(skip);
-        Ok(lines[first.min(lines.len())..].iter().map(|line| shown(line)).collect())
+        Ok(lines[skip..].iter().map(|line| shown(line)).collect())
     }
 
     fn pass_on(&mut self) -> io::Result<()> {

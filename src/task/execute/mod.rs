@@ -3,7 +3,7 @@
 //! ```text
 //! Job  ->  Workers::run  ->  Attempted
 //!            R:      Rscript, one process an attempt            (r.rs)
-//!            Python: worker.py, many items of one task to a process (python.rs)
+//!            Python: worker/worker.py, many items of one task to a process (python.rs)
 //! ```
 //!
 //! It looks at no state and takes in no outputs. However the code behaves,
@@ -36,6 +36,21 @@ use crate::model::{TaskName, Timing};
 use crate::process::{Ended, Leftovers, ProcessError, Reaper, Running, Usage};
 use log::Log;
 use python::Worker;
+
+/// What Python and R are started with, written into the run's folder.
+const HELPERS: [(&str, &str); 6] = [
+    (WORKER, include_str!("../worker/worker.py")),
+    ("kptn_worker_call.py", include_str!("../worker/kptn_worker_call.py")),
+    ("kptn_worker_older.py", include_str!("../worker/kptn_worker_older.py")),
+    ("kptn_worker_project.py", include_str!("../worker/kptn_worker_project.py")),
+    ("kptn_worker_results.py", include_str!("../worker/kptn_worker_results.py")),
+    (PROFILE, include_str!("../worker/profile.R")),
+];
+const WORKER: &str = "worker.py";
+const PROFILE: &str = "profile.R";
+
+/// How many last lines an attempt shows.
+const SHOWN_LINES: usize = 20;
 
 /// How patient we are.
 #[derive(Debug, Clone, Copy)]
@@ -70,8 +85,6 @@ pub struct ExecuteError {
 /// does: on Linux, children end with the thread that started them.
 pub struct Workers {
     folder: PathBuf,
-    worker: PathBuf,
-    profile: PathBuf,
     reaper: Option<Reaper>,
     patience: Patience,
     idle: Mutex<BTreeMap<TaskName, Vec<Worker>>>,
@@ -81,26 +94,16 @@ pub struct Workers {
 impl Workers {
     /// Makes ready to run jobs; writes the helpers that they need into `folder`, the run's own.
     pub fn new(folder: &Path, reaper: Option<Reaper>, patience: Patience) -> Result<Self, ExecuteError> {
-        let put = |name: &str, text: &str| {
-            let path = folder.join(name);
+        // A folder of its own: Python looks for modules beside the file that it is started with.
+        let folder_of_helpers = folder.join("worker");
+        for (name, text) in HELPERS {
+            let path = folder_of_helpers.join(name);
             let written =
-                std::fs::create_dir_all(folder.join("worker")).and_then(|()| std::fs::write(&path, text));
+                std::fs::create_dir_all(&folder_of_helpers).and_then(|()| std::fs::write(&path, text));
             written.map_err(|source| ExecuteError { path: path.clone(), source })?;
-            Ok(path)
-        };
-        // A folder of its own: Python would otherwise find our files when it imports.
-        let worker = put("worker/kptn_worker.py", include_str!("../worker.py"))?;
-        let profile = put("worker/profile.R", include_str!("../profile.R"))?;
+        }
         let stop = tokio::sync::watch::Sender::new(false);
-        Ok(Self {
-            folder: folder.to_owned(),
-            worker,
-            profile,
-            reaper,
-            patience,
-            idle: Mutex::default(),
-            stop,
-        })
+        Ok(Self { folder: folder.to_owned(), reaper, patience, idle: Mutex::default(), stop })
     }
 
     /// Runs one attempt to its end. Any number may run at once.
@@ -126,6 +129,11 @@ impl Workers {
     /// Stops everything that runs: those jobs come back as [`Failure::Stopped`], and no other starts.
     pub fn stop(&self) {
         self.stop.send_replace(true);
+    }
+
+    /// Returns where one of [`HELPERS`] is.
+    fn helper(&self, name: &str) -> PathBuf {
+        self.folder.join("worker").join(name)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskName, Vec<Worker>>> {
@@ -163,7 +171,7 @@ impl Attempt {
     fn fail_to_start(mut self, error: &ProcessError) -> Attempted {
         let error = in_one_line(error);
         self.log.say(&error);
-        self.end(Err(Failure::NotStarted { error }), Usage::default())
+        self.end(|_| Err(Failure::NotStarted { error }), Usage::default())
     }
 
     /// Stops what the ended process left in its group, and says so.
@@ -178,9 +186,12 @@ impl Attempt {
         self.notes.push(note.to_owned());
     }
 
-    fn end(mut self, outcome: Result<(), Failure>, usage: Usage) -> Attempted {
+    /// Ends it; `outcome` may look for the error among the last lines, more of them than are shown.
+    fn end(mut self, outcome: impl FnOnce(&[String]) -> Result<(), Failure>, usage: Usage) -> Attempted {
         let wall_ms = self.clock.elapsed().as_millis() as u64;
-        let (log_tail, log_range, left_out) = self.log.finish();
+        let (mut log_tail, log_range, left_out) = self.log.finish();
+        let outcome = outcome(&log_tail);
+        log_tail.drain(..log_tail.len().saturating_sub(SHOWN_LINES));
         if left_out > 0 {
             self.notes.push(format!("the log was cut: {} of it left out", log::size(left_out)));
         }

@@ -1,4 +1,4 @@
-//! A Python function, called in a process that `worker.py` runs.
+//! A Python function, called in a process that `worker/worker.py` runs.
 //!
 //! An unmapped task has a process of its own: once the function returned, the
 //! process must end by itself and well, as a script would (its threads are
@@ -112,16 +112,16 @@ pub(super) async fn run(
         Called::Vanished(ended) => {
             attempt.sweep(&mut worker.child, workers.patience).await;
             let gone = Failure::Vanished { code: ended.code, signal: ended.signal };
-            attempt.end(Err(gone), ended.usage)
+            attempt.end(|_| Err(gone), ended.usage)
         }
         Called::TimedOut => {
             let after = job.timeout.unwrap_or_default();
             let ended = worker.child.stop(workers.patience.grace).await;
-            attempt.end(Err(Failure::TimedOut { after }), ended.usage)
+            attempt.end(|_| Err(Failure::TimedOut { after }), ended.usage)
         }
         Called::Stopped => {
             let ended = worker.child.stop(workers.patience.grace).await;
-            attempt.end(Err(Failure::Stopped), ended.usage)
+            attempt.end(|_| Err(Failure::Stopped), ended.usage)
         }
     }
 }
@@ -155,7 +155,7 @@ async fn answered(
         outcome = Err(Failure::Unkeepable { place_and_type: error.to_string() });
         None
     });
-    Attempted { result, imported, ..attempt.end(outcome, usage) }
+    Attempted { result, imported, ..attempt.end(|_| outcome, usage) }
 }
 
 fn outcome(answer: &Answer, wants_result: bool) -> Result<(), Failure> {
@@ -190,7 +190,7 @@ impl Worker {
         let words = ["-u", "-X", "faulthandler"].map(std::ffi::OsString::from);
         let launch = Launch::new(&job.interpreter)
             .arguments(words)
-            .arguments([&workers.worker])
+            .arguments([workers.helper(super::WORKER)])
             .environment(job.environment.clone())
             .variable("PYTHONDONTWRITEBYTECODE", "1")
             .folder(&job.folder);

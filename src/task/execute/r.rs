@@ -43,13 +43,12 @@ pub(super) async fn run(workers: &Workers, job: &Job, script: &RScript, mut atte
         Waited::Stopped => (child.stop(workers.patience.grace).await, Some(Failure::Stopped)),
     };
     attempt.sweep(&mut child, workers.patience).await;
-    let mut attempted = attempt.end(Ok(()), ended.usage);
-    attempted.outcome = match stopped {
+    let outcome = |lines: &[String]| match stopped {
         Some(failure) => Err(failure),
         None if ended.is_success() => Ok(()),
-        None => Err(failure(&ended, r_error::find(&attempted.log_tail))),
+        None => Err(failure(&ended, r_error::find(lines))),
     };
-    attempted
+    attempt.end(outcome, ended.usage)
 }
 
 fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, ExecuteError> {
@@ -57,7 +56,7 @@ fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, Exec
     if let Some(inputs) = &script.inputs {
         environment.insert("KPTN_INPUTS".into(), write_inputs(&workers.folder, inputs)?.into());
     }
-    add_profiles(&mut environment, &job.root, &job.folder, &workers.profile);
+    add_profiles(&mut environment, &job.root, &job.folder, &workers.helper(super::PROFILE));
     let mut words: Vec<OsString> = script.prefix.iter().map(OsString::from).collect();
     words.push(job.interpreter.clone().into());
     words.push(script.script.clone().into());

@@ -12,6 +12,9 @@
 //! R speaks the user's language; where these words are not found, the last
 //! line stands for the error.
 
+/// A message of more lines than this is shown by the log alone.
+const MOST_LINES: usize = 6;
+
 /// Finds the error among the last lines of a log, in one line; absent where nothing was printed.
 pub fn find(lines: &[String]) -> Option<String> {
     let ends = |line: &str| {
@@ -28,7 +31,7 @@ pub fn find(lines: &[String]) -> Option<String> {
             .find(|line| !line.is_empty() && !ends(line))
             .map(str::to_owned);
     };
-    let parts = lines[first..].iter().map(|line| line.trim()).take_while(|line| !ends(line));
+    let parts = lines[first..].iter().map(|line| line.trim()).take_while(|line| !ends(line)).take(MOST_LINES);
     // What rlang marks with `!` is the message; its further bullets are details.
     let parts: Vec<&str> =
         parts.filter(|line| !line.is_empty()).map(|line| line.trim_start_matches("! ")).collect();

@@ -1,0 +1,221 @@
+"""Calls a task's function: its arguments by name, and every way in which it may end."""
+
+import json
+import os
+import sys
+
+import kptn_worker_older as older
+
+_OWN = os.path.dirname(os.path.abspath(__file__)) + os.sep
+
+
+class Refused(Exception):
+    """The function was not called, and this says why; no traceback helps."""
+
+
+def attempt(project, task, item):
+    """Returns the answer to one call, and the bytes of a result."""
+    try:
+        returned = _call(project, task, item)
+        if not task["wants_result"]:
+            return {"ended": "returned"}, None
+        results = _results()
+        try:
+            return {"ended": "returned"}, results.Plain(task["pipeline"]["scratch_dir"]).text(returned)
+        except results.NotJson as error:
+            sys.stderr.write("the result cannot be kept as JSON: %s\n" % error)
+            return {"ended": "unkeepable", "error": str(error)}, None
+    except Refused as error:
+        sys.stderr.write("%s\n" % error)
+        return {"ended": "refused", "error": str(error)}, None
+    except SystemExit as error:
+        if error.code is None or error.code == 0:
+            return {"ended": "exited", "code": 0}, None
+        if not isinstance(error.code, int):
+            sys.stderr.write("%s\n" % error.code)
+            return {"ended": "exited", "code": 1, "error": str(error.code).split("\n")[0]}, None
+        return {"ended": "exited", "code": error.code}, None
+    except BaseException as error:
+        return {"ended": "raised", "error": _tell(error)}, None
+
+
+def _call(project, task, item):
+    """Calls the function and returns what it returned."""
+    module = project.load(task["script"])
+    function = _function(module, task["function"], task["script"])
+    # Values are parsed anew for each call: an item may change the list that it was given.
+    given = {**{name: json.loads(text) for name, text in task["given"].items()}, **item}
+    positional, keywords = _arguments(function, task, given)
+    returned = function(*positional, **keywords)
+    if hasattr(returned, "__await__"):
+        import asyncio
+
+        async def wait():
+            return await returned
+
+        returned = asyncio.run(wait())
+    if hasattr(returned, "gi_frame") or hasattr(returned, "ag_frame"):
+        raise Refused("`%s` has a `yield`: calling it made a generator and ran nothing" % task["function"])
+    return returned
+
+
+def _function(module, name, script):
+    found = module
+    for part in name.split("."):
+        found = getattr(found, part, None)
+    if callable(found):
+        return found
+    import difflib
+
+    near = difflib.get_close_matches(name, [known for known, value in vars(module).items() if callable(value)], 1)
+    hint = "; did you mean `%s`?" % near[0] if near else ""
+    raise Refused("`%s` has no function `%s`%s" % (os.path.basename(script), name, hint))
+
+
+class _Parameter:
+    """One parameter of a function; `inspect` knows more, and costs a third of a start."""
+
+    def __init__(self, kind, required, annotation):
+        self.kind, self.required, self.annotation = kind, required, annotation
+
+
+def _parameters(function):
+    """Returns the parameters by name, and whether it takes any others (`**kwargs`)."""
+    code = getattr(function, "__code__", None)
+    if code is None or type(function).__name__ != "function" or hasattr(function, "__wrapped__") or hasattr(function, "__signature__"):
+        return _inspected(function)
+    names, plain, keyword = code.co_varnames, code.co_argcount, code.co_kwonlyargcount
+    first_default = plain - len(function.__defaults__ or ())
+    annotations, defaults = function.__annotations__, function.__kwdefaults__ or {}
+    found = {}
+    for at, name in enumerate(names[:plain]):
+        kind = "positional" if at < code.co_posonlyargcount else "any"
+        found[name] = _Parameter(kind, at < first_default, annotations.get(name))
+    for name in names[plain : plain + keyword]:
+        found[name] = _Parameter("keyword", name not in defaults, annotations.get(name))
+    return found, bool(code.co_flags & 0x08)
+
+
+def _inspected(function):
+    import inspect
+
+    try:
+        parameters = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return {}, True
+    kinds = {inspect.Parameter.POSITIONAL_ONLY: "positional", inspect.Parameter.KEYWORD_ONLY: "keyword"}
+    taken = [p for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
+    found = {
+        p.name: _Parameter(kinds.get(p.kind, "any"), p.default is p.empty, None if p.annotation is p.empty else p.annotation)
+        for p in taken
+    }
+    return found, any(p.kind == p.VAR_KEYWORD for p in parameters)
+
+
+def _arguments(function, task, given):
+    """Returns positional and keyword arguments: each parameter by its name."""
+    pipeline = older.PipelineConfig(**task["pipeline"])
+    runtime = older.RuntimeConfig(task["config"], pipeline, task["info"])
+    parameters, takes_others = _parameters(function)
+    positional, keywords, missing = [], {}, []
+    for name, parameter in parameters.items():
+        if name in given:
+            value = given[name]
+        elif name in runtime:
+            value = runtime[name]
+        elif name == "pipeline_config":
+            value = pipeline
+        elif name == "runtime_config":
+            value = runtime
+        elif name == "output_dir":
+            value = pipeline.scratch_dir
+        elif name == "idx":
+            value = None
+        elif not name.startswith("_") and hasattr(pipeline, name):
+            value = getattr(pipeline, name)
+        elif parameter.required:
+            missing.append(name)
+            continue
+        else:
+            continue
+        if isinstance(value, str) and parameter.annotation is not None and _wants_path(function, name, parameter):
+            import pathlib
+
+            value = pathlib.Path(value)
+        if parameter.kind == "positional":
+            positional.append(value)
+        else:
+            keywords[name] = value
+    if missing:
+        listed = ", ".join("`%s`" % name for name in missing)
+        raise Refused("nothing supplies parameter %s of `%s`" % (listed, task["function"]))
+    unknown = [name for name in task["args"] if name not in parameters]
+    if takes_others:
+        keywords.update((name, value) for name, value in given.items() if name not in parameters)
+    elif unknown:
+        listed = ", ".join("`%s`" % name for name in unknown)
+        raise Refused("`%s` does not take %s, which `args` names" % (task["function"], listed))
+    return positional, keywords
+
+
+def _wants_path(function, name, parameter):
+    """Tells whether an annotation is a path, or has one within (`Optional[Path]`)."""
+    annotation = parameter.annotation
+    if isinstance(annotation, type) and annotation.__module__ == "builtins":
+        return False
+    import pathlib
+    import typing
+
+    if isinstance(annotation, str):
+        try:
+            annotation = typing.get_type_hints(function).get(name, annotation)
+        except Exception:
+            words = "".join(c if c.isalnum() or c in "._" else " " for c in annotation).split()
+            return any(word.split(".")[-1] in ("Path", "PurePath", "PosixPath") for word in words)
+    kinds = [annotation]
+    while kinds:
+        kind = kinds.pop()
+        if isinstance(kind, type) and issubclass(kind, pathlib.PurePath):
+            return True
+        kinds.extend(getattr(kind, "__args__", None) or ())
+    return False
+
+
+def _tell(error):
+    """Prints a traceback without kptn's own frames, and returns the error in one line."""
+    import importlib
+    import traceback
+
+    def is_hidden(file):
+        return file.startswith((_OWN, "<frozen importlib")) or file == importlib.__file__
+
+    told = traceback.TracebackException.from_exception(error)
+    seen, rest = set(), [told]
+    while rest:
+        one = rest.pop()
+        if one is None or id(one) in seen:
+            continue
+        seen.add(id(one))
+        one.stack = traceback.StackSummary.from_list([frame for frame in one.stack if not is_hidden(frame.filename)])
+        rest += [one.__cause__, one.__context__] + list(getattr(one, "exceptions", None) or [])
+    sys.stderr.write("".join(told.format()))
+    try:
+        said = str(error).strip().split("\n")[0]
+    except Exception:
+        said = "(it has no text)"
+    kind = type(error)
+    name = kind.__qualname__ if kind.__module__ == "builtins" else "%s.%s" % (kind.__module__, kind.__qualname__)
+    return name + (": " + said if said else "")
+
+
+def _results():
+    """Imports `kptn_worker_results`, which lies beside this file, out of the user's sight."""
+    if "kptn_worker_results" not in sys.modules:
+        writes, sys.dont_write_bytecode = sys.dont_write_bytecode, False
+        sys.path.insert(0, _OWN)
+        try:
+            import kptn_worker_results  # noqa: F401
+        finally:
+            sys.path.remove(_OWN)
+            sys.dont_write_bytecode = writes
+    return sys.modules["kptn_worker_results"]
