@@ -176,4 +176,23 @@ mod tests {
         assert!(shown.contains("<- t0, t1"), "{shown}");
         svg(&graph, &dag, &|_| None);
     }
+
+    #[test]
+    fn a_graph_of_thousands_is_drawn_in_a_moment() {
+        let names: Vec<String> = (0..3000).map(|at| format!("t{at}")).collect();
+        // A chain, with every tenth task also needed by the one ten further on.
+        let deps = |at: usize| match at {
+            0 => vec![],
+            _ if at % 10 == 0 => vec![names[at - 1].as_str(), names[at - 10].as_str()],
+            _ => vec![names[at - 1].as_str()],
+        };
+        let deps: Vec<Vec<&str>> = (0..names.len()).map(deps).collect();
+        let tasks: Vec<(&str, &[&str])> =
+            names.iter().map(String::as_str).zip(deps.iter().map(Vec::as_slice)).collect();
+        let graph = graph(&tasks);
+        let dag = Dag::new(&graph).unwrap();
+        assert_eq!(dag.ancestors(&dag.order()[2999]).len(), 2999);
+        assert_eq!(text(&graph, &dag, &|_| None).lines().count(), 3000);
+        assert_eq!(svg(&graph, &dag, &|_| None).matches("<rect").count(), 3000);
+    }
 }
