@@ -28,6 +28,11 @@ impl RunId {
         (hex(time, 12) && hex(random, 8)).then(|| Self(text.to_owned()))
     }
 
+    /// Returns when it was made, in ms since the epoch.
+    pub fn made_ms(&self) -> u64 {
+        self.0.split('-').next().and_then(|time| u64::from_str_radix(time, 16).ok()).unwrap_or(0)
+    }
+
     /// Returns the id as text.
     pub fn as_str(&self) -> &str {
         &self.0

@@ -26,9 +26,11 @@ pub fn restore(session: &Session, words: &Words, command: &str) -> Result<Restor
         None => BTreeSet::new(),
     };
     let folder = Folder::make(&session.outputs_dir)?;
+    let store = session.store()?;
     let outputs = Outputs {
-        store: session.store()?,
+        store,
         memo: &memo,
+        take_in: &|path| memo.put_file(store, path),
         folder: &folder,
         link: session.project.settings.link,
         kept_under: "",

@@ -98,6 +98,17 @@ impl<'a> StateKnown<'a> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).keys().cloned().collect()
     }
 
+    /// Reads again which record a task has.
+    pub fn refresh(&self, task: &TaskName) -> Result<(), StateError> {
+        let found = self.past.state.record_of(self.past.key, &self.past.graph.namespace, task)?;
+        let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
+        match found {
+            Some(record) => current.insert(task.clone(), record),
+            None => current.remove(task),
+        };
+        Ok(())
+    }
+
     /// Takes note of a record that a task was given since.
     pub fn learn(&self, task: &TaskName, record: Digest) {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone(), record);

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use super::Listener;
 use super::execute::LineSink;
 use super::outputs::Folder;
-use crate::fingerprint::{Memo, Surroundings};
+use crate::fingerprint::Surroundings;
 use crate::git::Repository;
 use crate::model::{BranchName, Event, Project, Provenance, RunPlan, Stream, Task};
 use crate::process::Reaper;
-use crate::state::{BranchKey, State};
+use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::Store;
 
 /// A run, and what it works with.
@@ -27,7 +27,7 @@ pub struct Run {
     /// Branches, results, attempts.
     pub state: State,
     /// Tells digests of files.
-    pub memo: Arc<dyn Memo + Send + Sync>,
+    pub memo: Arc<LocalMemo>,
     /// Tells whether HEAD is still where it was; absent without git.
     pub repository: Option<Mutex<Repository>>,
     /// Ends what tasks started where this process is killed; absent where that cannot be had.

@@ -6,8 +6,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::thread::Scope;
+use std::time::{Duration, UNIX_EPOCH};
 
 use tokio::sync::oneshot;
 
@@ -23,6 +24,8 @@ use crate::state::{BranchKey, StateError};
 pub struct Shared<'e> {
     /// The run.
     pub run: &'e Run,
+    /// Whose state this is.
+    pub key: &'e BranchKey,
     /// The past of its branch, kept up to date as tasks finish.
     pub known: StateKnown<'e>,
     /// Which path belongs to whom.
@@ -32,6 +35,8 @@ pub struct Shared<'e> {
     /// Names the folder in `.kept/` for edits that are met in this run.
     kept_under: String,
     tracked: OnceLock<BTreeSet<PathBuf>>,
+    /// Files that were changed after the run was opened, each told once.
+    told: Mutex<BTreeSet<PathBuf>>,
     /// The user's own environment.
     inherited: Environment,
 }
@@ -54,8 +59,10 @@ impl<'e> Shared<'e> {
             folder: run.folder(),
             kept_under: jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string(),
             tracked: OnceLock::new(),
+            told: Mutex::default(),
             inherited: own_environment(),
             run,
+            key,
         })
     }
 
@@ -66,6 +73,20 @@ impl<'e> Shared<'e> {
             plan: &self.run.plan,
             results,
             inherited: &self.inherited,
+        }
+    }
+
+    /// Says which files were changed after the run was opened: they are used as they are now.
+    pub fn tell_changed(&self, files: &[PathBuf]) {
+        let opened = UNIX_EPOCH + Duration::from_millis(self.run.plan.id.made_ms());
+        let changed = |path: &PathBuf| {
+            std::fs::metadata(path).and_then(|found| found.modified()).is_ok_and(|time| time > opened)
+        };
+        for path in files.iter().filter(|path| changed(path)) {
+            if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
+                let shown = path.strip_prefix(&self.run.project.root).unwrap_or(path).display();
+                self.run.note(None, format!("`{shown}` was changed after the run began; it is used as it is now"));
+            }
         }
     }
 
@@ -88,6 +109,7 @@ impl<'e> Shared<'e> {
         act(&Outputs {
             store: &self.run.store,
             memo: &*self.run.memo,
+            take_in: &|path| self.run.memo.put_file(&self.run.store, path),
             folder: &self.folder,
             link: self.run.project.settings.link,
             kept_under: &self.kept_under,
@@ -99,7 +121,7 @@ impl<'e> Shared<'e> {
     fn is_tracked(&self, path: &Path) -> bool {
         let below = || {
             let repository = self.run.repository.as_ref()?;
-            let repository = repository.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            let repository = repository.lock().unwrap_or_else(PoisonError::into_inner);
             repository.tracked_below(self.folder.root()).ok()
         };
         self.tracked.get_or_init(|| below().unwrap_or_default()).contains(path)

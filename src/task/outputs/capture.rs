@@ -172,7 +172,7 @@ impl Outputs<'_> {
         failpoint::hit("outputs.capture.found").map_err(|error| OutputsError::io("read", source, error))?;
         let mut tries = 1;
         loop {
-            match self.store.put_file(source) {
+            match (self.take_in)(source) {
                 Ok(stored) => return Ok((stored.digest, stored.size, stored.stat.executable)),
                 Err(StoreError::ChangedWhileRead { .. }) if tries < READS => tries += 1,
                 Err(error) => return Err(error.into()),

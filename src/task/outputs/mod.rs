@@ -34,9 +34,11 @@ pub use path::{Folder, KEPT, checked};
 pub use prepare::{Kept, Prepared, Update};
 pub use restore::Restored;
 
+use std::path::Path;
+
 use crate::fingerprint::Memo;
 use crate::model::{LinkMode, TaskName};
-use crate::store::Store;
+use crate::store::{Store, StoreError, Stored};
 
 /// The output folder of a branch, with what is needed to work on it.
 #[derive(Clone, Copy)]
@@ -45,6 +47,8 @@ pub struct Outputs<'a> {
     pub store: &'a Store,
     /// Tells digests of files.
     pub memo: &'a dyn Memo,
+    /// Takes a file into the store, and lets the memo know it.
+    pub take_in: &'a (dyn Fn(&Path) -> Result<Stored, StoreError> + Sync),
     /// The folder.
     pub folder: &'a Folder,
     /// How files leave the store.
@@ -54,7 +58,7 @@ pub struct Outputs<'a> {
     /// Returns the other task that a path belongs to; absent where it is nobody else's.
     pub owner: &'a (dyn Fn(&str) -> Option<TaskName> + Sync),
     /// Returns whether git tracks a file, which kptn then never writes over.
-    pub tracked: &'a (dyn Fn(&std::path::Path) -> bool + Sync),
+    pub tracked: &'a (dyn Fn(&Path) -> bool + Sync),
 }
 
 #[cfg(test)]

@@ -8,6 +8,7 @@ use crate::fingerprint::Plain;
 use crate::model::{OutputFile, Template, Variables};
 
 struct Place {
+    intake: Box<dyn Fn(&std::path::Path) -> Result<Stored, StoreError> + Sync>,
     _folder: tempfile::TempDir,
     root: PathBuf,
     store: Store,
@@ -17,8 +18,13 @@ struct Place {
 fn place() -> Place {
     let temporary = tempfile::tempdir().unwrap();
     let root = temporary.path().join("out");
-    let store = Store::open(&temporary.path().join("store")).unwrap();
-    Place { folder: Folder::make(&root).unwrap(), _folder: temporary, root, store }
+    let open = || Store::open(&temporary.path().join("store")).unwrap();
+    let (store, other) = (open(), open());
+    let intake = Box::new(move |path: &std::path::Path| {
+        let stored = other.put_file(path);
+        other.flush().and(stored)
+    });
+    Place { folder: Folder::make(&root).unwrap(), intake, _folder: temporary, root, store }
 }
 
 impl Place {
@@ -26,6 +32,7 @@ impl Place {
         Outputs {
             store: &self.store,
             memo: &Plain,
+            take_in: &self.intake,
             folder: &self.folder,
             link: LinkMode::Copy,
             kept_under: "now",

@@ -10,6 +10,7 @@ use crate::model::{Fingerprint, Record, Task};
 use crate::plan::{
     Decision, Dependency, DependencyState, Known, Situation, changes_between, list_provider, step,
 };
+use crate::state::{TaskLock, Wait};
 use crate::task::work::Shared;
 
 /// What was found and decided.
@@ -22,6 +23,8 @@ pub struct Decided<'e> {
     pub decision: Decision,
     /// How the files were that count, items' own too.
     pub steady: Steady,
+    /// Held until the task has ended.
+    _lock: TaskLock,
 }
 
 impl Decided<'_> {
@@ -31,9 +34,14 @@ impl Decided<'_> {
     }
 }
 
-/// Looks and decides; reads files, so it is for a helper thread.
+/// Takes the task's lock, looks and decides; reads files, so it is for a helper thread.
+///
+/// Where another process has just run the task, its record is found: nothing runs twice.
 pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>, TaskError> {
     let plan = &shared.run.plan;
+    let root = shared.run.store.layout().root();
+    let lock = TaskLock::acquire(root, shared.key, &plan.graph.namespace, &task.name, None, Wait::Yes)?;
+    shared.known.refresh(&task.name)?;
     let dependencies = dependencies(shared, task)?;
     let surroundings = shared.run.look();
     let gathered = gather(task, &surroundings);
@@ -55,8 +63,12 @@ pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>,
         force: plan.force,
     };
     let decision = step(&situation, &shared.known);
-    let steady = Steady::now(&files.into_inner(), &shared.run.project.root);
-    Ok(Decided { gathered, dependencies, decision, steady })
+    let files = files.into_inner();
+    if decision.record().is_none() {
+        shared.tell_changed(&files);
+    }
+    let steady = Steady::now(&files, &shared.run.project.root);
+    Ok(Decided { gathered, dependencies, decision, steady, _lock: lock })
 }
 
 fn dependencies<'e>(shared: &'e Shared<'e>, task: &Task) -> Result<Vec<(&'e Task, Arc<Record>)>, TaskError> {

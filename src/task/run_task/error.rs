@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::model::{Fingerprint, TaskName};
+use crate::state::{LockError, StateError};
 use crate::store::StoreError;
 use crate::task::environment::EnvironmentError;
 use crate::task::execute::Failure;
@@ -22,6 +23,12 @@ pub enum TaskError {
     /// The store.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// The state.
+    #[error(transparent)]
+    State(#[from] StateError),
+    /// The right to run it.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// It ran, but that could not be written down.
     #[error("it ran, but its record could not be kept: {0}")]
     Record(Arc<RecordError>),

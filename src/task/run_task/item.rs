@@ -31,6 +31,7 @@ pub async fn run(
     };
     let goal = Arc::new(bench.threads.run(prepare).await?);
     let done = attempt(bench, &goal, &job).await?;
+    mapped.imported.borrow_mut().extend(done.attempted.imported);
     let result = done.attempted.result.as_deref();
     Ok(ItemRecord {
         key: stale.key,

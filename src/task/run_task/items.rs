@@ -5,7 +5,8 @@
 //! with a failed one it has failed, and the next run does the rest.
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -17,6 +18,7 @@ use super::decide::Decided;
 use super::item;
 use super::prepare::{prepare_dependencies, prepare_outputs, results_of};
 use super::table::{self, Finished};
+use super::unseen;
 use super::{Bench, Ended, TaskError, TaskFailure};
 use crate::fingerprint::variables;
 use crate::model::{Event, Item, ItemRecord, OutputFile, Task};
@@ -47,6 +49,8 @@ pub struct Mapped<'b, 's, 'e> {
     /// What did not hold still; from then on no item can be trusted.
     changed: RefCell<Vec<String>>,
     failures: RefCell<Vec<ItemFailure>>,
+    /// The project's files that were really imported.
+    pub imported: RefCell<BTreeSet<PathBuf>>,
     stopped: Cell<bool>,
     told: Cell<Instant>,
     verified: Cell<Instant>,
@@ -92,6 +96,7 @@ pub async fn run<'e>(
         unverified: RefCell::default(),
         changed: RefCell::default(),
         failures: RefCell::default(),
+        imported: RefCell::default(),
         stopped: Cell::new(false),
         told: Cell::new(Instant::now()),
         verified: Cell::new(Instant::now()),
@@ -137,6 +142,7 @@ impl<'e> Mapped<'_, '_, 'e> {
         bench.workers.finish(&self.task.name).await;
         self.verify();
         self.tell_progress();
+        unseen::tell(bench.shared, self.task, &self.decided.gathered, self.imported.borrow().iter());
         bench.recorder.barrier().await.map_err(TaskError::Record)?;
         if let Some(failure) = self.failure() {
             return Err(failure);

@@ -22,6 +22,7 @@ mod reuse;
 mod single;
 mod steady;
 mod table;
+mod unseen;
 
 use std::path::PathBuf;
 

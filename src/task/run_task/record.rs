@@ -2,11 +2,11 @@
 
 use std::path::{Path, PathBuf};
 
-use super::TaskError;
+use super::{Bench, TaskError};
 use super::decide::Decided;
 use crate::model::{Digest, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing};
 use crate::plan::Known;
-use crate::state::Indexing;
+use crate::state::{Indexing, Recorded};
 use crate::store::Store;
 use crate::task::recorder::FinishedTask;
 use crate::task::work::Shared;
@@ -54,6 +54,10 @@ pub fn put(
         run.store.put_bytes(part.text.as_bytes())?;
     }
     let comparison = compare(shared, task, &made);
+    if !made.changed.is_empty() {
+        let changed = made.changed.join(", ");
+        run.note(Some(task), format!("{changed} changed while it ran: its outputs are kept, and it stays stale"));
+    }
     let settled = if made.changed.is_empty() { Settled::Yes } else { Settled::No(made.changed) };
     let trusted = settled == Settled::Yes && decided.gathered.uncacheable.is_empty();
     let record = Record {
@@ -89,8 +93,18 @@ pub fn base(shared: &Shared<'_>, task: &Task) -> Option<Digest> {
     shared.run.plan.base.get(&task.name).and_then(|base| base.record)
 }
 
-/// Takes note of a recorded task, for those that come after it.
-pub fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
+/// Records a task, and takes note of that for those that come after it.
+pub async fn finish(bench: &Bench<'_, '_>, task: &Task, finished: FinishedTask) -> Result<(), TaskError> {
+    let recorded = bench.recorder.task(finished.clone()).await.map_err(TaskError::Record)?;
+    if let Recorded::KeptOther { .. } = recorded {
+        let message = "another run finished it meanwhile; what this one made is kept for reuse";
+        bench.shared.run.note(Some(task), message);
+    }
+    learn(bench.shared, &finished);
+    Ok(())
+}
+
+fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
     let before = shared.known.current_files(&finished.task);
     shared.known.learn(&finished.task, finished.record);
     let now = shared.known.current_files(&finished.task);

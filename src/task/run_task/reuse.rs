@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::prepare::tell_kept;
-use super::record::{base, learn};
+use super::record::{base, finish};
 use super::{Bench, Ended, TaskError, TaskFailure};
 use crate::model::{OutputComparison, OutputFile, Record, Task, TaskOutcome};
 use crate::state::Indexing;
@@ -39,8 +39,7 @@ pub async fn take<'e>(
         // It is in the index already, where it was made.
         indexing: Indexing::No,
     };
-    bench.recorder.task(finished.clone()).await.map_err(TaskError::Record)?;
-    learn(shared, &finished);
+    finish(bench, task, finished).await?;
     Ok(Ended::without_running(TaskOutcome::Reused, Some(comparison)))
 }
 

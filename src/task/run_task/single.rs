@@ -1,6 +1,5 @@
 //! Runs an unmapped task.
 
-use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -8,12 +7,12 @@ use super::attempts::{Done, attempt, roll_back};
 use super::decide::{Decided, changed_since};
 use super::prepare::{log_file, prepare_dependencies, prepare_outputs, results_of};
 use super::record::{self, Made};
+use super::unseen;
 use super::{Bench, Ended, TaskError, TaskFailure};
 use crate::fingerprint::variables;
 use crate::model::{Event, OutputComparison, Task, TaskOutcome, outputs_digest};
 use crate::task::environment;
 use crate::task::outputs::Declared;
-use crate::task::work::Shared;
 
 /// Runs it, and records what it left.
 pub async fn run<'e>(
@@ -42,7 +41,7 @@ pub async fn run<'e>(
         estimate_ms: shared.run.plan.base.get(&task.name).and_then(|base| base.estimate_ms),
     });
     let done = attempt(bench, &goal, &job).await?;
-    tell_unseen_imports(shared, task, &decided, &done.attempted.imported);
+    unseen::tell(shared, task, &decided.gathered, &done.attempted.imported);
     let timing = done.attempted.timing;
     match record(bench, task, decided, done, log.clone()).await {
         Ok(outputs) => {
@@ -81,23 +80,6 @@ async fn record<'e>(
         record::put(shared, task, &decided, made)
     };
     let recordable = bench.threads.run(put).await?;
-    bench.recorder.task(recordable.finished.clone()).await.map_err(TaskError::Record)?;
-    record::learn(shared, &recordable.finished);
+    record::finish(bench, task, recordable.finished).await?;
     Ok(recordable.comparison)
-}
-
-/// What Python really imported is compared with what was counted: what is not there may change unseen.
-fn tell_unseen_imports(shared: &Shared<'_>, task: &Task, decided: &Decided<'_>, imported: &[PathBuf]) {
-    let counted: BTreeSet<_> = decided.gathered.files.iter().collect();
-    let root = &shared.run.project.root;
-    // The store may lie in the project, and what starts a function lies there.
-    let own = shared.run.store.layout().root();
-    for path in imported.iter().filter(|path| !counted.contains(path) && !path.starts_with(own)) {
-        let Ok(inside) = path.strip_prefix(root) else { continue };
-        let message = format!(
-            "imports `{}`, which kptn did not see in its code: a change there would go unnoticed; name it in `inputs`",
-            inside.display()
-        );
-        shared.run.note(Some(task), message);
-    }
 }

@@ -84,8 +84,7 @@ pub async fn record<'e>(
             Ok((record::put(shared, task, &decided, made)?, timing))
         })
         .await?;
-    bench.recorder.task(recordable.finished.clone()).await.map_err(TaskError::Record)?;
-    record::learn(shared, &recordable.finished);
+    record::finish(bench, task, recordable.finished).await?;
     Ok(Ended {
         outcome: TaskOutcome::Ran,
         timing: Some(timing),

@@ -82,6 +82,8 @@ pub fn serve(
         Ok(Floor::new(bench, &voice, machine).work(protocol::listen(input), signals).await)
     });
     let closed = served.and_then(|ending| close(run, &ending, began_ms));
+    // Nothing is lost with it but time.
+    drop(run.memo.save());
     voice.say(&Said::Bye { bye: closed.as_ref().map_or(ending::ENVIRONMENT, |served| served.exit) });
     closed
 }

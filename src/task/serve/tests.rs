@@ -16,7 +16,7 @@ use crate::model::{
 };
 use crate::plan::Known;
 use crate::process::find_program;
-use crate::state::{BranchKey, State};
+use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::Store;
 use crate::task::{Listener, Past, StateKnown};
 
@@ -104,7 +104,7 @@ impl Place {
         let tasks: Vec<_> = crate::graph::Dag::new(&graph).unwrap().order().to_vec();
         let mut plan = RunPlan {
             format: 1,
-            id: RunId::new(1_700_000_000_000, self.runs.get()),
+            id: RunId::new(now_ms() + 1000, self.runs.get()),
             project: Self::key().project,
             root: self.root(),
             config_path: self.root().join("kptn.yaml"),
@@ -133,7 +133,7 @@ impl Place {
             plan,
             store,
             state,
-            memo: Arc::new(Plain),
+            memo: Arc::new(LocalMemo::open(&self.store_root(), &self.root())),
             repository: None,
             reaper: None,
             listeners: vec![Arc::clone(heard) as Arc<dyn Listener>],
