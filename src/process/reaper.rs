@@ -21,9 +21,10 @@ use std::sync::Arc;
 
 use super::{Group, ProcessError};
 
-/// A reaper that runs; it does its work when the last clone of this is gone.
+/// A reaper that runs; it does its work when the last clone of this is gone, which waits for it:
+/// afterwards it holds no lock any more.
 #[derive(Debug, Clone)]
-pub struct Reaper(Arc<imp::Pipe>);
+pub struct Reaper(Arc<imp::Link>);
 
 /// Reads group numbers until `input` ends, then kills those groups that are left.
 ///
@@ -55,10 +56,26 @@ mod imp {
     use super::{Arc, Group, Path, ProcessError, Reaper, io};
     use std::os::fd::{AsFd, BorrowedFd, OwnedFd, RawFd};
     use std::os::unix::process::CommandExt;
-    use std::process::{Command, Stdio};
+    use std::process::{Child, Command, Stdio};
 
-    /// The end that is written to.
-    pub type Pipe = OwnedFd;
+    /// What leads to it.
+    #[derive(Debug)]
+    pub struct Link {
+        /// The end that is written to; gone only while this is dropped.
+        pipe: Option<OwnedFd>,
+        /// Absent where somebody else waits for it.
+        reaper: Option<Child>,
+    }
+
+    impl Drop for Link {
+        fn drop(&mut self) {
+            // That the pipe ends is what it waits for.
+            self.pipe = None;
+            if let Some(reaper) = &mut self.reaper {
+                let _ = reaper.wait();
+            }
+        }
+    }
 
     impl Reaper {
         /// Starts `kptn task reap` from the program at `kptn`; it keeps the descriptors in `hold` open.
@@ -80,25 +97,25 @@ mod imp {
             };
             // SAFETY: the closure only makes system calls and reads memory allocated before the fork.
             unsafe { command.pre_exec(before_exec) };
-            let child = command.spawn().map_err(failed)?;
-            // It ends after us, so nobody waits for it.
-            drop(child);
-            Ok(Self::over(write.into()))
+            let reaper = command.spawn().map_err(failed)?;
+            Ok(Self(Arc::new(Link { pipe: Some(write.into()), reaper: Some(reaper) })))
         }
 
         /// Uses a pipe whose other end is read by [`main_loop`](super::main_loop).
         pub fn over(pipe: OwnedFd) -> Self {
-            Self(Arc::new(pipe))
+            Self(Arc::new(Link { pipe: Some(pipe), reaper: None }))
         }
 
         /// Returns the end of the pipe that a child writes to.
-        pub(in crate::process) fn pipe(&self) -> BorrowedFd<'_> {
-            self.0.as_fd()
+        pub(in crate::process) fn pipe(&self) -> Option<BorrowedFd<'_>> {
+            self.0.pipe.as_ref().map(AsFd::as_fd)
         }
 
         /// Takes a group from its list: it is gone.
         pub(in crate::process) fn forget(&self, group: Group) {
-            let _ = say(self.pipe(), b'-', group.leader());
+            if let Some(pipe) = self.pipe() {
+                let _ = say(pipe, b'-', group.leader());
+            }
         }
     }
 
@@ -139,12 +156,12 @@ mod imp {
 
     /// Nothing: elsewhere a child's whole tree is ended with it, or not at all.
     #[derive(Debug)]
-    pub struct Pipe;
+    pub struct Link;
 
     impl Reaper {
         /// Starts nothing.
         pub fn start(_: &Path, _: &[i32]) -> Result<Self, ProcessError> {
-            Ok(Self(Arc::new(Pipe)))
+            Ok(Self(Arc::new(Link)))
         }
 
         pub(in crate::process) fn forget(&self, _: Group) {}

@@ -36,7 +36,7 @@ mod unix {
     pub fn prepare(command: &mut Command, reaper: Option<&Reaper>) {
         command.process_group(0);
         let parent = rustix::process::getpid();
-        let report = reaper.map(|reaper| reaper.pipe().as_raw_fd());
+        let report = reaper.and_then(Reaper::pipe).map(|pipe| pipe.as_raw_fd());
         let before_exec = move || -> io::Result<()> {
             #[cfg(target_os = "linux")]
             {

@@ -52,9 +52,9 @@ async fn a_flood_is_cut_in_the_middle() {
 }
 
 #[tokio::test]
-async fn a_gigabyte_takes_neither_memory_nor_for_ever() {
+async fn a_flood_many_times_the_bound_leaves_the_bound() {
     let bench = Bench::patient(Patience { log: Bounds::default(), ..Patience::default() });
-    let done = sh(&bench, "yes 'a line of a flood' | head -c 1000000000; echo; echo last", |_| ()).await;
+    let done = sh(&bench, "yes 'a line of a flood' | head -c 300000000; echo; echo last", |_| ()).await;
     assert_eq!(done.outcome, Ok(()));
     assert_eq!(done.log_tail.last().unwrap(), "last");
     assert!(bench.log().len() < 17 * 1024 * 1024);
