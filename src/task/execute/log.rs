@@ -11,6 +11,8 @@
 //! ```
 //!
 //! What is printed in the instant between reading and cutting is left out too.
+//! A program that opens `/dev/stderr` by name, as `echo x > /dev/stderr` in a
+//! shell does, empties the file, as it does wherever output goes to a file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -99,6 +101,9 @@ impl Log {
     pub fn finish(mut self) -> (Vec<String>, (u64, u64), u64) {
         let _ = self.pass_on();
         self.flush_partial();
+        if self.length() < self.start {
+            self.start = 0;
+        }
         let left_out = self.put_together().unwrap_or(0);
         let end = self.length();
         let tail = self.tail(end).unwrap_or_default();

@@ -257,10 +257,15 @@ impl Worker {
         let leaving = tokio::time::timeout(patience.leaving, self.child.wait()).await;
         let ended = leaving.ok();
         if ended.is_none() {
-            let who = if threads.is_empty() { String::new() } else { format!(" ({})", threads.join(", ")) };
-            let secs = patience.leaving.as_secs_f64();
-            attempt
-                .note(&format!("threads stopped: still running{who} {secs} s after the function returned"));
+            let seconds = patience.leaving.as_secs_f64();
+            let threads = if threads.is_empty() {
+                String::new()
+            } else {
+                format!(" (threads: {})", threads.join(", "))
+            };
+            attempt.note(&format!(
+                "process stopped: still running {seconds} s after the function returned{threads}"
+            ));
             self.child.stop(patience.grace).await;
         }
         attempt.sweep(&mut self.child, patience).await;

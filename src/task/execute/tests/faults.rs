@@ -96,3 +96,11 @@ async fn a_program_that_may_not_be_executed_is_said() {
     let done = sh(&bench, "", |job| job.interpreter = program.clone()).await;
     assert!(failure_of(&done).ends_with("Permission denied (os error 13)"), "{:?}", done.outcome);
 }
+
+#[tokio::test]
+async fn a_log_that_the_task_empties_is_read_from_there() {
+    let bench = Bench::new();
+    sh(&bench, "echo a line of the attempt before", |_| ()).await;
+    let done = sh(&bench, "echo lost >&2; echo b > /dev/stderr; echo c; exit 1", |_| ()).await;
+    assert_eq!((done.log_tail, done.log_range), (vec!["b".to_owned(), "c".to_owned()], (0, 4)));
+}

@@ -75,7 +75,10 @@ async fn threads_are_waited_for_as_a_script_would_and_stopped_where_they_never_e
     let text = "import threading, time\ndef B():\n  threading.Thread(target=time.sleep, args=(1000,), name='heart').start()\n";
     let done = bench.python(text).await;
     assert_eq!(done.outcome, Ok(()));
-    assert_eq!(done.notes, ["threads stopped: still running (heart) 0.3 s after the function returned"]);
+    assert_eq!(
+        done.notes,
+        ["process stopped: still running 0.3 s after the function returned (threads: heart)"]
+    );
 }
 
 #[tokio::test]
