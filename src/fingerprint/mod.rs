@@ -10,6 +10,7 @@
 //! fails, panics or prints. All reading goes through the trait [`Memo`], so that
 //! `state` can remember what was looked at. Only this folder parses source code.
 
+mod check;
 mod code;
 mod files;
 mod gather;
@@ -26,6 +27,7 @@ mod syntax;
 mod tests;
 mod values;
 
+pub use check::check_task;
 pub use gather::{Gathered, gather, gather_item_code};
 pub use memo::{Memo, Plain, Seen, find_matches, find_matches_noting};
 pub use python::{Parameter, ParameterKind, Signature};

@@ -4,7 +4,9 @@ use super::probes::Probing;
 use super::scope::{self, Words};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
+use crate::fingerprint::check_task;
 use crate::model::{Diagnostic, Force, Severity, Task, TaskName};
+use crate::state::LocalMemo;
 
 /// Returns every finding about the selected graphs, errors first; empty where all is well.
 pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsError> {
@@ -14,7 +16,7 @@ pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsErr
         let question = Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
         for task in scope.graph.tasks.values() {
-            found.extend(findings(&survey, task));
+            found.extend(findings(session, &survey, &memo, task));
         }
     }
     memo::save(&memo);
@@ -26,16 +28,23 @@ pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsErr
 }
 
 /// Fails where a selected task has an error that would only show after others have run.
-pub fn refuse_broken(survey: &Survey<'_>, selected: &[TaskName]) -> Result<(), OpsError> {
+pub fn refuse_broken(
+    session: &Session,
+    survey: &Survey<'_>,
+    memo: &LocalMemo,
+    selected: &[TaskName],
+) -> Result<(), OpsError> {
     let tasks = selected.iter().filter_map(|name| survey.graph.tasks.get(name));
     let diagnostics: Vec<_> = tasks
-        .flat_map(|task| findings(survey, task))
+        .flat_map(|task| findings(session, survey, memo, task))
         .filter(|finding| finding.severity == Severity::Error)
         .collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(OpsError::Broken { diagnostics }) }
 }
 
-fn findings(survey: &Survey<'_>, task: &Task) -> Vec<Diagnostic> {
+fn findings(session: &Session, survey: &Survey<'_>, memo: &LocalMemo, task: &Task) -> Vec<Diagnostic> {
     let Some(gathered) = survey.gathered.get(&task.name) else { return Vec::new() };
-    gathered.notes.clone()
+    let mut found = check_task(&session.project, survey.graph, task, gathered, memo);
+    found.extend(gathered.notes.iter().cloned());
+    found
 }

@@ -8,7 +8,7 @@ use super::scope::{self, Words};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo, quick};
 use crate::graph::{self, Dag};
-use crate::model::{Force, Reason, Status, TaskName};
+use crate::model::{Force, Reason, Severity, Status, TaskName};
 use crate::plan::{Decision, Known};
 
 /// Returns the status of the tasks that the words select.
@@ -18,7 +18,7 @@ pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<Stat
     let mut report = StatusReport {
         place: session.place(),
         rows: Vec::new(),
-        notes: session.notes.clone(),
+        notes: session.notes.iter().filter(|note| note.severity < Severity::Note).cloned().collect(),
         running: session.running(),
     };
     let mut surveys = Vec::new();

@@ -22,7 +22,7 @@ fn failed(source: std::io::Error) -> ProcessError {
 /// Runs a program to its end with our streams, then waits until everything that it handed
 /// `hand_on` to is gone too.
 ///
-/// Returns its exit code; absent where a signal ended it. SIGTERM is passed on to it.
+/// Returns its exit code; absent where a signal ended it. SIGINT and SIGTERM are passed on to it as SIGTERM.
 pub fn run_in_foreground(launch: Launch, hand_on: &[i32]) -> Result<Option<i32>, ProcessError> {
     let (mut alive, held) = std::io::pipe().map_err(failed)?;
     let held = OwnedFd::from(held);
@@ -58,7 +58,8 @@ async fn wait_for(launch: &Launch, handed: OwnedFd) -> Result<Option<i32>, Proce
     loop {
         tokio::select! {
             ended = child.wait() => return Ok(ended.map_err(failed)?.code()),
-            _ = interrupted.recv() => {}
+            // A terminal tells it too; who tells us alone means it as well.
+            _ = interrupted.recv() => pass_on_end(&child),
             _ = asked_to_end.recv() => pass_on_end(&child),
         }
     }

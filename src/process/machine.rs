@@ -9,7 +9,21 @@ pub fn host_name() -> String {
     name
 }
 
-/// Returns the user's name as the environment has it; empty where it has none.
+/// Returns the user's name as the environment has it; where it has none, `user` and the number.
 pub fn user_name() -> String {
-    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(|name| std::env::var(name).ok()).unwrap_or_default()
+    let said = |name| std::env::var(name).ok().filter(|name: &String| !name.is_empty());
+    ["USER", "LOGNAME", "USERNAME"].into_iter().find_map(said).unwrap_or_else(by_number)
+}
+
+#[cfg(unix)]
+fn by_number() -> String {
+    match rustix::process::getuid().as_raw() {
+        0 => "root".to_owned(),
+        number => format!("user {number}"),
+    }
+}
+
+#[cfg(not(unix))]
+fn by_number() -> String {
+    String::new()
 }

@@ -85,7 +85,10 @@ impl<'e> Shared<'e> {
         for path in files.iter().filter(|path| changed(path)) {
             if self.told.lock().unwrap_or_else(PoisonError::into_inner).insert(path.clone()) {
                 let shown = path.strip_prefix(&self.run.project.root).unwrap_or(path).display();
-                self.run.note(None, format!("`{shown}` was changed after the run began; it is used as it is now"));
+                self.run.note(
+                    None,
+                    format!("`{shown}` was changed after the run began; it is used as it is now"),
+                );
             }
         }
     }

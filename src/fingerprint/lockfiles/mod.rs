@@ -39,8 +39,11 @@ const BOTH: [&str; 3] = ["pixi.lock", "conda-lock.yml", "conda-lock.yaml"];
 pub(super) struct Look {
     python: OnceLock<Vec<Arc<Lock>>>,
     r: OnceLock<Vec<Arc<Lock>>>,
-    narrowed: Mutex<HashMap<(PathBuf, Option<Names>), Arc<[Ingredient]>>>,
+    narrowed: Mutex<Narrowed>,
 }
+
+/// Ingredients by lock file and the packages that are reached.
+type Narrowed = HashMap<(PathBuf, Option<Names>), Arc<[Ingredient]>>;
 
 /// Names of packages, as the lock file has them.
 type Names = BTreeSet<Box<str>>;
@@ -162,13 +165,14 @@ fn ingredients(lock: &Lock, reached: Option<&Names>) -> Vec<Ingredient> {
     }
     let counted =
         lock.packages.iter().filter(|(name, _)| reached.is_none_or(|reached| reached.contains(*name)));
-    let one = |(name, package): (&Box<str>, &read::Package)| Ingredient {
-        kind,
-        name: format!("{}:{name}", lock.name),
-        digest: package.digest,
-        shown: Some(package.version.clone()),
-    };
-    let each: Vec<Ingredient> = counted.map(one).collect();
+    let each: Vec<Ingredient> = counted
+        .map(|(name, package)| Ingredient {
+            kind,
+            name: format!("{}:{name}", lock.name),
+            digest: package.digest,
+            shown: Some(package.version.clone()),
+        })
+        .collect();
     if each.len() <= NAMED_PACKAGES {
         return each;
     }

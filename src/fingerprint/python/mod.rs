@@ -45,7 +45,7 @@ use closure::{Closure, module_of, node_of};
 use resolve::Found;
 use space::{ModuleId, Node, Space};
 
-pub use facts::{Facts, facts_of};
+pub use facts::{Facts, Statement, facts_of};
 pub(super) use look::Look;
 pub use signature::{Parameter, ParameterKind, Signature};
 

@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Bench, TaskError};
 use super::decide::Decided;
+use super::{Bench, TaskError};
 use crate::model::{Digest, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing};
 use crate::plan::Known;
 use crate::state::{Indexing, Recorded};
@@ -56,7 +56,10 @@ pub fn put(
     let comparison = compare(shared, task, &made);
     if !made.changed.is_empty() {
         let changed = made.changed.join(", ");
-        run.note(Some(task), format!("{changed} changed while it ran: its outputs are kept, and it stays stale"));
+        run.note(
+            Some(task),
+            format!("{changed} changed while it ran: its outputs are kept, and it stays stale"),
+        );
     }
     let settled = if made.changed.is_empty() { Settled::Yes } else { Settled::No(made.changed) };
     let trusted = settled == Settled::Yes && decided.gathered.uncacheable.is_empty();
