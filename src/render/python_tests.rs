@@ -203,6 +203,18 @@ fn a_mapped_task_borrows_what_is_left_and_gives_it_back_for_a_ready_task() {
 }
 
 #[test]
+fn as_many_lent_slots_are_reclaimed_as_there_are_tasks_to_start() {
+    let first = ["M", "A"].map(|name| task(name, &[]));
+    let after = ["B", "C", "D"].map(|name| task(name, &["A"]));
+    let graph = graph("g", first.into_iter().chain(after).collect());
+    let script = [json!({"ask": "M", "slots": 2}), done("A", "ran"), json!({"free": "M", "slots": 2})];
+    assert_eq!(
+        talk(&graph, hello(&graph, 4), &script),
+        ["start M, start A", "lend M 2", "start B, reclaim M 1, reclaim M 1", "start C, start D"]
+    );
+}
+
+#[test]
 fn lent_slots_are_not_reclaimed_where_they_would_not_help() {
     let mut tasks = vec![task("M", &[]), task("A", &[]), task("B", &[]), task("C", &["A"])];
     tasks[1].tags = vec!["db".into()];
@@ -261,6 +273,8 @@ if sys.argv[1:] == ["task", "serve", "--hello"]:
     print(json.dumps({"hello": 1})); sys.exit()
 print(" ".join(sys.argv[1:3] + sys.argv[5:]), file=sys.stderr, flush=True)
 signal.signal(signal.SIGINT, lambda *_: None)
+for number in os.environ.get("KPTN_PASS_FDS", "").split(","):
+    if number: os.write(int(number), b"handed on")
 def say(**message):
     print(json.dumps(message), flush=True)
 say(hello=1, run="r", tasks=json.loads(os.environ.get("FAKE_TASKS", '["A"]')), cpu_units=1024, memory_mib=1, slots=1, concurrency={}, after_failure="stop")
@@ -326,6 +340,19 @@ fn a_foreign_kptn_on_the_path_is_passed_over_and_none_at_all_is_said() {
     assert_eq!((code, said.contains("cannot start `")), (4, true), "{said}");
     let (code, said) = run("g", &[("PATH", "ROOT/foreign")], &[]);
     assert_eq!((code, said.contains("no kptn found")), (4, true), "{said}");
+}
+
+#[test]
+fn descriptors_of_kptn_run_are_handed_on_to_serve() {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+    let (mut ours, handed_on) = std::io::pipe().unwrap();
+    rustix::io::fcntl_setfd(&handed_on, rustix::io::FdFlags::empty()).unwrap();
+    run("g", &[("KPTN_PASS_FDS", &handed_on.as_raw_fd().to_string())], &[]);
+    drop(handed_on);
+    let mut said = String::new();
+    ours.read_to_string(&mut said).unwrap();
+    assert_eq!(said, "handed on");
 }
 
 #[test]
