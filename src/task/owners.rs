@@ -17,6 +17,8 @@ use crate::plan::Known;
 pub struct Owners {
     files: HashMap<String, TaskName>,
     folders: HashMap<String, TaskName>,
+    /// What items of running tasks declare.
+    claimed: Mutex<HashMap<String, TaskName>>,
     recorded: Mutex<Option<HashMap<String, TaskName>>>,
 }
 
@@ -40,7 +42,7 @@ impl Owners {
             files.extend(declared.files.into_iter().map(|path| (path, task.name.clone())));
             folders.extend(declared.folders.into_iter().map(|path| (path, task.name.clone())));
         }
-        Self { files, folders, recorded: Mutex::new(None) }
+        Self { files, folders, claimed: Mutex::default(), recorded: Mutex::new(None) }
     }
 
     /// Returns how far to look for a task that declares this.
@@ -52,14 +54,25 @@ impl Owners {
         }
     }
 
-    /// Returns the task other than `task` that declares a path literally, or a folder that it is in.
-    pub fn declared_by_other(&self, task: &TaskName, path: &str) -> Option<TaskName> {
-        self.declared(path).filter(|owner| *owner != task).cloned()
+    /// Takes note of what the items of a task declare, now that they are known.
+    pub fn claim(&self, task: &TaskName, paths: impl IntoIterator<Item = String>) {
+        let mut claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        claimed.extend(paths.into_iter().map(|path| (path, task.clone())));
     }
 
-    fn declared(&self, path: &str) -> Option<&TaskName> {
-        let folders = path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
-        self.files.get(path).or_else(|| folders.rev().find_map(|at| self.folders.get(at)))
+    /// Returns the task other than `task` that declares a path literally, or a folder that it is in.
+    pub fn declared_by_other(&self, task: &TaskName, path: &str) -> Option<TaskName> {
+        self.declared(path).filter(|owner| owner != task)
+    }
+
+    fn declared(&self, path: &str) -> Option<TaskName> {
+        let folders = || path.match_indices('/').map(|(at, _)| &path[..at]).chain([path]);
+        let claimed = self.claimed.lock().unwrap_or_else(PoisonError::into_inner);
+        // A declared folder may turn up without its `/`.
+        let found = self.files.get(path).or_else(|| claimed.get(path));
+        found
+            .or_else(|| folders().rev().find_map(|at| self.folders.get(at).or_else(|| claimed.get(at))))
+            .cloned()
     }
 
     /// Returns the task other than `task` that a path belongs to.
@@ -71,7 +84,7 @@ impl Owners {
         known: &StateKnown<'_>,
     ) -> Option<TaskName> {
         if let Some(owner) = self.declared(path) {
-            return (owner != task).then(|| owner.clone());
+            return (owner != *task).then_some(owner);
         }
         if depth == Depth::Declared {
             return None;

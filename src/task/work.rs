@@ -16,7 +16,7 @@ use super::environment::Circumstances;
 use super::outputs::{Declared, Folder, Outputs};
 use super::owners::{Depth, Owners};
 use super::{Past, Run, StateKnown};
-use crate::model::{Task, TaskName};
+use crate::model::{LinkMode, Task, TaskName};
 use crate::process::{Environment, own_environment};
 use crate::state::{BranchKey, StateError};
 
@@ -109,12 +109,14 @@ impl<'e> Shared<'e> {
     }
 
     fn with_depth<T>(&self, task: &TaskName, depth: Depth, act: impl FnOnce(&Outputs<'_>) -> T) -> T {
+        // What is updated in place must not share its bytes with the store.
+        let in_place = self.run.task(task.as_str()).is_some_and(|task| task.keep);
         act(&Outputs {
             store: &self.run.store,
             memo: &*self.run.memo,
             take_in: &|path| self.run.memo.put_file(&self.run.store, path),
             folder: &self.folder,
-            link: self.run.project.settings.link,
+            link: if in_place { LinkMode::Copy } else { self.run.project.settings.link },
             kept_under: &self.kept_under,
             owner: &|path| self.owners.other(task, path, depth, &self.known),
             tracked: &|path| self.is_tracked(path),

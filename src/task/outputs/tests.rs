@@ -1,14 +1,16 @@
 //! What leaves the output folder, what is taken in, what comes back.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::*;
 use crate::fingerprint::Plain;
 use crate::model::{OutputFile, Template, Variables};
 
+type Intake = Box<dyn Fn(&Path) -> Result<Stored, StoreError> + Sync>;
+
 struct Place {
-    intake: Box<dyn Fn(&std::path::Path) -> Result<Stored, StoreError> + Sync>,
+    intake: Intake,
     _folder: tempfile::TempDir,
     root: PathBuf,
     store: Store,
@@ -20,7 +22,7 @@ fn place() -> Place {
     let root = temporary.path().join("out");
     let open = || Store::open(&temporary.path().join("store")).unwrap();
     let (store, other) = (open(), open());
-    let intake = Box::new(move |path: &std::path::Path| {
+    let intake = Box::new(move |path: &Path| {
         let stored = other.put_file(path);
         other.flush().and(stored)
     });

@@ -16,6 +16,7 @@ mod decide;
 mod error;
 mod item;
 mod items;
+mod missing;
 mod prepare;
 mod record;
 mod reuse;
@@ -118,6 +119,9 @@ fn tell_failure(bench: &Bench<'_, '_>, task: &Task, failure: TaskFailure) -> Tas
     let stopped = matches!(*failure.error, TaskError::Stopped | TaskError::Code(Failure::Stopped));
     let outcome = if stopped { TaskOutcome::Skipped } else { TaskOutcome::Failed };
     let error = failure.in_one_line();
+    if let Some(hint) = missing::hint(bench.shared, task, &failure.log_tail) {
+        run.note(Some(task), hint);
+    }
     let log = failure.log.map(|log| log.display().to_string());
     if let (Some(fingerprint), false) = (failure.fingerprint, stopped) {
         let attempt = Attempt {

@@ -1,5 +1,7 @@
 //! What a finished task left becomes its record.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use super::decide::Decided;
@@ -10,6 +12,9 @@ use crate::state::{Indexing, Recorded};
 use crate::store::Store;
 use crate::task::recorder::FinishedTask;
 use crate::task::work::Shared;
+
+/// No more of a task's lines is kept with its record. One attempt of an unmapped task never prints more.
+const LOG_MOST: u64 = 17 * 1024 * 1024;
 
 /// What a task left; its objects are in the store after the next flush.
 #[derive(Debug)]
@@ -124,17 +129,19 @@ fn compare(shared: &Shared<'_>, task: &Task, made: &Made) -> OutputComparison {
     comparison
 }
 
-/// Takes in what was printed; absent where nothing was.
+/// Takes in what was printed, its end where it is much; absent where nothing was.
 fn put_logs(store: &Store, logs: &[PathBuf]) -> Result<Option<Digest>, TaskError> {
-    let length = |path: &Path| std::fs::metadata(path).map_or(0, |found| found.len());
-    let printed: Vec<_> = logs.iter().filter(|path| length(path) > 0).collect();
-    match printed.as_slice() {
-        [] => Ok(None),
-        // A log is worth keeping, but not worth failing for: something may still write to it.
-        [log] => Ok(store.put_file(log).ok().map(|stored| stored.digest)),
-        logs => {
-            let all: Vec<u8> = logs.iter().filter_map(|path| std::fs::read(path).ok()).flatten().collect();
-            Ok(Some(store.put_bytes(&all)?))
-        }
-    }
+    let each = LOG_MOST / logs.len().max(1) as u64;
+    // A log is worth keeping, but not worth failing for: one that cannot be read is left out.
+    let text: Vec<u8> = logs.iter().filter_map(|path| last_bytes(path, each).ok()).flatten().collect();
+    if text.is_empty() { Ok(None) } else { Ok(Some(store.put_bytes(&text)?)) }
+}
+
+fn last_bytes(path: &Path, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(most)))?;
+    let mut bytes = Vec::new();
+    file.take(most).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }

@@ -1,6 +1,6 @@
 //! The item table of a mapped task, before it runs and when all its items are done.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -45,8 +45,10 @@ pub fn refuse_shared_paths(
     items: &[(String, Item)],
 ) -> Result<(), TaskError> {
     let mut taken: HashMap<String, &str> = HashMap::new();
+    let mut literals = Vec::new();
     for (label, item) in items {
         let declared = item::declared(shared, task, item)?;
+        literals.extend(declared.literals().map(str::to_owned));
         let patterns = declared.globs.iter().map(|glob| glob.text.clone());
         for path in declared.literals().map(str::to_owned).chain(patterns) {
             if let Some(owner) = shared.owners.declared_by_other(&task.name, &path) {
@@ -57,6 +59,22 @@ pub fn refuse_shared_paths(
                 return Err(OutputsError::TwoItems { path, first, second }.into());
             }
             taken.insert(path, label);
+        }
+    }
+    shared.owners.claim(&task.name, literals);
+    Ok(())
+}
+
+/// Fails where patterns of two items found one file.
+fn refuse_shared_files(task: &Task, finished: &Finished) -> Result<(), TaskError> {
+    let mut owners: HashMap<&str, &ItemRecord> = HashMap::new();
+    for item in all_items(finished) {
+        for file in &item.outputs {
+            if let Some(first) = owners.insert(&file.path, item) {
+                let label = |record: &ItemRecord| record.item.label(&task.map_over);
+                let (first, second) = (label(first), label(item));
+                return Err(OutputsError::TwoItems { path: file.path.clone(), first, second }.into());
+            }
         }
     }
     Ok(())
@@ -95,7 +113,7 @@ pub async fn record<'e>(
 
 /// Files of items that are no longer in the list leave the folder, unless another item has them now.
 fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Result<(), TaskError> {
-    let kept: std::collections::HashSet<&str> = all_items(finished)
+    let kept: HashSet<&str> = all_items(finished)
         .flat_map(|item| &item.outputs)
         .chain(&finished.whole)
         .map(|file| file.path.as_str())
@@ -128,9 +146,14 @@ fn made(
     changed.extend(since.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
     let result = task.cache_result.then(|| list_of_results(shared, &finished)).transpose()?;
     let timing = timing_of(&finished.done);
-    let Finished { whole, fresh, done, .. } = finished;
+    refuse_shared_files(task, &finished)?;
+    let Finished { mut whole, fresh, done, .. } = finished;
     let mut items: Vec<_> = fresh.into_iter().chain(done).collect();
     items.sort_by_key(|item| item.key);
+    // A pattern of the whole task also finds what belongs to items.
+    let of_items: HashSet<&str> =
+        items.iter().flat_map(|item| &item.outputs).map(|file| file.path.as_str()).collect();
+    whole.retain(|file| !of_items.contains(file.path.as_str()));
     let mut all_files = whole.clone();
     all_files.extend(items.iter().flat_map(|item| item.outputs.iter().cloned()));
     let table = ItemTable { format: 1, items };

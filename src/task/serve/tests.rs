@@ -443,3 +443,28 @@ fn a_runner_that_goes_away_stops_what_runs_and_nothing_is_failed() {
     drop(run);
     assert_eq!(place.known(|known| known.failed_attempt(&task("A"))), None);
 }
+
+#[test]
+fn a_pattern_of_the_whole_task_leaves_items_their_files() {
+    let yaml = MAPPED.replace("outputs: ['${STATE}.txt']", "outputs: ['${STATE}.txt', '*.txt']");
+    let place = Place::new(&yaml, &[("t.py", MAPPED_PY)]);
+    assert_eq!(place.run().tasks(), ["L ran", "M ran", "S ran"]);
+    let (own, all) = place.known(|known| {
+        let record = known.current(&task("M")).unwrap();
+        (record.outputs.len(), known.files(&record).len())
+    });
+    assert_eq!((own, all), (0, 3));
+}
+
+#[test]
+fn a_log_that_names_a_file_of_a_task_that_is_no_dependency_gets_a_hint() {
+    let py = TWO_PY.replace("def B(output_dir, A):", "def B(output_dir):").replace("str(A['n'])", "''");
+    let place = Place::new(TWO, &[("t.py", &py)]);
+    place.run();
+    fs::remove_file(place.root().join("out/a.txt")).unwrap();
+    place.write("kptn.yaml", &TWO.replace("B: A", "B: "));
+    let failed = place.run();
+    assert_eq!(failed.served.counts.failed, 1, "{:?}", failed.tasks());
+    let hint = "`a.txt`, which its log names, is made by `A` and is not here; add `A` to the deps of `B`";
+    assert_eq!(failed.notes(), [hint]);
+}
