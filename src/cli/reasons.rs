@@ -36,14 +36,16 @@ fn together(reasons: &[Reason], names: usize) -> Vec<String> {
             _ => None,
         })
         .collect();
-    let mut parts: Vec<String> = reasons
-        .iter()
-        .filter(|reason| !matches!(reason, Reason::Changed(_)))
-        .map(|one| reason(one, names))
-        .collect();
-    parts.extend(listed(&changes, names));
-    parts.extend(changes.iter().filter(|change| phrase(change).is_none()).map(|change| value(change)));
-    parts
+    // Its own reasons first; what is before it has its own row.
+    let other = |upstream: bool| {
+        reasons
+            .iter()
+            .filter(|reason| !matches!(reason, Reason::Changed(_)))
+            .filter(move |reason| matches!(reason, Reason::Upstream { .. }) == upstream)
+            .map(|one| reason(one, names))
+    };
+    let values = changes.iter().filter(|change| phrase(change).is_none()).map(|change| value(change));
+    other(false).chain(listed(&changes, names)).chain(values).chain(other(true)).collect()
 }
 
 /// Changes that say no more than a name are listed together, in the order of the kinds.

@@ -38,8 +38,8 @@ pub struct RunRequest {
     pub ignore_stale_deps: bool,
     /// The most tasks or items at once; absent means one a core.
     pub jobs: Option<u32>,
-    /// Whether tasks' lines are passed on.
-    pub stream: Stream,
+    /// Whose lines are shown as they come.
+    pub streaming: Streaming,
     /// Whether to wait for a run that holds the branch.
     pub wait: Wait,
     /// Whether events go to standard output as JSON lines.
@@ -48,6 +48,31 @@ pub struct RunRequest {
     pub command: String,
     /// Global flags about the display, which the process that draws it is given too.
     pub display: Vec<String>,
+}
+
+/// Whose lines are shown as they come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Streaming {
+    /// Nobody's.
+    Nobody,
+    /// Those of an unmapped task that is all there is to run.
+    WhoRunsAlone,
+    /// Everybody's.
+    Everybody,
+}
+
+impl Streaming {
+    fn of(self, graph: &Graph, tasks: &[TaskName]) -> Stream {
+        let alone = match tasks {
+            [only] => graph.tasks.get(only).is_some_and(|task| !task.is_mapped()),
+            _ => false,
+        };
+        match self {
+            Self::Everybody => Stream::Yes,
+            Self::WhoRunsAlone if alone => Stream::Yes,
+            Self::WhoRunsAlone | Self::Nobody => Stream::No,
+        }
+    }
 }
 
 /// Where events of a run go, beside the display.
@@ -197,6 +222,7 @@ fn plan_of(
         branch: session.key.branch.clone(),
         commit: session.head.commit.clone(),
         outputs_dir: session.outputs_dir.clone(),
+        stream: request.streaming.of(survey.graph, &tasks),
         graph: survey.graph.clone(),
         tasks,
         fresh,
@@ -205,7 +231,6 @@ fn plan_of(
         after_failure: request.after_failure,
         ignore_stale_deps: request.ignore_stale_deps,
         jobs: request.jobs,
-        stream: request.stream,
         interpreters: survey.interpreters,
         probes: survey.probes,
     }

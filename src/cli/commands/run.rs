@@ -4,10 +4,11 @@ use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
+use crate::cli::terminal;
 use crate::cli::views::{self, Document};
-use crate::model::{AfterFailure, Force, Stream};
+use crate::model::{AfterFailure, Force};
 use crate::ops;
-use crate::ops::run::{Events, RunRequest};
+use crate::ops::run::{Events, RunRequest, Streaming};
 use crate::state::Wait;
 
 /// Run what is stale, in parallel, and skip what is fresh
@@ -102,7 +103,11 @@ pub fn request(selection: &Selection, manner: &Manner, context: &Context<'_>) ->
         after_failure: if manner.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop },
         ignore_stale_deps: selection.no_deps,
         jobs: manner.jobs,
-        stream: if context.printer.volume == Volume::Verbose { Stream::Yes } else { Stream::No },
+        streaming: match context.printer.volume {
+            Volume::Verbose => Streaming::Everybody,
+            Volume::Normal if terminal::stderr_is_terminal() => Streaming::WhoRunsAlone,
+            Volume::Normal | Volume::Quiet => Streaming::Nobody,
+        },
         wait: if manner.wait { Wait::Yes } else { Wait::No },
         events: if context.printer.json { Events::Stdout } else { Events::Off },
         command: context.typed(),

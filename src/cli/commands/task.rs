@@ -8,9 +8,9 @@ use super::run::{self, Manner, Selection};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::live::{JsonLines, Live};
-use crate::model::{Stream, TaskOutcome};
+use crate::model::TaskOutcome;
 use crate::ops::Session;
-use crate::ops::run::RunRequest;
+use crate::ops::run::{RunRequest, Streaming};
 use crate::ops::tasks::{self, Joining};
 use crate::process;
 use crate::task::Listener;
@@ -109,7 +109,7 @@ fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandErro
 fn by_hand(args: &Serve, context: &Context<'_>) -> RunRequest {
     let selection = Selection { words: args.tasks.clone(), force: args.force, ..Selection::default() };
     let manner = Manner { jobs: args.jobs, keep_going: args.keep_going, ..Manner::default() };
-    RunRequest { stream: Stream::Yes, ..run::request(&selection, &manner, context) }
+    RunRequest { streaming: Streaming::Everybody, ..run::request(&selection, &manner, context) }
 }
 
 fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
@@ -119,7 +119,7 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     let request = run::request(&selection, &Manner::default(), context);
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
-        None => Joining::ByHand(RunRequest { stream: Stream::Yes, ..request }),
+        None => Joining::ByHand(RunRequest { streaming: Streaming::Everybody, ..request }),
     };
     let task = args.words.last().map(String::as_str).unwrap_or_default();
     let listeners = listeners(context, &session, handed_on.events);

@@ -32,8 +32,10 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
             };
             let mut lines = end.lines(scene, width);
             if *outcome == TaskOutcome::Failed {
+                // What was shown as it came is not shown again.
+                let tail = if scene.streamed.contains(task) { &[][..] } else { &log_tail[..] };
                 lines.extend(
-                    log_tail.iter().map(|line| format!("    {} {}", Tone::Dim.paint("|"), harmless(line))),
+                    tail.iter().map(|line| format!("    {} {}", Tone::Dim.paint("|"), harmless(line))),
                 );
                 lines.extend(
                     log.iter().map(|log| format!("    {} {}", Tone::Dim.paint("log:"), scene.relative(log))),

@@ -2,6 +2,7 @@
 //!
 //! Pure: events and times come in, text goes out. Times are ms since the display began.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use super::rate::Rate;
@@ -23,8 +24,10 @@ pub struct Scene {
     pub tasks: u64,
     /// How wide the widest task's name is, as far as known.
     pub name_width: usize,
-    /// Names of the first tasks that failed.
+    /// Tasks that failed.
     pub failed: Vec<TaskName>,
+    /// Tasks whose lines were shown as they came.
+    pub streamed: BTreeSet<TaskName>,
     running: Vec<Running>,
     counts: Counts,
     began_ms: u64,
@@ -73,6 +76,7 @@ impl Scene {
             tasks: 0,
             name_width: 1,
             failed: Vec::new(),
+            streamed: BTreeSet::new(),
             running: Vec::new(),
             counts: Counts::default(),
             began_ms: 0,
@@ -117,7 +121,12 @@ impl Scene {
                 self.running.retain(|running| running.task != *task);
                 self.count(task, *outcome);
             }
-            Event::Line { task, .. } => self.saw(task),
+            Event::Line { task, .. } => {
+                self.saw(task);
+                if !self.streamed.contains(task) {
+                    self.streamed.insert(task.clone());
+                }
+            }
             Event::Note { .. } | Event::RunFinished { .. } => {}
         }
     }
