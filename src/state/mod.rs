@@ -124,4 +124,7 @@ fn hit(name: &'static str, path: &Path) -> Result<(), StateError> {
 }
 
 #[cfg(test)]
+#[cfg(feature = "failpoints")]
+mod fault_tests;
+#[cfg(test)]
 mod tests;
