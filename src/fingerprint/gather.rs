@@ -7,6 +7,7 @@
 //! and [`item_ingredient`](super::item_ingredient).
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use crate::model::{CodePart, Diagnostic, Ingredient, IngredientKind, Input, Item, Language, Task};
 
@@ -24,6 +25,8 @@ pub struct Gathered {
     pub code: Vec<CodePart>,
     /// Every file that counts: code, inputs, lock files; sorted, each once.
     pub files: Vec<PathBuf>,
+    /// Files that the code imports, whether or not anything in them counts: lists that tasks share.
+    pub imported: Vec<Arc<[PathBuf]>>,
     /// Why no fingerprint can be trusted; empty where one can.
     pub uncacheable: Vec<String>,
     /// What the user should know.
@@ -35,6 +38,11 @@ pub struct Gathered {
 }
 
 impl Gathered {
+    /// Returns every file that kptn saw in the code or was told of, some of them twice.
+    pub fn seen_files(&self) -> impl Iterator<Item = &PathBuf> {
+        self.files.iter().chain(self.imported.iter().flat_map(|files| files.iter()))
+    }
+
     fn sorted(mut self) -> Self {
         self.ingredients.sort();
         self.files.sort();

@@ -1,9 +1,11 @@
-//! Facts about sources, kept by the digest of the source they came from.
+//! Sources that were read before, kept by their digest.
 //!
-//! In the process, so that a worker server that looks again at each start of a
-//! task parses nothing twice; and in the memo, so that the next process doesn't
-//! either. Facts say nothing of the disk, so they never grow old.
+//! In the process as they are used, so that a worker server that looks again at
+//! each start of a task parses nothing twice; in the memo as bytes, so that the
+//! next process doesn't either. What is kept says nothing of the disk, only of
+//! the bytes it came from, so it never grows old.
 
+use std::any::Any;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -14,18 +16,40 @@ use crate::model::Digest;
 
 use super::memo::Memo;
 
-/// Above so many bytes of facts the process forgets and begins anew.
-const KEPT_BYTES: usize = 32 << 20;
+/// Above so many bytes of sources the process forgets and begins anew.
+const KEPT_BYTES: usize = 48 << 20;
 
 #[derive(Default)]
 struct Kept {
-    facts: HashMap<(&'static str, Digest), Arc<[u8]>>,
-    size: usize,
+    values: HashMap<(&'static str, Digest), Arc<dyn Any + Send + Sync>>,
+    bytes: usize,
 }
 
 static KEPT: Mutex<Option<Kept>> = Mutex::new(None);
 
-/// Returns the facts of a source: kept ones, or those that `read` finds now.
+/// Returns what was made of these bytes before, or makes it now.
+pub(super) fn shared<T: Any + Send + Sync>(
+    kind: &'static str,
+    bytes: &[u8],
+    make: impl FnOnce() -> T,
+) -> Arc<T> {
+    let key = (kind, Digest::of(bytes));
+    let known = guard(&KEPT).as_ref().and_then(|kept| kept.values.get(&key).cloned());
+    if let Some(value) = known.and_then(|value| value.downcast().ok()) {
+        return value;
+    }
+    let value = Arc::new(make());
+    let mut kept = guard(&KEPT);
+    let kept = kept.get_or_insert_default();
+    if kept.bytes > KEPT_BYTES {
+        *kept = Kept::default();
+    }
+    kept.bytes += bytes.len();
+    kept.values.insert(key, value.clone());
+    value
+}
+
+/// Returns the facts that the memo keeps of a source, or those that `read` finds now.
 ///
 /// `kind` carries the version of their format; what cannot be decoded is read again.
 pub(super) fn facts<F: Serialize + DeserializeOwned>(
@@ -34,32 +58,15 @@ pub(super) fn facts<F: Serialize + DeserializeOwned>(
     source: Digest,
     read: impl FnOnce() -> F,
 ) -> F {
-    let here = guard(&KEPT).as_ref().and_then(|kept| kept.facts.get(&(kind, source)).cloned());
-    if let Some(facts) = here.as_deref().and_then(|bytes| postcard::from_bytes(bytes).ok()) {
-        return facts;
-    }
     let known = memo.facts(kind, source);
     if let Some(facts) = known.as_deref().and_then(|bytes| postcard::from_bytes(bytes).ok()) {
-        keep(kind, source, known);
         return facts;
     }
     let facts = read();
     if let Ok(bytes) = postcard::to_stdvec(&facts) {
         memo.keep_facts(kind, source, &bytes);
-        keep(kind, source, Some(bytes.into()));
     }
     facts
-}
-
-fn keep(kind: &'static str, source: Digest, bytes: Option<Arc<[u8]>>) {
-    let Some(bytes) = bytes else { return };
-    let mut kept = guard(&KEPT);
-    let kept = kept.get_or_insert_default();
-    if kept.size > KEPT_BYTES {
-        *kept = Kept::default();
-    }
-    kept.size += bytes.len();
-    kept.facts.insert((kind, source), bytes);
 }
 
 /// Locks; what a panicking thread left behind is a cache entry like any other.

@@ -42,7 +42,7 @@ pub(super) struct Look {
     narrowed: Mutex<Narrowed>,
 }
 
-/// Ingredients by lock file and the packages that are reached.
+/// Ingredients by lock file and the packages that are reached; absent where all of them are.
 type Narrowed = HashMap<(PathBuf, Option<Names>), Arc<[Ingredient]>>;
 
 /// Names of packages, as the lock file has them.
@@ -163,16 +163,13 @@ fn ingredients(lock: &Lock, reached: Option<&Names>) -> Vec<Ingredient> {
     if lock.packages.is_empty() {
         return vec![Ingredient { kind, name: lock.name.clone(), digest: lock.digest, shown: None }];
     }
-    let counted =
-        lock.packages.iter().filter(|(name, _)| reached.is_none_or(|reached| reached.contains(*name)));
-    let each: Vec<Ingredient> = counted
-        .map(|(name, package)| Ingredient {
-            kind,
-            name: format!("{}:{name}", lock.name),
-            digest: package.digest,
-            shown: Some(package.version.clone()),
-        })
-        .collect();
+    let mut each = Vec::new();
+    for (name, package) in &lock.packages {
+        if reached.is_none_or(|reached| reached.contains(name)) {
+            let (name, shown) = (format!("{}:{name}", lock.name), Some(package.version.clone()));
+            each.push(Ingredient { kind, name, digest: package.digest, shown });
+        }
+    }
     if each.len() <= NAMED_PACKAGES {
         return each;
     }

@@ -10,7 +10,7 @@
 //! What each node leads to is worked out once a space; a task's closure is then
 //! a walk over numbers.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -19,6 +19,7 @@ use crate::fingerprint::surroundings::Surroundings;
 use crate::model::{Digest, TaggedHasher};
 
 use super::effects;
+use super::execution::Execution;
 use super::facts::{Load, Parsed, Place, Statement, What};
 use super::resolve::Found;
 use super::space::{Edges, ModuleId, Node, Space, Spot};
@@ -26,8 +27,10 @@ use super::space::{Edges, ModuleId, Node, Space, Spot};
 /// Everything a function reaches.
 #[derive(Debug, Default)]
 pub(super) struct Closure {
-    /// Every node, sorted.
+    /// Statements and whole modules, sorted.
     pub nodes: BTreeSet<Node>,
+    /// What importing their modules executes; sets that many tasks share.
+    pub executions: Vec<Arc<Execution>>,
     /// First parts of modules outside the project.
     pub outside: BTreeSet<Box<str>>,
     /// Where modules are imported by computed names.
@@ -39,7 +42,14 @@ impl Space {
     pub(super) fn closure(&mut self, starts: &[Node], s: &Surroundings) -> Closure {
         let mut closure = Closure::default();
         let mut open: Vec<Node> = starts.to_vec();
+        let mut executed = HashSet::new();
         while let Some(node) = open.pop() {
+            if let Node::Executed(id) = node {
+                if executed.insert(id) {
+                    self.execute(id, &mut closure, &mut open, s);
+                }
+                continue;
+            }
             if !closure.nodes.insert(node) {
                 continue;
             }
@@ -52,6 +62,17 @@ impl Space {
             open.extend(edges.to.iter().filter(|next| !closure.nodes.contains(next)));
         }
         closure
+    }
+
+    fn execute(&mut self, id: ModuleId, closure: &mut Closure, open: &mut Vec<Node>, s: &Surroundings) {
+        for execution in self.executions_of(id, s).iter() {
+            if closure.executions.iter().any(|known| Arc::ptr_eq(known, execution)) {
+                continue;
+            }
+            open.extend(&execution.starts);
+            closure.outside.extend(execution.outside.iter().cloned());
+            closure.executions.push(execution.clone());
+        }
     }
 
     /// Returns what a node leads to.

@@ -46,7 +46,7 @@ impl Look {
             return source.clone();
         }
         // Parsed outside the lock: another thread may do the same, with the same answer.
-        let source = Arc::new(Source::read(memo, path));
+        let source = Source::read(memo, path);
         guard(&self.sources).entry(path.to_path_buf()).or_insert(source).clone()
     }
 
@@ -70,32 +70,37 @@ impl Look {
 }
 
 impl Source {
-    fn read(memo: &dyn Memo, path: &Path) -> Self {
+    fn read(memo: &dyn Memo, path: &Path) -> Arc<Self> {
         let bytes = match memo.read(path) {
             Ok(bytes) => bytes,
             Err(error) => {
                 let what = if is_absence(&error) { "does not exist".to_owned() } else { error.to_string() };
-                return Self::opaque(
-                    Digest::of(b""),
-                    Some(format!("`{}` cannot be read: {what}", path.display())),
-                );
+                let problem = format!("`{}` cannot be read: {what}", path.display());
+                return Arc::new(Self { problem: Some(problem), ..Self::opaque(Digest::of(b"")) });
             }
         };
         if path.extension().is_none_or(|extension| extension != "py") {
-            return Self::opaque(Digest::of(&bytes), None);
+            return Arc::new(Self::opaque(Digest::of(&bytes)));
         }
-        let normalised = source::normalised(&bytes);
+        let source = kept::shared("python source", &bytes, || Self::parse(memo, &bytes));
+        if source.facts.parsed != Parsed::No {
+            return source;
+        }
+        let problem = format!("`{}` cannot be parsed: what it imports is unknown", path.display());
+        Arc::new(Self { problem: Some(problem), ..Self::opaque(source.facts.bytes) })
+    }
+
+    fn parse(memo: &dyn Memo, bytes: &[u8]) -> Self {
+        let normalised = source::normalised(bytes);
         let facts = kept::facts(memo, FORMAT, Digest::of(&normalised), || facts_of(&normalised));
-        let problem = (facts.parsed == Parsed::No)
-            .then(|| format!("`{}` cannot be parsed: what it imports is unknown", path.display()));
         let text = decoded(&normalised).0.as_ref().into();
-        Self { problem, ..Self::of(text, facts) }
+        Self::of(text, facts)
     }
 
     /// A source that counts by its bytes alone.
-    fn opaque(bytes: Digest, problem: Option<String>) -> Self {
+    fn opaque(bytes: Digest) -> Self {
         let facts = Facts { bytes, parsed: Parsed::No, statements: Vec::new(), exports: Exports::Any };
-        Self { problem, ..Self::of("".into(), facts) }
+        Self::of("".into(), facts)
     }
 
     fn of(text: Arc<str>, facts: Facts) -> Self {

@@ -19,6 +19,7 @@ mod config;
 mod decorators;
 mod dynamic;
 mod effects;
+mod execution;
 mod facts;
 mod imports;
 mod look;
@@ -57,7 +58,7 @@ pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathere
     let space = s.python.space(roots.clone());
     let mut space = guard(&space);
     let reach = Reach::of(&mut space, task, script, s);
-    if !reach.alters_path(&space) {
+    if !reach.alters_path() {
         return reach.add(&mut space, task, s, to);
     }
     drop(space);
@@ -90,13 +91,9 @@ impl Reach {
         Self { script, found, signature, config, closure }
     }
 
-    fn modules(&self) -> BTreeSet<ModuleId> {
-        self.closure.nodes.iter().map(|node| module_of(*node)).collect()
-    }
-
     /// Tells whether the code changes where Python looks for modules.
-    fn alters_path(&self, space: &Space) -> bool {
-        self.modules().iter().any(|id| space.module(*id).source.facts.alters_path())
+    fn alters_path(&self) -> bool {
+        self.closure.executions.iter().any(|execution| execution.alters_path)
     }
 
     fn add(self, space: &mut Space, task: &Task, s: &Surroundings, to: &mut Gathered) -> Reached {
@@ -110,10 +107,11 @@ impl Reach {
         for part in space.parts(&self.closure, self.script, s) {
             add_part(part, to);
         }
-        for id in self.modules() {
-            let module = space.module(id);
-            to.files.push(module.path.clone());
-            to.uncacheable.extend(module.source.problem.clone());
+        let counted: BTreeSet<ModuleId> = self.closure.nodes.iter().map(|node| module_of(*node)).collect();
+        to.files.extend(counted.iter().chain([&self.script]).map(|id| space.module(*id).path.clone()));
+        for execution in self.closure.executions {
+            to.uncacheable.extend(execution.problems.iter().cloned());
+            to.imported.push(execution.paths.clone());
         }
         to.uncacheable.extend(self.config.missing);
         if !declares_code(task) {

@@ -13,6 +13,7 @@ use crate::fingerprint::files::name_of;
 use crate::fingerprint::memo::Seen;
 use crate::fingerprint::surroundings::Surroundings;
 
+use super::execution::Execution;
 use super::look::Source;
 use super::parts::Parts;
 use super::resolve::{Circles, Found};
@@ -79,6 +80,8 @@ pub(super) struct Space {
     tops: HashMap<String, Vec<Spot>>,
     pub parts: Parts,
     pub circles: Circles,
+    pub executions: HashMap<ModuleId, Arc<[Arc<Execution>]>>,
+    pub whole_executions: HashMap<ModuleId, Arc<Execution>>,
 }
 
 impl Space {
@@ -90,6 +93,8 @@ impl Space {
             tops: HashMap::new(),
             parts: Parts::default(),
             circles: Circles::default(),
+            executions: HashMap::new(),
+            whole_executions: HashMap::new(),
         }
     }
 

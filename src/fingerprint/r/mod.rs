@@ -53,11 +53,17 @@ impl Look {
             return Ok(source.clone());
         }
         let bytes = memo.read(path)?;
-        let normalised = source::normalised(&bytes);
+        let source = kept::shared("r source", &bytes, || Source::parse(memo, &bytes));
+        Ok(guard(&self.sources).entry(path.to_path_buf()).or_insert(source).clone())
+    }
+}
+
+impl Source {
+    fn parse(memo: &dyn Memo, bytes: &[u8]) -> Self {
+        let normalised = source::normalised(bytes);
         let facts = kept::facts(memo, FORMAT, Digest::of(&normalised), || facts_of(&normalised));
         let text: Arc<str> = decoded(&normalised).0.as_ref().into();
-        let source = Arc::new(Source { shown: Digest::of(text.as_bytes()), text, facts });
-        Ok(guard(&self.sources).entry(path.to_path_buf()).or_insert(source).clone())
+        Self { shown: Digest::of(text.as_bytes()), text, facts }
     }
 }
 

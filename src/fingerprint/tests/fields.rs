@@ -87,7 +87,9 @@ fn changes(task: &Task) -> Vec<(&'static str, Task)> {
         with("reuse", &|task| task.reuse = Some(Reuse::Never)),
         with("keep", &|task| task.keep = true),
         with("workers", &|task| task.workers = Workers::Fresh),
-        with("places", &|task| drop(task.places.insert("task".into(), place))),
+        with("places", &|task| {
+            task.places.insert("task".into(), place);
+        }),
     ]
 }
 

@@ -4,6 +4,7 @@
 //! which must not. Everything the issue lists under "Change detection" is a row.
 
 mod fields;
+mod many;
 mod other_edits;
 mod python_edits;
 mod r_edits;
