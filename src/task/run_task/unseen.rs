@@ -18,7 +18,7 @@ pub fn tell<'p>(
     imported: impl IntoIterator<Item = &'p PathBuf>,
 ) {
     let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
-    let counted: BTreeSet<_> = gathered.files.iter().map(|path| real(path)).collect();
+    let counted: BTreeSet<_> = gathered.seen_files().map(|path| real(path)).collect();
     let root = real(&shared.run.project.root);
     // The store may lie in the project, and what starts a function lies there.
     let own = real(shared.run.store.layout().root());
