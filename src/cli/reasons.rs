@@ -153,7 +153,7 @@ fn reason(reason: &Reason, names: usize) -> String {
         Reason::Edited { paths } => format!("edited: {}", words::list(paths, names)),
         Reason::Lost { paths } => format!("gone everywhere: {}", words::list(paths, names)),
         Reason::Unsettled { changed } => format!("changed while it ran: {}", words::list(changed, names)),
-        Reason::Failed { error, .. } => format!("failed: {error}"),
+        Reason::Failed { error, .. } => error.clone(),
         Reason::Uncacheable { problems } => words::list(problems, names),
         Reason::Upstream { tasks } => {
             let tasks: Vec<&str> = tasks.iter().map(|task| task.as_str()).collect();

@@ -92,7 +92,9 @@ pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> R
         return Err(CommandError::new(Exit::FAILED, views::run::cut_off(code))
             .hint("what finished is recorded: `kptn run` goes on from there"));
     }
-    Ok(if report.counts.failed > 0 { Exit::FAILED } else { Exit::FINE })
+    // What was skipped without a failure was left undone by Ctrl-C, or by another branch.
+    let undone = report.counts.failed + report.counts.skipped;
+    Ok(if undone > 0 { Exit::FAILED } else { Exit::FINE })
 }
 
 /// Returns the request for what was typed.

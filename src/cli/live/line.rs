@@ -12,7 +12,7 @@ use crate::cli::paint::{Tone, harmless};
 use crate::cli::printer::Volume;
 use crate::cli::width::{cells, pad, wrap};
 use crate::cli::words;
-use crate::model::{Event, OutputComparison, TaskName, TaskOutcome, Timing};
+use crate::model::{Event, OutputComparison, TaskName, TaskOutcome};
 
 /// In a run of more tasks than this, only those that ran or failed get a line.
 const FEW: u64 = 40;
@@ -26,7 +26,8 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
             let end = End {
                 task,
                 outcome: *outcome,
-                timing: *timing,
+                // A failed attempt leaves no record of its time; what was seen of it will do.
+                took_ms: timing.map(|timing| timing.wall_ms).or(scene.took_ms),
                 outputs: outputs.as_ref(),
                 error: error.as_deref(),
             };
@@ -50,7 +51,7 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
         }
         Event::Note { task, message } => {
             let task = task.as_ref().map(|task| format!("{task}: ")).unwrap_or_default();
-            vec![format!("{} {task}{message}", Tone::Hint.paint("note:"))]
+            wrap(&format!("{} {task}{message}", Tone::Hint.paint("note:")), width)
         }
         Event::RunFinished { ran, fresh, spared, reused, failed, skipped, wall_ms, .. } => {
             let counts = [
@@ -71,7 +72,7 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
 struct End<'a> {
     task: &'a TaskName,
     outcome: TaskOutcome,
-    timing: Option<Timing>,
+    took_ms: Option<u64>,
     outputs: Option<&'a OutputComparison>,
     error: Option<&'a str>,
 }
@@ -105,8 +106,7 @@ impl End<'_> {
     }
 
     fn deed(&self) -> String {
-        let time =
-            self.timing.map(|timing| format!(" {}", words::duration(timing.wall_ms))).unwrap_or_default();
+        let time = self.took_ms.map(|ms| format!(" {}", words::duration(ms))).unwrap_or_default();
         match self.outcome {
             TaskOutcome::Ran => format!("ran{time}"),
             TaskOutcome::Spared => "spared".to_owned(),
@@ -147,12 +147,15 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usi
     let outputs = (!scene.outputs.is_empty()).then(|| format!("outputs in {}", scene.outputs));
     let facts: Vec<String> = [Some(text), outputs].into_iter().flatten().collect();
     let mut lines = vec![words::facts(&facts, width)];
-    if let Some(first) = scene.failed.first() {
-        lines.push(format!(
-            "{} `kptn output {first}` shows its whole log; `kptn retry` runs again what failed",
-            Tone::Hint.paint("hint:")
-        ));
-    }
+    let skipped = counts.iter().any(|(n, what, _)| *n > 0 && *what == "skipped");
+    let hint = match scene.failed.first() {
+        Some(first) => {
+            format!("`kptn output {first}` shows its whole log; `kptn retry` runs again what failed")
+        }
+        None if skipped => "what finished is recorded; `kptn run` goes on from there".to_owned(),
+        None => return lines,
+    };
+    lines.extend(wrap(&format!("{} {hint}", Tone::Hint.paint("hint:")), width));
     lines
 }
 
@@ -160,7 +163,7 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usi
 mod tests {
     use super::*;
     use crate::cli::width::strip;
-    use crate::model::{OutputChange, RunId};
+    use crate::model::{OutputChange, RunId, Timing};
 
     fn name(text: &str) -> TaskName {
         TaskName::parse(text).unwrap()
@@ -250,7 +253,8 @@ mod tests {
             | Execution halted
             log: .git/kptn/runs/1/logs/plot.log
         2 ran, 5 fresh, 1 spared, 1 failed in 12.4 s · outputs in scratch/main
-        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what failed
+        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what
+        failed
         ");
     }
 
@@ -263,7 +267,8 @@ mod tests {
             2 of 3 files changed
         spare      spared
             nothing it takes has changed
-        note: A: an edit of `A.csv` was kept aside
+        note: A: an edit of `A.csv` was kept
+        aside
         plot       failed 0.4 s
             the script left with exit code 1:
             Error in f() : object 'x' not found
@@ -272,7 +277,8 @@ mod tests {
             log: .git/kptn/runs/1/logs/plot.log
         2 ran, 5 fresh, 1 spared, 1 failed in
         12.4 s · outputs in scratch/main
-        hint: `kptn output plot` shows its whole log; `kptn retry` runs again what failed
+        hint: `kptn output plot` shows its whole
+        log; `kptn retry` runs again what failed
         ");
     }
 

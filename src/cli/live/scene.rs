@@ -26,6 +26,8 @@ pub struct Scene {
     pub name_width: usize,
     /// Tasks that failed.
     pub failed: Vec<TaskName>,
+    /// How long the task that ended last was seen to run; absent where it was not.
+    pub took_ms: Option<u64>,
     /// Tasks whose lines were shown as they came.
     pub streamed: BTreeSet<TaskName>,
     running: Vec<Running>,
@@ -76,6 +78,7 @@ impl Scene {
             tasks: 0,
             name_width: 1,
             failed: Vec::new(),
+            took_ms: None,
             streamed: BTreeSet::new(),
             running: Vec::new(),
             counts: Counts::default(),
@@ -118,6 +121,8 @@ impl Scene {
             }
             Event::TaskFinished { task, outcome, .. } => {
                 self.saw(task);
+                let seen = self.running.iter().find(|running| running.task == *task);
+                self.took_ms = seen.map(|running| now_ms.saturating_sub(running.since_ms));
                 self.running.retain(|running| running.task != *task);
                 self.count(task, *outcome);
             }

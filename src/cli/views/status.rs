@@ -170,7 +170,7 @@ pub(super) mod tests {
         read      fresh   3 files not here
         clean     stale   arg year: 2021 -> 2022
         by_state  stale   312 of 50,000 items stale, 3 failed
-        plot      failed  failed: exit code 1: object 'x' not found
+        plot      failed  exit code 1: object 'x' not found
         report    maybe   after clean
 
         5 tasks: 1 fresh, 2 stale, 1 failed, 1 maybe · branch main
@@ -190,8 +190,7 @@ pub(super) mod tests {
         by_state  stale
             312 of 50,000 items stale, 3 failed
         plot      failed
-            failed: exit code 1: object 'x' not
-            found
+            exit code 1: object 'x' not found
         report    maybe
             after clean
 
