@@ -152,3 +152,30 @@ fn tracked_files_are_found_both_ways_and_only_below_the_folder() {
     assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
     assert!(repository.tracked_below(Path::new("/elsewhere")).unwrap().is_empty());
 }
+
+/// Not a test of its own: started by the one below, as a hook would start it.
+#[test]
+fn another_process() {
+    let Some(start) = std::env::var_os("KPTN_TEST_GIT_START") else { return };
+    let repository = found(Path::new(&start));
+    println!("on {} of {}", repository.head().unwrap().branch, repository.root().display());
+}
+
+#[test]
+fn inside_a_hook_the_environment_says_which_repository_it_is() {
+    for format in [&["init", "-q"][..], &["init", "-q", "--ref-format=reftable"]] {
+        let (_keep, path) = temporary();
+        let main = path.join("main");
+        fs::create_dir(&main).unwrap();
+        committed(&main, format);
+        git(&main, &["worktree", "add", "-q", "../other", "-b", "other"]);
+        let hook = Launch::new(std::env::current_exe().unwrap())
+            .arguments(["--exact", "git::tests::another_process", "--nocapture"])
+            .folder(path.join("other"))
+            .variable("GIT_DIR", main.join(".git/worktrees/other"))
+            .variable("KPTN_TEST_GIT_START", path.join("other"));
+        let said = run_captured(&hook, Duration::from_secs(60)).unwrap();
+        let expected = format!("on other of {}", path.join("other").display());
+        assert!(said.text().contains(&expected), "{format:?}: {} {}", said.text(), said.complaint());
+    }
+}
