@@ -1,4 +1,7 @@
 //! Asks the `git` program, for repositories that libgit2 cannot open.
+//!
+//! Looking takes no locks, starts no monitor and takes paths literally. Answers
+//! are those of `super`, whichever way they come.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! Real repositories, made by the `git` program, read by both ways.
+//!
+//! Each answer is asked of libgit2 and of the program, and must be the same.
+//! What this machine's user has configured does not count.
 
 use std::fs;
 use std::time::Duration;

@@ -1,4 +1,7 @@
 //! Which files git tracks: kptn never writes over one.
+//!
+//! Asked of the index, not of a commit: a file that was only added is tracked too.
+//! Nothing outside the worktree is.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! The latest attempt of each task, where it failed.
+//!
+//! It stands beside the task's record and never replaces it: outputs of the last
+//! success stay what they are. A later success removes it.
 
 use std::collections::BTreeMap;
 

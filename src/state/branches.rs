@@ -1,4 +1,7 @@
 //! Branches, and the one function that moves them.
+//!
+//! A branch is made by the first thing written to it. Its generation grows in
+//! the same transaction as whatever `status` could see.
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 

@@ -1,4 +1,7 @@
 //! The index: which records a fingerprint has, and where each was made.
+//!
+//! A fingerprint may have many records, from many branches. Which of them a task
+//! may take is decided above, where reuse and protection are known.
 
 use rusqlite::Transaction;
 

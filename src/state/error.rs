@@ -1,4 +1,7 @@
 //! What can go wrong with the state.
+//!
+//! Most of it goes wrong in SQLite or in the store below; those errors carry
+//! their paths and are passed on as they are.
 
 use std::path::Path;
 
@@ -11,7 +14,7 @@ pub enum StateError {
     /// The store, or the database beside it, failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// SQLite failed; [`StateError::at`] says where.
+    /// SQLite failed, and nobody has said yet in which database.
     #[error("cannot use the state's database")]
     Database(#[from] rusqlite::Error),
     /// A row holds what this kptn cannot read.

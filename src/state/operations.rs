@@ -1,4 +1,7 @@
 //! The log of operations: every move of every branch, in order.
+//!
+//! Entries name the branch by its text, so they outlive it; nothing ever changes
+//! or removes one.
 
 use rusqlite::Transaction;
 

@@ -1,4 +1,7 @@
 //! Everything that the state holds on to: where `fsck` starts to follow.
+//!
+//! Snapshots that only the log of operations names are not among it: `undo` may
+//! want them, so a collection will have to follow those too.
 
 use std::collections::BTreeSet;
 

@@ -1,4 +1,7 @@
 //! What the state promises, over a store in a folder of its own.
+//!
+//! A second [`State`] over the same folder stands for a second process: SQLite
+//! tells them apart by nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -1,4 +1,7 @@
 //! What can go wrong with the store, with the path it went wrong at.
+//!
+//! A full disk and a place that may not be written are told apart from the rest:
+//! those are the user's to mend, and nothing that was recorded is lost by them.
 
 use std::io;
 use std::path::{Path, PathBuf};

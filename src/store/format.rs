@@ -1,4 +1,7 @@
 //! `format.json`: which kptn may read this store, and which may write it.
+//!
+//! Checked before anything else is touched. A newer kptn may add fields and
+//! files; it raises `min_reader` or `min_writer` where an older one would do harm.
 
 use std::fs;
 use std::io;

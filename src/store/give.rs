@@ -3,9 +3,11 @@
 //! Whoever looks sees the file that was there or the whole new one, never a
 //! part. A copy is hashed while it is made, so damaged bytes never reach a task.
 
+use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
 
 use super::clone::{self, Mode};
 use super::intake::one_pass;
@@ -23,6 +25,7 @@ pub(super) fn give(
 ) -> Result<(), StoreError> {
     let folder = to.parent().unwrap_or(Path::new("."));
     fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+    store.tidied.tidy(folder);
     let beside = temporary::beside(folder);
     let placed = fill(store, digest, &beside, executable, link)
         .and_then(|()| failpoint::hit("store.give.written").map_err(|e| StoreError::writing("write", to, e)))
@@ -32,6 +35,21 @@ pub(super) fn give(
         let _ = fs::remove_file(&beside);
     }
     placed
+}
+
+/// Folders from which this process has removed what interrupted ones left.
+#[derive(Default)]
+pub(super) struct Tidied(Mutex<HashSet<PathBuf>>);
+
+impl Tidied {
+    fn tidy(&self, folder: &Path) {
+        let mut tidied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !tidied.contains(folder) {
+            tidied.insert(folder.to_owned());
+            // What cannot be removed is in nobody's way.
+            let _ = temporary::clean_folder(folder);
+        }
+    }
 }
 
 fn fill(

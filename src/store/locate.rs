@@ -1,4 +1,7 @@
 //! Decides where the store is; looks at nothing.
+//!
+//! What the environment, the settings and git say comes in as arguments, so the
+//! order among them stands in one place and can be tested without a disk.
 
 use std::path::{Path, PathBuf};
 

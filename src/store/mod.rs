@@ -42,13 +42,14 @@ pub use intake::{digest_file, read_file};
 pub use layout::Layout;
 pub use locate::locate;
 pub use stat::FileStat;
-pub use temporary::{clean_folder, is_temporary};
+pub use temporary::is_temporary;
 
 /// The objects under one root.
 pub struct Store {
     layout: Layout,
     small: Small,
     large: Large,
+    tidied: give::Tidied,
 }
 
 /// A file that was taken in.
@@ -67,7 +68,8 @@ impl Store {
     pub fn open(root: &Path) -> Result<Self, StoreError> {
         let layout = Layout::new(root);
         format::check_or_make(&layout)?;
-        Ok(Self { small: Small::new(layout.small()), large: Large::new(layout.clone()), layout })
+        let (small, large) = (Small::new(layout.small()), Large::new(layout.clone()));
+        Ok(Self { small, large, tidied: give::Tidied::default(), layout })
     }
 
     /// Returns the paths under its root.

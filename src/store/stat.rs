@@ -1,4 +1,7 @@
 //! What the file system says of a file without reading it.
+//!
+//! The store hands it out with what it took in, so that `state` can know a
+//! file's digest again without reading it. It decides nothing by it itself.
 
 use std::fs::Metadata;
 

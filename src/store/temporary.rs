@@ -43,7 +43,7 @@ pub(super) fn beside(folder: &Path) -> PathBuf {
 }
 
 /// Removes from one folder what interrupted processes left more than an hour ago; returns how many.
-pub fn clean_folder(folder: &Path) -> io::Result<usize> {
+pub(super) fn clean_folder(folder: &Path) -> io::Result<usize> {
     let mut removed = 0;
     for entry in fs::read_dir(folder)? {
         let entry = entry?;

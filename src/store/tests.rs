@@ -1,4 +1,7 @@
 //! What the store promises, with plain files in a folder of its own.
+//!
+//! Round trips are property tests over lengths at every border: rows, files,
+//! buffers. Killed processes and full disks are in `state::fault_tests`.
 
 use std::fs;
 use std::path::PathBuf;
@@ -237,4 +240,15 @@ fn json_is_stored_in_its_one_spelling() {
     assert_eq!(place.store.load(&digest).unwrap(), br#"{"a":2,"b":1}"#);
     assert_eq!(place.store.load_json::<std::collections::BTreeMap<String, u32>>(&digest).unwrap(), value);
     assert!(matches!(place.store.load_json::<Vec<u8>>(&digest), Err(StoreError::NotJson { .. })));
+}
+
+#[test]
+fn what_an_interrupted_process_left_beside_a_file_goes_when_the_file_is_given_again() {
+    let place = Place::new();
+    let digest = place.store.put_bytes(b"x").unwrap();
+    let left = place.file(".kptn-tmp-1-2-3", b"half");
+    let long_ago = std::time::SystemTime::UNIX_EPOCH;
+    fs::File::options().write(true).open(&left).unwrap().set_modified(long_ago).unwrap();
+    place.store.give(&digest, &place.path("out"), false, LinkMode::Copy).unwrap();
+    assert!(!left.exists());
 }

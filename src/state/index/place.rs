@@ -1,4 +1,7 @@
 //! The project root as an open folder, from which paths are asked for.
+//!
+//! The one part of the index that differs between systems: where there are no
+//! such descriptors, paths are joined and asked for whole.
 
 use std::io;
 use std::path::{Path, PathBuf};

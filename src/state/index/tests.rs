@@ -1,4 +1,7 @@
-//! The index against a disk that changes: it must say "changed" exactly where looking anew would show it.
+//! The index against a disk that changes.
+//!
+//! It must say "changed" exactly where looking anew would show it: more often
+//! only wastes time, more seldom would be a false fresh.
 
 use std::fs;
 

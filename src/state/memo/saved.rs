@@ -1,4 +1,7 @@
 //! The memo's memory, and the file it is kept in.
+//!
+//! Two processes may save one after the other; the later one wins, and what the
+//! earlier one had learned is learned again. What is not used for long goes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! What was seen at each path: what an index needs to ask again.
+//!
+//! A path that shows two different things in one session makes the session
+//! unsteady: its answers may belong to no one state of the disk.
 
 use std::collections::HashMap;
 use std::fs;

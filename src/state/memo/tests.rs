@@ -1,4 +1,7 @@
 //! The memo against a disk that is written to by those who know its weaknesses.
+//!
+//! A wrong digest put into the memory tells whether an answer came from there;
+//! writes within one tick of the clock, and with times put back, must be seen.
 
 use std::fs::{self, File};
 
