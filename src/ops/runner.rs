@@ -42,7 +42,21 @@ pub fn render_graph(
             RenderedState::Written
         }
     };
+    if rendering != Rendering::Check {
+        note_program(session);
+    }
     Ok(RenderedFile { graph: graph.name.clone(), path: rendered.path, state })
+}
+
+/// Leaves word beside the store of where this program is, for runners that are started by hand.
+fn note_program(session: &Session) {
+    let Ok(program) = std::env::current_exe() else { return };
+    let path = session.store_root().join(render::PROGRAM_NOTE);
+    let text = program.to_string_lossy();
+    if !std::fs::read_to_string(&path).is_ok_and(|noted| noted == text) {
+        // Without it the runner looks on PATH.
+        drop(write(&path, &text));
+    }
 }
 
 fn read_if_there(path: &Path) -> Result<Option<String>, OpsError> {
