@@ -233,7 +233,11 @@ impl Worker {
                 answer = &mut exchange => match answer {
                     Ok(answer) => Ok(answer),
                     // Its pipe is closed or holds nonsense: how the process ends says more.
-                    Err(_) => Err(child.wait().await),
+                    // One that would go on has nobody to talk to.
+                    Err(_) => match tokio::time::timeout(LAST_WORDS, child.wait()).await {
+                        Ok(ended) => Err(ended),
+                        Err(_) => Err(child.stop(LAST_WORDS).await),
+                    },
                 },
                 // A child of its own may hold the pipe open, so its end does not show there.
                 ended = child.wait() => match tokio::time::timeout(LAST_WORDS, exchange).await {

@@ -71,7 +71,9 @@ def main():
         answer["threads"] = _threads()
         answer["children"] = task["warm"] and _has_children()
         answer["result_bytes"] = None if result is None else len(result)
-        answers.write(json.dumps(answer).encode("ascii") + b"\n" + (result or b""))
+        # Bytes that are no text (`\udce9` of a file's name) would make it no JSON for others.
+        line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
+        answers.write(line + b"\n" + (result or b""))
         answers.flush()
 
 

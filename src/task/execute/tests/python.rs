@@ -132,3 +132,10 @@ def B(STATE, A):
     assert_eq!(seen[2], seen[3]);
     assert_ne!(seen[3], seen[4], "after leaving a child behind as well");
 }
+
+#[tokio::test]
+async fn an_error_that_is_no_text_is_told_all_the_same() {
+    let bench = Bench::new();
+    let done = bench.python("def B():\n  raise ValueError('caf\\udce9')\n").await;
+    assert_eq!(failure_of(&done), "ValueError: caf?");
+}
