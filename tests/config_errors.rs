@@ -17,9 +17,9 @@ fn refused(yaml: impl AsRef<[u8]>) -> Output {
     output
 }
 
-/// Lists everything that kptn could have written, git's common folder included.
+/// Lists everything in the working tree that git does not know.
 fn listing(project: &Project) -> String {
-    project.git(&["status", "--short", "--ignored"]) + if project.exists(".git/kptn") { "store" } else { "" }
+    project.git(&["status", "--short", "--ignored"])
 }
 
 /// Returns a `kptn.yaml` with one graph `g`, and these tasks.
@@ -71,8 +71,8 @@ fn text_that_is_not_utf8_is_an_error() {
 
 #[test]
 fn an_empty_file_says_what_it_needs() {
-    refused("").says("graphs").says("kptn.yaml");
-    refused("# nothing\n").says("graphs");
+    refused("").says("empty").says("kptn.yaml");
+    refused("# nothing\n").says("empty");
 }
 
 #[test]

@@ -19,7 +19,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (r"\btree_sitter(_python|_r)?::", &["fingerprint/"]),
     (r"\b(clap|clap_complete|indicatif|anstream|owo_colors)::", &["cli/"]),
     (r"\b(e?print(ln)?|dbg)!", &["cli/", "main.rs"]),
-    (r"\bprocess::Command\b", &["process/"]),
+    (r"\b(std|tokio)::process::(Command|\{[^}]*\bCommand)\b", &["process/"]),
     (r"\bminijinja::", &["render/"]),
     (r"\bobject_store::", &["remote/"]),
 ];
@@ -48,6 +48,11 @@ impl Source {
     fn layer(&self) -> &str {
         let first = self.path.split('/').next().unwrap_or_default();
         first.strip_suffix(".rs").unwrap_or(first)
+    }
+
+    /// Tells whether the whole file is unit tests, which may start programs as they like.
+    fn is_unit_test(&self) -> bool {
+        self.path.ends_with("tests.rs") || self.path.contains("/tests/")
     }
 
     fn is_below(&self, places: &[&str]) -> bool {
@@ -149,7 +154,8 @@ fn code_uses_only_the_layers_above_it() {
     let layers = layers();
     let rank = |layer: &str| layers.iter().position(|name| name == layer);
     let mut wrong = Vec::new();
-    for source in sources().iter().filter(|source| !["lib", "main"].contains(&source.layer())) {
+    let layered = |source: &&Source| !["lib", "main"].contains(&source.layer()) && !source.is_unit_test();
+    for source in sources().iter().filter(layered) {
         for used in used_layers(&source.code).iter().filter(|used| !BESIDE.contains(&used.as_str())) {
             if rank(used).is_none_or(|used| Some(used) > rank(source.layer())) {
                 wrong.push(format!("src/{} uses `crate::{used}`", source.path));
@@ -164,7 +170,7 @@ fn what_is_fenced_stays_in_its_place() {
     let mut wrong = Vec::new();
     for (pattern, places) in FENCES {
         let pattern = Regex::new(pattern).expect("a pattern");
-        for source in sources().iter().filter(|source| !source.is_below(places)) {
+        for source in sources().iter().filter(|source| !source.is_below(places) && !source.is_unit_test()) {
             for found in pattern.find_iter(&source.code) {
                 wrong.push(format!("src/{}: `{}` belongs to {places:?}", source.path, found.as_str()));
             }
@@ -194,9 +200,9 @@ fn every_file_says_what_it_is_for_and_stays_small() {
         if !source.text.starts_with("//! ") {
             wrong.push(format!("src/{} does not begin with `//!`", source.path));
         }
-        let lines = source.text.lines().count();
-        if lines > 400 {
-            wrong.push(format!("src/{} has {lines} lines; 400 is full", source.path));
+        let (lines, full) = (source.text.lines().count(), if source.is_unit_test() { 600 } else { 400 });
+        if lines > full {
+            wrong.push(format!("src/{} has {lines} lines; {full} is full", source.path));
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));

@@ -58,7 +58,7 @@ fn a_partly_failed_mapped_task_is_failed_and_then_only_its_failed_items_run() {
     );
     project.kptn(&["run"]).exits(1).says("no data").says("SC").says("1 failed");
     assert_eq!(project.ran(), "NC SC VA");
-    assert_eq!(project.not_fresh(), "after=maybe each=failed");
+    assert_eq!(project.not_fresh(), "after=stale each=failed");
     project.kptn_with(&[("fixed", "1")], &["run"]).succeeds();
     assert_eq!(project.ran(), "SC");
     assert_eq!(project.read_output("after.txt"), "NC.txt SC.txt VA.txt");

@@ -8,6 +8,7 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 /// A program in a process group of its own; the whole group is killed when this is dropped.
 pub struct Running {
     child: Child,
+    ended: bool,
 }
 
 impl Running {
@@ -15,7 +16,7 @@ impl Running {
     pub fn start(mut command: Command) -> Self {
         use std::os::unix::process::CommandExt;
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        Self { child: command.spawn().expect("the program starts") }
+        Self { child: command.spawn().expect("the program starts"), ended: false }
     }
 
     /// Returns its process id.
@@ -47,14 +48,18 @@ impl Running {
             _ => Default::default(),
         };
         let status = self.child.wait().expect("it can be waited for");
+        self.ended = true;
         (status.code(), output.0, output.1)
     }
 }
 
 impl Drop for Running {
     fn drop(&mut self) {
-        self.signal_group(Signal::KILL);
-        let _ = self.child.wait();
+        // Once it has been waited for, its number may be somebody else's.
+        if !self.ended {
+            self.signal_group(Signal::KILL);
+            let _ = self.child.wait();
+        }
     }
 }
 

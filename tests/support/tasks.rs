@@ -4,7 +4,7 @@
 pub fn python_task(name: &str, body: &str) -> String {
     format!(
         "import os\nfrom pathlib import Path\n\n\ndef {name}(output_dir: Path):\n    \
-         with open(os.environ['TRACE'], 'a') as trace:\n        trace.write('{name}\\n')\n    {body}\n"
+         with open(os.environ['TRACE'], \"a\") as trace:\n        trace.write('{name}\\n')\n    {body}\n"
     )
 }
 
@@ -25,7 +25,7 @@ pub fn gated_task(name: &str, body: &str) -> String {
     python_task(
         name,
         &format!(
-            "import time\n    gate = Path(os.environ['GATE'])\n    (gate / '{name}.ready').write_text(str(os.getpid()))\n    \
+            "import time\n    gate = Path(os.environ['GATE'])\n    (gate / '{name}.pid').write_text(str(os.getpid()))\n    os.replace(gate / '{name}.pid', gate / '{name}.ready')\n    \
              deadline = time.time() + 60\n    \
              while not (gate / '{name}.go').exists():\n        \
              assert time.time() < deadline, 'the gate stayed shut'\n        time.sleep(0.01)\n    {body}"
