@@ -8,6 +8,7 @@
 mod change_detection;
 mod commands;
 mod config_errors;
+mod display;
 mod docs;
 mod examples;
 mod faults;

@@ -10,8 +10,12 @@ static MASKS: LazyLock<Vec<(Regex, &str)>> = LazyLock::new(|| {
         (r"\b[0-9a-f]{12}-[0-9a-f]{8}\b", "[RUN]"),
         (r"\b[0-9a-f]{64}\b", "[DIGEST]"),
         (r"\b[0-9a-f]{40}\b", "[COMMIT]"),
+        (r"\b[0-9a-f]{12}\b", "[SHORT]"),
         (r"\b\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?", "[DATE]"),
-        (r"\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)?", "[TIME]"),
+        // With the blanks around it: a shorter time is padded.
+        (r" *\b\d+(\.\d+)? (ms|s|min)\b( \d+ s\b)? *", " [TIME] "),
+        // Which part of a line an exception is about: newer Pythons say it.
+        (r"(?m)^ *\|[ ~^]+\n", ""),
         (r"(?m)[ \t]+$", ""),
     ]
     .into_iter()
