@@ -194,8 +194,8 @@ fn values_reach_python_by_name() {
         .file(
             "t.py",
             "from pathlib import Path\n\n\ndef facts():\n    return {'b': [1, 2.5, None], 'a': 'é'}\n\n\n\
-             def user(facts, given, size, word, place, year, output_dir, pipeline_config, other=5, **rest):\n\
-             \x20   assert facts == given == {'a': 'é', 'b': [1, 2.5, None]}, facts\n\
+             def user(given, size, word, place, year, output_dir, pipeline_config, other=5, **rest):\n\
+             \x20   assert given == {'a': 'é', 'b': [1, 2.5, None]}, given\n\
              \x20   assert (size, word, place, year, other) == (4, 'yes please', 'here', 2020, 5)\n\
              \x20   assert isinstance(output_dir, Path) and output_dir.is_dir()\n\
              \x20   assert Path(pipeline_config.scratch_dir) == output_dir\n",
@@ -372,7 +372,7 @@ fn json_events_are_lines_on_stdout() {
 
 #[test]
 fn a_result_that_does_not_survive_json_is_an_error() {
-    for value in ["{1: 2}", "float('nan')", "{1, 2}", "object()"] {
+    for value in ["{1: 2}", "float('nan')", "object()"] {
         let project = Project::new()
             .yaml(&tasks_yaml("A: ", &["A: {cache_result: true}"]))
             .file("A.py", format!("def A():\n    return {value}\n"));

@@ -36,7 +36,8 @@ pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use project::{FlowType, Graph, LinkMode, LockfilePolicy, Project, Settings};
 pub use record::{Attempt, ItemRecord, ItemTable, Provenance, RECORD_FORMAT, Record, Settled, Timing};
 pub use run::{
-    AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RunId, RunPlan, Stream,
+    AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL, RunId, RunPlan,
+    Stream,
 };
 pub use snapshot::{Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};

@@ -8,6 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use super::{BranchName, Digest, Graph, ProjectId, TaskName};
 
+/// The version of the messages between a runner and `kptn task serve`.
+pub const RUNNER_PROTOCOL: u32 = 1;
+
 /// The id of a run: sortable by time, unique.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]

@@ -73,7 +73,7 @@ fn task_of(selector: &str) -> Option<&str> {
     let name = name.trim_start_matches('+');
     let name = name.split_once('+').map_or(name, |(name, _)| name);
     let name = name.split_once('[').map_or(name, |(name, _)| name);
-    (!name.contains(['*', '?', ':'])).then_some(name)
+    (!name.is_empty() && !name.contains(['*', '?', ':'])).then_some(name)
 }
 
 fn unknown(session: &Session, names: &[&str]) -> OpsError {

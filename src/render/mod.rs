@@ -14,9 +14,6 @@ pub use python::python;
 
 use std::path::PathBuf;
 
-/// The version of the messages between a runner and `kptn task serve`.
-pub const PROTOCOL: u32 = 1;
-
 /// The file below the store's root that names the program which rendered last.
 ///
 /// A runner that is started by hand looks there before it looks on `PATH`. It is

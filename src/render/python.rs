@@ -11,8 +11,8 @@ use minijinja::{AutoEscape, Environment, context};
 use serde::Serialize;
 use serde_json::Value;
 
-use super::{PROTOCOL, RenderError, Rendered, header};
-use crate::model::{Digest, Graph, Project, Task};
+use super::{RenderError, Rendered, header};
+use crate::model::{Digest, Graph, Project, RUNNER_PROTOCOL, Task};
 
 const TEMPLATE: &str = include_str!("runner.py.jinja");
 
@@ -55,7 +55,7 @@ pub fn python(project: &Project, graph: &Graph) -> Result<Rendered, RenderError>
                 graph => graph.name.as_str(),
                 config => slashed(&relative(flows, &project.config_path)),
                 command => shlex::try_quote(&command).unwrap_or_default(),
-                protocol => PROTOCOL,
+                protocol => RUNNER_PROTOCOL,
                 tasks => Serde(graph.tasks.values().map(Row::from).collect::<Vec<_>>()),
             },
         )

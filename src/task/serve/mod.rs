@@ -31,8 +31,7 @@ use super::recorder::Recorder;
 use super::run_task::{Bench, run_task};
 use super::work::{Shared, Threads};
 use super::{Run, now_ms};
-use crate::model::{Event, TaskName, TaskOutcome};
-use crate::render::PROTOCOL;
+use crate::model::{Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
 use crate::state::{LogEntry, RunCounts, StateError};
 use ending::{Ending, counts, exit_code};
 use floor::Floor;
@@ -128,7 +127,7 @@ fn with_bench<T>(
 fn hello(run: &Run, machine: &Machine) -> Hello {
     let slots = run.plan.jobs.unwrap_or(machine.cores).max(1);
     Hello {
-        hello: PROTOCOL,
+        hello: RUNNER_PROTOCOL,
         run: run.plan.id.clone(),
         tasks: run.plan.tasks.clone(),
         // More jobs than cores is what the user wants.

@@ -14,8 +14,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::{AfterFailure, RunId, TaskName, TaskOutcome};
-use crate::render::PROTOCOL;
+use crate::model::{AfterFailure, RUNNER_PROTOCOL, RunId, TaskName, TaskOutcome};
 
 /// What serve says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -58,7 +57,7 @@ pub struct Hello {
 
 /// Returns the line with which `kptn task serve --hello` says what it is, and no more.
 pub fn hello_line() -> String {
-    format!("{{\"hello\":{PROTOCOL}}}")
+    format!("{{\"hello\":{RUNNER_PROTOCOL}}}")
 }
 
 /// What a runner says.
