@@ -304,6 +304,61 @@ fn many_writers_lose_nothing() {
     assert_eq!(place.store.load_json::<Snapshot>(&snapshot).unwrap().entries.len(), 120);
 }
 
+/// Where the other processes are to work.
+const ROOT: &str = "KPTN_TEST_STATE_ROOT";
+
+/// Not a test of its own: what the one below starts, several at once.
+#[test]
+fn another_process() {
+    let Some(root) = std::env::var_os(ROOT) else { return };
+    let root = PathBuf::from(root);
+    let (store, state) = (Store::open(&root).unwrap(), State::open(&root).unwrap());
+    let (branch, graph, run) = (branch("main"), GraphName::parse("g").unwrap(), RunId::new(1, 1));
+    for n in 0..30 {
+        let task = task(&format!("t{n}"));
+        // The same objects from all of them, rows and files.
+        let record = store.put_bytes(&vec![n; 1000 + usize::from(n) * 1000]).unwrap();
+        store.flush().unwrap();
+        let finished = Finished {
+            branch: &branch,
+            graph: &graph,
+            task: &task,
+            record,
+            fingerprint: fingerprint(task.as_str()),
+            outputs: record,
+            base: None,
+            run: &run,
+            indexing: Indexing::Yes,
+            now_ms: 1,
+        };
+        assert_eq!(state.finish_task(&finished).unwrap(), Recorded::Yes);
+    }
+}
+
+#[test]
+fn processes_that_make_and_fill_one_store_at_once_do_not_fail_or_damage_it() {
+    use crate::process::{Launch, run_captured};
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("store");
+    std::thread::scope(|scope| {
+        for _ in 0..5 {
+            scope.spawn(|| {
+                let launch = Launch::new(std::env::current_exe().unwrap())
+                    .arguments(["--exact", "state::tests::another_process", "--nocapture"])
+                    .variable(ROOT, &root);
+                let said = run_captured(&launch, std::time::Duration::from_secs(120)).unwrap();
+                assert!(said.ended.is_success(), "{} {}", said.text(), said.complaint());
+            });
+        }
+    });
+    let (store, state) = (Store::open(&root).unwrap(), State::open(&root).unwrap());
+    let report = store.check_objects().unwrap();
+    assert_eq!((report.objects, report.damaged, report.strangers), (30, vec![], vec![]));
+    let records = state.records(&branch("main"), &GraphName::parse("g").unwrap()).unwrap();
+    assert_eq!(records.len(), 30);
+    assert!(records.values().all(|record| store.has(record).unwrap()));
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 

@@ -89,6 +89,14 @@ impl Large {
         Ok(None)
     }
 
+    /// Moves a damaged object aside, so that it counts as absent and can be put again.
+    pub(super) fn set_aside(&self, digest: &Digest) {
+        let aside = self.layout.damaged(digest);
+        // Where that fails, the next one who reads it is told again.
+        let _ = aside.parent().map(fs::create_dir_all);
+        let _ = fs::rename(self.layout.object(digest), aside);
+    }
+
     /// Puts everything that is staged on disk and gives it its name.
     pub(super) fn flush(&self) -> Result<(), StoreError> {
         // Whoever comes second returns after the first one's objects are on disk too.

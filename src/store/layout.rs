@@ -3,6 +3,7 @@
 //! ```text
 //! <root>/format.json            {format, min_reader, min_writer}
 //! <root>/objects/ab/cdef…       one large object, named by its digest, read-only
+//! <root>/damaged/abcdef…        a large object whose bytes turned out not to be its own
 //! <root>/small.db               small objects, a row each
 //! <root>/state.db               branches, results, operations, runs
 //! <root>/tmp/<writer>/          what a living process has not finished yet
@@ -57,6 +58,11 @@ impl Layout {
         let name = path.file_name()?.to_str()?;
         let folder = path.parent()?.file_name()?.to_str()?;
         (folder.len() == 2).then(|| format!("{folder}{name}").parse().ok())?
+    }
+
+    /// Returns where a large object goes that was found to be damaged.
+    pub fn damaged(&self, digest: &Digest) -> PathBuf {
+        self.root.join("damaged").join(digest.to_string())
     }
 
     /// Returns the database of small objects.

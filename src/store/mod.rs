@@ -8,7 +8,8 @@
 //! outside can tell. [`Layout`] spells every path. Several processes may use a
 //! store at once, and the same object may be put by many.
 //!
-//! It does not know what objects mean, and removes none.
+//! It does not know what objects mean, and removes none. One that turns out to be
+//! damaged is moved aside: it counts as absent then, and can be put again.
 
 mod check;
 mod clone;
@@ -182,6 +183,7 @@ impl Store {
         if found == *digest {
             return Ok(());
         }
+        self.large.set_aside(digest);
         Err(StoreError::Damaged { digest: *digest, found, root: self.layout.root().to_owned() })
     }
 }

@@ -149,7 +149,11 @@ fn insert(connection: &mut Connection, batch: &[(Digest, Arc<[u8]>)]) -> Result<
     let transaction = database::begin(connection)?;
     {
         let mut statement = transaction
-            .prepare_cached("INSERT INTO objects (digest, bytes) VALUES (?1, ?2) ON CONFLICT DO NOTHING")?;
+            // Whoever puts an object has its right bytes: a damaged row is mended.
+            .prepare_cached(
+                "INSERT INTO objects (digest, bytes) VALUES (?1, ?2)
+                 ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes <> excluded.bytes",
+            )?;
         for (digest, bytes) in batch {
             statement.execute((digest.as_bytes(), &bytes[..]))?;
         }

@@ -76,7 +76,11 @@ impl Workshop {
         let name = fresh_name();
         let lock_path = temporary.join(format!("{name}.lock"));
         let lock = File::create_new(&lock_path).map_err(|error| writing(&lock_path, error))?;
-        lock.lock().map_err(|error| writing(&lock_path, error))?;
+        match lock.lock() {
+            // Then nobody can tell that it is free either, and nothing is ever taken for abandoned.
+            Err(error) if error.kind() == io::ErrorKind::Unsupported => {}
+            locked => locked.map_err(|error| writing(&lock_path, error))?,
+        }
         let folder = temporary.join(name);
         fs::create_dir(&folder).map_err(|error| writing(&folder, error))?;
         Ok(Self { folder, lock_path, _lock: lock })

@@ -174,15 +174,25 @@ fn damaged_bytes_are_found_by_every_read_and_by_the_check() {
     let database = rusqlite::Connection::open(place.store.layout.small()).unwrap();
     database.execute("UPDATE objects SET bytes = x'00'", []).unwrap();
 
-    for digest in [small, large] {
-        assert!(matches!(place.store.get(&digest), Err(StoreError::Damaged { .. })));
-        let given = place.store.give(&digest, &place.path("out"), false, LinkMode::Copy);
-        assert!(matches!(given, Err(StoreError::Damaged { .. })), "{given:?}");
-        assert!(!place.path("out").exists());
-    }
     let report = place.store.check_objects().unwrap();
     let damaged: Vec<_> = report.damaged.iter().map(|damage| damage.digest).collect();
     assert_eq!(damaged, [small, large]);
+    let give = |digest: &Digest| place.store.give(digest, &place.path("out"), false, LinkMode::Copy);
+    for digest in [small, large] {
+        let given = give(&digest);
+        assert!(matches!(given, Err(StoreError::Damaged { .. })), "{given:?}");
+        assert!(!place.path("out").exists());
+    }
+    assert!(matches!(place.store.get(&small), Err(StoreError::Damaged { .. })));
+    assert!(!place.store.has(&large).unwrap(), "set aside");
+
+    // Whoever makes the bytes again mends both.
+    for (digest, length) in [(small, 100), (large, 100_000)] {
+        assert_eq!(place.store.put_bytes(&noise(length)).unwrap(), digest);
+        place.store.flush().unwrap();
+        assert_eq!(place.other().load(&digest).unwrap(), noise(length));
+    }
+    assert_eq!(place.store.check_objects().unwrap().damaged, []);
 }
 
 #[test]

@@ -44,8 +44,8 @@ pub(super) fn encode(looked: &Looked, root: &Path) -> Option<Vec<u8>> {
     let mut paths: Vec<_> = looked.paths.iter().collect();
     let mut listings: Vec<_> = looked.listings.iter().collect();
     // Neighbours one after the other: the system finds their folder in its caches.
-    paths.sort_unstable_by_key(|(path, _)| *path);
-    listings.sort_unstable_by_key(|(path, _)| *path);
+    paths.sort_unstable_by_key(|(path, _)| path.as_os_str());
+    listings.sort_unstable_by_key(|(path, _)| path.as_os_str());
     let mut bytes = Vec::with_capacity((paths.len() + listings.len()) * 128);
     for (path, look) in paths {
         match look {
