@@ -130,9 +130,9 @@ impl Printer {
         if terminal::stdout_is_terminal() { terminal::size().0 } else { PIPE_WIDTH }
     }
 
-    /// Returns how wide text for people may be.
+    /// Returns how wide text for people may be, by the same rule.
     pub fn width(&self) -> usize {
-        terminal::size().0
+        if terminal::stderr_is_terminal() { terminal::size().0 } else { PIPE_WIDTH }
     }
 
     /// Tells whether people see colours on standard error; for displays that draw by themselves.
@@ -171,7 +171,7 @@ impl Printer {
     }
 }
 
-/// Data in a pipe is never cut for the width of a window that nobody looks at.
+/// Text in a pipe is never broken for the width of a window that nobody looks at.
 const PIPE_WIDTH: usize = 1000;
 
 fn choice(color: Color, found: &ColorChoice) -> ColorChoice {

@@ -36,11 +36,17 @@ fn together(reasons: &[Reason], names: usize) -> Vec<String> {
             _ => None,
         })
         .collect();
+    // A failure already tells which items, where there is nothing else to run.
+    let failed = reasons.iter().any(|reason| matches!(reason, Reason::Failed { .. }));
+    let told = move |reason: &&Reason| {
+        !(failed && matches!(reason, Reason::Items { stale, failed, .. } if stale == failed))
+    };
     // Its own reasons first; what is before it has its own row.
     let other = |upstream: bool| {
         reasons
             .iter()
             .filter(|reason| !matches!(reason, Reason::Changed(_)))
+            .filter(told)
             .filter(move |reason| matches!(reason, Reason::Upstream { .. }) == upstream)
             .map(|one| reason(one, names))
     };
@@ -219,6 +225,16 @@ mod tests {
         DATA_YEAR: 2021 -> 2022
         list of items: 50 items -> 51 items
         ");
+    }
+
+    #[test]
+    fn nothing_is_said_twice() {
+        let failed = Reason::Failed { error: "2 of 50 items failed".into(), log: None };
+        let items = |stale| Reason::Items { stale, total: 50, failed: 2 };
+        assert_eq!(brief(&[failed.clone(), items(2)]), "2 of 50 items failed");
+        assert_eq!(brief(&[failed, items(3)]), "2 of 50 items failed; 3 of 50 items stale, 2 failed");
+        let upstream = Reason::Upstream { tasks: vec![] };
+        assert_eq!(brief(&[Reason::NeverRan, upstream]), "never ran");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! `kptn run`: runs what is stale.
 
+use serde::Serialize;
+
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -8,6 +10,7 @@ use crate::cli::terminal;
 use crate::cli::views::{self, Document};
 use crate::model::{AfterFailure, Force};
 use crate::ops;
+use crate::ops::report::RunReport;
 use crate::ops::run::{Events, RunRequest, Streaming};
 use crate::state::Wait;
 
@@ -68,6 +71,14 @@ pub struct Manner {
     pub wait: bool,
 }
 
+/// The one line of `--json` where there is nothing to do.
+#[derive(Serialize)]
+struct Nothing<'a> {
+    event: &'static str,
+    #[serde(flatten)]
+    report: &'a RunReport,
+}
+
 /// Runs it, or says what it would do.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     if args.dry_run {
@@ -84,7 +95,7 @@ pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> R
     printer.say(views::findings(&report.notes, printer.width()));
     if report.run.is_none() {
         if printer.json {
-            printer.line(&Document::of(&report));
+            printer.line(&Document::of(Nothing { event: "nothing_to_do", report: &report }));
         }
         printer.say(views::run::nothing(&report, printer.width()));
     }

@@ -129,7 +129,10 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
 
 fn listeners(context: &Context<'_>, session: &Session, events: Option<File>) -> Vec<Arc<dyn Listener>> {
     let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
-    let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(Live::new(Arc::clone(&context.printer), base))];
+    let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
+    let names = graph.into_iter().flat_map(|graph| graph.tasks.keys());
+    let live = Live::new(Arc::clone(&context.printer), base, names);
+    let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(live)];
     all.extend(events.map(|file| Arc::new(JsonLines::new(file)) as Arc<dyn Listener>));
     all
 }

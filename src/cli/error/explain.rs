@@ -13,6 +13,7 @@ use crate::process::ProcessError;
 use crate::state::{LockError, StateError};
 
 use crate::store::StoreError;
+use crate::task::serve::ServeError;
 
 impl From<ConfigError> for CommandError {
     fn from(error: ConfigError) -> Self {
@@ -130,7 +131,9 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         OpsError::NoCommonGraph { .. }
         | OpsError::NoGraph { .. }
         | OpsError::Name { .. }
-        | OpsError::UnknownRun { .. } => told,
+        | OpsError::UnknownRun { .. }
+        | OpsError::State(StateError::UnknownRun { .. })
+        | OpsError::Serve(ServeError::NotInRun { .. }) => told,
         _ => return None,
     })
 }

@@ -20,7 +20,7 @@ use indicatif::{ProgressBar, ProgressState, ProgressStyle};
 
 use super::printer::{Printer, Volume};
 use super::{terminal, width};
-use crate::model::{Event, TaskOutcome};
+use crate::model::{Event, TaskName, TaskOutcome};
 use crate::task::Listener;
 use scene::Scene;
 
@@ -59,10 +59,13 @@ const TICK: Duration = Duration::from_millis(100);
 const LIFE: Duration = Duration::from_secs(5);
 
 impl Live {
-    /// Starts to show a run; paths below `base` are shown relative to it.
-    pub fn new(printer: Arc<Printer>, base: PathBuf) -> Self {
+    /// Starts to show a run; paths below `base` are shown relative to it, and columns are as wide
+    /// as the longest of `names`.
+    pub fn new<'a>(printer: Arc<Printer>, base: PathBuf, names: impl Iterator<Item = &'a TaskName>) -> Self {
+        let mut scene = Scene::new(base, printer.volume);
+        names.for_each(|name| scene.expect(name));
         let shared = Arc::new(Shared {
-            scene: Mutex::new(Scene::new(base, printer.volume)),
+            scene: Mutex::new(scene),
             started: Instant::now(),
             ended: Mutex::new(false),
             wake: Condvar::new(),

@@ -98,7 +98,7 @@ impl Scene {
                 self.estimate_ms = *estimate_ms;
             }
             Event::TaskStarted { task, items, estimate_ms } => {
-                self.saw(task);
+                self.expect(task);
                 let items = items.map(|total| Items { total, ..Items::default() });
                 let next_sign_ms = now_ms + FIRST_SIGN_MS;
                 let estimate_ms = *estimate_ms;
@@ -120,14 +120,14 @@ impl Scene {
                 items.rate.note(now_ms, *done);
             }
             Event::TaskFinished { task, outcome, .. } => {
-                self.saw(task);
+                self.expect(task);
                 let seen = self.running.iter().find(|running| running.task == *task);
                 self.took_ms = seen.map(|running| now_ms.saturating_sub(running.since_ms));
                 self.running.retain(|running| running.task != *task);
                 self.count(task, *outcome);
             }
             Event::Line { task, .. } => {
-                self.saw(task);
+                self.expect(task);
                 if !self.streamed.contains(task) {
                     self.streamed.insert(task.clone());
                 }
@@ -136,7 +136,8 @@ impl Scene {
         }
     }
 
-    fn saw(&mut self, task: &TaskName) {
+    /// Makes room for a task's name.
+    pub fn expect(&mut self, task: &TaskName) {
         self.name_width = self.name_width.max(cells(task.as_str()).min(WIDEST_NAME));
     }
 
