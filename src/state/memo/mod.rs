@@ -5,6 +5,7 @@
 //! tell the [`super::StatusIndex`], which then needs one stat a file to say that
 //! nothing changed. Its own file may be thrown away at any time.
 
+mod lists;
 mod saved;
 mod seen;
 #[cfg(test)]
@@ -23,6 +24,7 @@ use crate::model::Digest;
 use crate::store::{FileStat, Layout, Store, StoreError, Stored, digest_file, read_file};
 use saved::Memory;
 
+use lists::Lists;
 pub(super) use seen::{FileLook, ListingLook, Look, Looked, look_again, look_at_listing};
 
 /// How often a file is read that something writes to all the time, before that is an error.
@@ -35,6 +37,7 @@ pub struct LocalMemo {
     started: Moment,
     memory: Mutex<Memory>,
     looked: Mutex<Looked>,
+    lists: Lists,
     grown: AtomicBool,
 }
 
@@ -50,6 +53,7 @@ impl LocalMemo {
             started: clock.later_than(i64::MIN),
             memory: Mutex::new(Memory::load(&path)),
             looked: Mutex::default(),
+            lists: Lists::default(),
             grown: AtomicBool::new(false),
             path,
             clock,
@@ -162,6 +166,9 @@ impl Memo for LocalMemo {
     }
 
     fn list(&self, base: &Path, pattern: &str) -> Result<Vec<PathBuf>, io::Error> {
+        if let Some(found) = self.lists.find(base, pattern) {
+            return Ok(found);
+        }
         let mut folders: HashMap<PathBuf, ListingLook> = HashMap::new();
         let mut trouble = None;
         let found =
@@ -173,11 +180,18 @@ impl Memo for LocalMemo {
             return Err(error);
         }
         let mut looked = self.looked();
+        let mut walked = Vec::with_capacity(folders.len());
+        let mut steady = true;
         for (folder, listing) in folders {
             // Once more after the walk: what came or went meanwhile was perhaps not walked.
             let after = look_again(&folder, &self.clock, listing)?;
-            looked.unsteady |= after.names != listing.names;
+            steady &= after.names == listing.names;
             looked.note_listing(&folder, after);
+            walked.push((folder, after));
+        }
+        looked.unsteady |= !steady;
+        if steady {
+            self.lists.keep(base, pattern, &walked, &found);
         }
         Ok(found)
     }

@@ -176,3 +176,24 @@ fn a_file_taken_into_the_store_is_known_afterwards() {
     // The store has no such object, so it must be read.
     assert_eq!(memo.put_file(&store, &file).unwrap().digest, stored.digest);
 }
+
+#[test]
+fn a_list_is_kept_only_while_its_folders_stay_as_they_are() {
+    let place = Place::new();
+    place.write("code/a.py", "");
+    place.write("code/deep/b.py", "");
+    place.settle();
+    let memo = place.memo();
+    let list = || memo.list(&place.path("code"), "**/*.py").unwrap();
+    let both = [place.path("code/a.py"), place.path("code/deep/b.py")];
+    assert_eq!(list(), both);
+    assert!(memo.lists.find(&place.path("code"), "**/*.py").is_some(), "it was kept");
+    assert_eq!(list(), both);
+    for name in ["code/deep/c.py", "code/d.py"] {
+        // Again and again within one tick of the clock: each must be seen.
+        let path = place.write(name, "");
+        assert!(list().contains(&path), "{name} came");
+        fs::remove_file(&path).unwrap();
+        assert!(!list().contains(&path), "{name} went");
+    }
+}
