@@ -29,4 +29,4 @@ case "${BENCH:-full}" in
   page) arguments+=(--page docs/performance.md) ;;
   *) echo "BENCH is \`$BENCH\`; it may be full, quick or page" >&2; exit 2 ;;
 esac
-exec python3 tests/bench/harness "${arguments[@]}" "$@"
+exec python3 -B tests/bench/harness "${arguments[@]}" "$@"
