@@ -20,6 +20,9 @@ install() {
   echo "$*" >"$stamp"
 }
 
+# The interpreter that runs everyone's scripts: without packages, whose hooks can cost more than its start.
+[ -x "$folder/python/bin/python" ] || python3 -m venv --without-pip "$folder/python"
+
 install ninja 'ninja==1.13.*'
 install dvc 'dvc==3.67.*'
 install snakemake 'snakemake==9.*'

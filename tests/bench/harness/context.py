@@ -20,6 +20,11 @@ class Context:
     meter: Meter
     quick: bool
 
+    @property
+    def python(self) -> Path:
+        """The interpreter of all scripts: a bare environment, which starts the same on every machine."""
+        return self.peers / "python/bin/python"
+
     def peer(self, name: str) -> Path:
         """The program of a peer."""
         return self.peers / name / "bin" / PEER_PROGRAMS[name]

@@ -6,11 +6,9 @@ one waits for one or two, and the longest path has a tenth of the tasks.
 
 import json
 import shutil
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-PYTHON = str(Path(sys.executable).resolve())
 SHARED_FUNCTIONS = 500  # of ten lines each: a module of 5,000 lines
 
 
@@ -76,12 +74,12 @@ def write_scripts(root: Path, shape: Shape, parameter: str = "output_dir", folde
         write(root / "tasks/shared.py", shared_module())
 
 
-def write_kptn(root: Path, shape: Shape) -> None:
+def write_kptn(root: Path, shape: Shape, python: Path) -> None:
     """For kptn: `kptn.yaml` and the scripts."""
     write_scripts(root, shape)
     graph = [f"      {name(number)}: [{', '.join(shape.dependencies(number))}]" for number in range(shape.tasks)]
     tasks = [f"  {task}:\n    file: tasks/{task}.py\n    outputs: [{task}.txt]" for task in shape.names()]
-    settings = f"settings:\n  python: {json.dumps(PYTHON)}\n  flows_dir: flows"
+    settings = f"settings:\n  python: {json.dumps(str(python))}\n  flows_dir: flows"
     write(root / "kptn.yaml", "\n".join(["graphs:", "  bench:", "    tasks:", *graph, "tasks:", *tasks, settings, ""]))
 
 
@@ -109,7 +107,7 @@ def write_ninja(root: Path, shape: Shape, command: str) -> None:
     write(root / "build.ninja", "\n".join(lines) + "\n")
 
 
-def write_snakemake(root: Path, shape: Shape) -> None:
+def write_snakemake(root: Path, shape: Shape, python: Path) -> None:
     """For Snakemake: a rule a task."""
     write_scripts(root, shape)
     everything = json.dumps([f"out/{task}.txt" for task in shape.names()])
@@ -118,11 +116,11 @@ def write_snakemake(root: Path, shape: Shape) -> None:
         inputs = [f"tasks/{name(number)}.py", *(f"out/{other}.txt" for other in shape.dependencies(number))]
         lines.append(f"rule {name(number)}:\n    input: {json.dumps(inputs)[1:-1]}\n"
                      f"    output: \"out/{name(number)}.txt\"\n"
-                     f"    shell: \"{PYTHON} tasks/{name(number)}.py out\"")
+                     f"    shell: \"{python} tasks/{name(number)}.py out\"")
     write(root / "Snakefile", "\n\n".join(lines) + "\n")
 
 
-def write_dvc(root: Path, shape: Shape) -> None:
+def write_dvc(root: Path, shape: Shape, python: Path) -> None:
     """For DVC: a stage a task."""
     write_scripts(root, shape)
     (root / "out").mkdir(parents=True, exist_ok=True)
@@ -130,6 +128,6 @@ def write_dvc(root: Path, shape: Shape) -> None:
     for number in range(shape.tasks):
         task = name(number)
         inputs = [f"tasks/{task}.py", *(f"out/{other}.txt" for other in shape.dependencies(number))]
-        lines += [f"  {task}:", f"    cmd: {PYTHON} tasks/{task}.py out", f"    deps: {json.dumps(inputs)}",
+        lines += [f"  {task}:", f"    cmd: {python} tasks/{task}.py out", f"    deps: {json.dumps(inputs)}",
                   f"    outs: [out/{task}.txt]"]
     write(root / "dvc.yaml", "\n".join(lines) + "\n")

@@ -92,7 +92,7 @@ class Project:
 
     def make(self) -> None:
         projects.start(self.root)
-        projects.write_kptn(self.root, self.shape)
+        projects.write_kptn(self.root, self.shape, self.context.python)
         (self.root / ".gitignore").write_text("scratch/\nflows/\nmade\n")
         self.git("init", "-q", "-b", "main")
         self.git("add", "-A")
@@ -167,7 +167,7 @@ def dvc_status(context: Context, shape: Shape) -> Sample:
     root, new = peer_folder(context, "dvc", shape)
     dvc = context.peer("dvc")
     if new:
-        projects.write_dvc(root, shape)
+        projects.write_dvc(root, shape, context.python)
         write_outputs(root, shape)
         context.meter.quietly(["git", "init", "-q"], root)
         context.meter.quietly([dvc, "init", "-q"], root)
@@ -180,7 +180,7 @@ def snakemake_status(context: Context, shape: Shape) -> Sample:
     root, new = peer_folder(context, "snakemake", shape)
     snakemake = context.peer("snakemake")
     if new:
-        projects.write_snakemake(root, shape)
+        projects.write_snakemake(root, shape, context.python)
         write_outputs(root, shape)
         context.meter.quietly([snakemake, "--touch", "-c1", "-q", "all"], root)
         (root / "made").touch()

@@ -26,7 +26,7 @@ def of_size(context: Context, tasks: int) -> Row:
         peers["dvc"] = dvc(context, shape)
     try:
         root = fresh(context, "kptn")
-        projects.write_kptn(root, shape)
+        projects.write_kptn(root, shape, context.python)
         context.meter.quietly(["git", "init", "-q", "-b", "main"], root)
         kptn = context.meter.run([context.kptn, "run", "bench"], root)
     except CommandFailed as failure:
@@ -42,19 +42,19 @@ def fresh(context: Context, name: str):
 
 def ninja(context: Context, shape: Shape) -> float:
     root = fresh(context, "ninja")
-    projects.write_ninja(root, shape, f"{projects.PYTHON} $in out")
+    projects.write_ninja(root, shape, f"{context.python} $in out")
     return context.meter.run([context.peer("ninja"), "-j2"], root).cpu
 
 
 def snakemake(context: Context, shape: Shape) -> float:
     root = fresh(context, "snakemake")
-    projects.write_snakemake(root, shape)
+    projects.write_snakemake(root, shape, context.python)
     return context.meter.run([context.peer("snakemake"), "-c2", "-q", "all"], root).cpu
 
 
 def dvc(context: Context, shape: Shape) -> float:
     root = fresh(context, "dvc")
-    projects.write_dvc(root, shape)
+    projects.write_dvc(root, shape, context.python)
     context.meter.quietly(["git", "init", "-q"], root)
     context.meter.quietly([context.peer("dvc"), "init", "-q"], root)
     return context.meter.run([context.peer("dvc"), "repro", "-q"], root).cpu
