@@ -17,12 +17,13 @@ mkdir -p "$work"
 # `cargo bench --no-run` builds the binary too; the bench program's own path has a hash in it, so cargo is asked.
 store=$("$CARGO" bench --locked --no-run --bench store --message-format=json-render-diagnostics |
   python3 -c 'import json, sys; print([line["executable"] for line in map(json.loads, sys.stdin) if line.get("target", {}).get("name") == "store" and line.get("executable")][0])')
-cc -O2 -Wall -Wextra -o "$work/measure" tests/bench/measure.c
-cc -O2 -Wall -Wextra -o "$work/floor" tests/bench/floor.c
+for program in measure floor stand_in; do
+  cc -O2 -Wall -Wextra -o "$work/$program" "tests/bench/$program.c"
+done
 tests/bench/peers.sh "$peers"
 
 arguments=(--kptn "${KPTN_BENCH_BIN:-$target/release/kptn}" --store "$store" --floor "$work/floor"
-  --measure "$work/measure" --peers "$peers" --work "$work")
+  --stand-in "$work/stand_in"  --measure "$work/measure" --peers "$peers" --work "$work")
 case "${BENCH:-full}" in
   full) ;;
   quick) arguments+=(--quick) ;;

@@ -17,7 +17,7 @@ CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": statu
 
 def main() -> None:
     words = argparse.ArgumentParser(description="Measures kptn beside its floors and its peers, in CPU seconds.")
-    for name in ("kptn", "store", "floor", "measure", "peers", "work"):
+    for name in ("kptn", "store", "floor", "stand-in", "measure", "peers", "work"):
         words.add_argument(f"--{name}", type=Path, required=True)
     words.add_argument("--quick", action="store_true", help="smaller sizes, about two minutes")
     words.add_argument("--page", type=Path, help="write the figures into this page too")
@@ -25,8 +25,8 @@ def main() -> None:
     chosen = words.parse_args()
     work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.floor.resolve(), chosen.peers.resolve(),
-                      work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
+    context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.floor.resolve(),
+                      chosen.stand_in.resolve(), chosen.peers.resolve(), work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
     rows = []
     for name in chosen.only or CASES:
         print(f"bench: {name}", file=sys.stderr, flush=True)

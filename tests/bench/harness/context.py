@@ -15,6 +15,7 @@ class Context:
     kptn: Path
     store: Path  # tests/bench/store.rs, built
     floor: Path  # tests/bench/floor.c, built
+    stand_in: Path  # tests/bench/stand_in.c, built
     peers: Path
     work: Path
     meter: Meter

@@ -77,9 +77,28 @@ def write_scripts(root: Path, shape: Shape, parameter: str = "output_dir", folde
 def write_kptn(root: Path, shape: Shape, python: Path) -> None:
     """For kptn: `kptn.yaml` and the scripts."""
     write_scripts(root, shape)
+    write_kptn_yaml(root, shape, "py", f"python: {json.dumps(str(python))}")
+
+
+def write_kptn_r(root: Path, shape: Shape, rscript: Path) -> None:
+    """For kptn, in R: the same graph, for as many tasks as no real interpreter is started for."""
+    for number in range(shape.tasks):
+        task = name(number)
+        value = f"helper_{number % SHARED_FUNCTIONS}({number})" if shape.shared_module else number
+        head = 'source("shared.R")\n' if shape.shared_module else ""
+        text = f'{head}folder <- Sys.getenv("OUTPUT_PIPELINE_DIR")\nwriteLines(paste({value}), file.path(folder, "{task}.txt"))\n'
+        write(root / f"tasks/{task}.R", text)
+    if shape.shared_module:
+        bodies = "\n".join(f"  total <- total * {step} + {step}" for step in range(7))
+        write(root / "tasks/shared.R", "\n".join(
+            f"helper_{number} <- function(total) {{\n{bodies}\n  total %% {number + 7}\n}}" for number in range(SHARED_FUNCTIONS)))
+    write_kptn_yaml(root, shape, "R", f"rscript: {json.dumps(str(rscript))}")
+
+
+def write_kptn_yaml(root: Path, shape: Shape, ending: str, setting: str) -> None:
     graph = [f"      {name(number)}: [{', '.join(shape.dependencies(number))}]" for number in range(shape.tasks)]
-    tasks = [f"  {task}:\n    file: tasks/{task}.py\n    outputs: [{task}.txt]" for task in shape.names()]
-    settings = f"settings:\n  python: {json.dumps(str(python))}\n  flows_dir: flows"
+    tasks = [f"  {task}:\n    file: tasks/{task}.{ending}\n    outputs: [{task}.txt]" for task in shape.names()]
+    settings = f"settings:\n  {setting}\n  flows_dir: flows"
     write(root / "kptn.yaml", "\n".join(["graphs:", "  bench:", "    tasks:", *graph, "tasks:", *tasks, settings, ""]))
 
 

@@ -16,6 +16,7 @@ from report import Goal, Row
 
 TIMES = 7
 PEAK = 64  # MiB
+REAL = 1_000  # up to so many tasks a real interpreter has run; above, a stand-in for it
 
 
 def rows(context: Context) -> list[Row]:
@@ -78,6 +79,8 @@ class Project:
 
     def __init__(self, context: Context, shape: Shape):
         self.context, self.shape = context, shape
+        self.in_r = shape.tasks > REAL
+        self.ending = "R" if self.in_r else "py"
         kind = "shared" if shape.shared_module else "plain"
         self.root = context.work / "projects" / f"{kind}-{shape.tasks}"
         if not (self.root / "made").exists():
@@ -92,15 +95,18 @@ class Project:
 
     def make(self) -> None:
         projects.start(self.root)
-        projects.write_kptn(self.root, self.shape, self.context.python)
+        if self.in_r:
+            projects.write_kptn_r(self.root, self.shape, self.context.stand_in)
+        else:
+            projects.write_kptn(self.root, self.shape, self.context.python)
         (self.root / ".gitignore").write_text("scratch/\nflows/\nmade\n")
         self.git("init", "-q", "-b", "main")
         self.git("add", "-A")
         self.git("commit", "-q", "-m", "the bench")
         self.git("switch", "-q", "-c", "other")
         for number in range(0, self.shape.tasks, 100):
-            with (self.root / f"tasks/{projects.name(number)}.py").open("a") as file:
-                file.write("\nother_branch = True\n")
+            with (self.root / f"tasks/{projects.name(number)}.{self.ending}").open("a") as file:
+                file.write("\nother_branch = 1\n")
         self.git("commit", "-q", "-a", "-m", "one script in a hundred")
         self.git("switch", "-q", "main")
         (self.root / "made").touch()
@@ -111,13 +117,13 @@ class Project:
         self.git("switch", "-q", "main")
 
     def add_a_comment(self) -> None:
-        with (self.root / "tasks/shared.py").open("a") as file:
+        with (self.root / f"tasks/shared.{self.ending}").open("a") as file:
             file.write("# a comment\n")
 
     def files(self) -> list[Path]:
-        shared = [self.root / "tasks/shared.py"] if self.shape.shared_module else []
+        shared = [self.root / f"tasks/shared.{self.ending}"] if self.shape.shared_module else []
         names = self.shape.names()
-        return [self.root / "kptn.yaml", *shared, *(self.root / f"tasks/{task}.py" for task in names),
+        return [self.root / "kptn.yaml", *shared, *(self.root / f"tasks/{task}.{self.ending}" for task in names),
                 *(self.root / f"scratch/main/{task}.txt" for task in names)]
 
     def floor(self) -> Sample:
