@@ -1,0 +1,3 @@
+source(
+  "a.R" # why
+)

@@ -1,0 +1,1 @@
+source(r'---(x)---'); source("\u00e9\x41.R"); source('ÿ')
