@@ -6,10 +6,10 @@ FEATURES := --all-features
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format clippy tests doc bench fuzz setup
+.PHONY: help demo test format clippy tests doc reference bench fuzz setup
 
 help: ## Lists these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
 
 demo: ## Builds kptn and runs the example pipeline in a temporary folder
 	@tests/setup/r.sh
@@ -37,6 +37,9 @@ endif
 
 doc:
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --locked --no-deps $(FEATURES)
+
+reference: ## Writes docs/reference/commands.md from what the commands say
+	KPTN_WRITE_REFERENCE=1 $(CARGO) test --locked $(FEATURES) --test main docs::the_command_reference
 
 bench: ## Measures kptn beside its floors and its peers, and prints the table
 	@tests/bench/run.sh

@@ -44,20 +44,42 @@ fn the_pipeline_of_the_first_guide_runs() {
 
 #[test]
 fn the_readme_has_every_command() {
-    let help = Project::new().kptn(&["--help"]).succeeds().stdout;
-    let command = Regex::new(r"(?m)^  ([a-z]+) {2,}\S").expect("a pattern");
-    let listed = help.split("Commands:").nth(1).unwrap_or_else(|| panic!("no commands in\n{help}"));
     let readme = page("README.md");
-    let mut count = 0;
-    for found in command.captures_iter(listed.split("\n\n").next().unwrap_or_default()) {
-        count += 1;
-        assert!(
-            readme.contains(&format!("`kptn {}", &found[1])),
-            "the README does not have `kptn {}`",
-            &found[1]
-        );
+    for name in commands(&help(&[])) {
+        assert!(readme.contains(&format!("`kptn {name}")), "the README does not have `kptn {name}`");
     }
-    assert!(count > 10, "{help}");
+}
+
+#[test]
+fn the_command_reference_is_what_help_says() {
+    let mut text = "# Commands\n\nWhat `kptn COMMAND --help` says; made by `make reference`.\n".to_owned();
+    let names = commands(&help(&[]));
+    let calls = [vec![]].into_iter().chain(names.iter().map(|name| vec![name.as_str()]));
+    for call in calls.chain([vec!["task", "run"], vec!["config", "schema"]]) {
+        let title = [&["kptn"], &call[..]].concat().join(" ");
+        text += &format!("\n## {title}\n\n```text\n{}\n```\n", help(&call).trim_end());
+    }
+    let path = repository().join("docs/reference/commands.md");
+    if std::env::var_os("KPTN_WRITE_REFERENCE").is_some() {
+        fs::write(&path, &text).expect("the reference");
+    }
+    assert!(page("docs/reference/commands.md") == text, "run `make reference`, and look at what it changes");
+}
+
+/// Returns what a command says of itself, without blanks at the ends of lines.
+fn help(words: &[&str]) -> String {
+    let text = Project::new().kptn(&[words, &["--help"]].concat()).succeeds().stdout;
+    text.lines().map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// Returns the names of commands that a help lists.
+fn commands(help: &str) -> Vec<String> {
+    let row = Regex::new(r"(?m)^  ([a-z]+) {2,}\S").expect("a pattern");
+    let listed = help.split("Commands:").nth(1).unwrap_or_else(|| panic!("no commands in\n{help}"));
+    let listed = listed.split("\n\n").next().unwrap_or_default();
+    let names: Vec<_> = row.captures_iter(listed).map(|found| found[1].to_owned()).collect();
+    assert!(names.len() > 10, "{help}");
+    names
 }
 
 #[test]

@@ -372,7 +372,7 @@ fn json_events_are_lines_on_stdout() {
 
 #[test]
 fn a_result_that_does_not_survive_json_is_an_error() {
-    for value in ["{1: 2}", "float('nan')", "object()"] {
+    for value in ["{1: 2}", "float('nan')", "b'x'", "object()"] {
         let project = Project::new()
             .yaml(&tasks_yaml("A: ", &["A: {cache_result: true}"]))
             .file("A.py", format!("def A():\n    return {value}\n"));
