@@ -164,6 +164,40 @@ fn lossy(bytes: &[u8]) -> String {
 }
 
 fn library_dirty(repository: &git2::Repository, files: &[&Path]) -> Result<bool, git2::Error> {
+    let clean = clean_by_stat(repository);
+    let doubtful: Vec<&Path> = files.iter().filter(|file| !clean(file)).copied().collect();
+    if doubtful.is_empty() { Ok(false) } else { library_status(repository, &doubtful) }
+}
+
+/// Returns what tells files that surely are as committed: the commit, the index and the file's stat agree.
+///
+/// A status of libgit2 reads whole folders, which costs the more the more files a project has.
+fn clean_by_stat(repository: &git2::Repository) -> impl Fn(&Path) -> bool {
+    let tree = repository.head().and_then(|head| head.peel_to_tree()).ok();
+    let index = repository.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
+    let root = repository.workdir().map(Path::to_owned);
+    move |file| {
+        let (Some(tree), Some(index), Some(root)) = (&tree, &index, &root) else { return false };
+        let Some(entry) = index.get_path(file, 0) else { return false };
+        let committed = tree.get_path(file).is_ok_and(|committed| committed.id() == entry.id);
+        committed && root.join(file).metadata().is_ok_and(|now| has_stat_of(&now, &entry))
+    }
+}
+
+#[cfg(unix)]
+fn has_stat_of(now: &std::fs::Metadata, entry: &git2::IndexEntry) -> bool {
+    use std::os::unix::fs::MetadataExt;
+    let time = (i64::from(entry.mtime.seconds()), i64::from(entry.mtime.nanoseconds()));
+    // git writes a length of 0 where it could not trust the time.
+    (now.mtime(), now.mtime_nsec()) == time && now.len() == u64::from(entry.file_size) && now.len() > 0
+}
+
+#[cfg(not(unix))]
+fn has_stat_of(_: &std::fs::Metadata, _: &git2::IndexEntry) -> bool {
+    false
+}
+
+fn library_status(repository: &git2::Repository, files: &[&Path]) -> Result<bool, git2::Error> {
     let mut options = git2::StatusOptions::new();
     options
         .include_untracked(true)

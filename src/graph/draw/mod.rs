@@ -183,7 +183,7 @@ mod tests {
         // A chain, with every tenth task also needed by the one ten further on.
         let deps = |at: usize| match at {
             0 => vec![],
-            _ if at % 10 == 0 => vec![names[at - 1].as_str(), names[at - 10].as_str()],
+            _ if at.is_multiple_of(10) => vec![names[at - 1].as_str(), names[at - 10].as_str()],
             _ => vec![names[at - 1].as_str()],
         };
         let deps: Vec<Vec<&str>> = (0..names.len()).map(deps).collect();

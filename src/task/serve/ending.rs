@@ -1,6 +1,6 @@
 //! How a run ends: what was not started and why, and the exit code.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::Hello;
 use crate::model::{BranchName, Event, TaskName, TaskOutcome};
@@ -80,6 +80,7 @@ pub fn run_started(run: &Run, hello: &Hello) -> Event {
 
 /// Returns an event for each task that was never started, in the order of the plan.
 pub fn skipped(run: &Run, ending: &Ending) -> Vec<Event> {
+    let failed = failed_before(run, ending);
     let not_started = run.plan.tasks.iter().filter(|task| !ending.outcomes.contains_key(*task));
     not_started
         .map(|task| Event::TaskFinished {
@@ -87,22 +88,31 @@ pub fn skipped(run: &Run, ending: &Ending) -> Vec<Event> {
             outcome: TaskOutcome::Skipped,
             timing: None,
             outputs: None,
-            error: Some(why_not_started(run, ending, task)),
+            error: Some(why_not_started(ending, failed.get(task))),
             log_tail: Vec::new(),
             log: None,
         })
         .collect()
 }
 
-fn why_not_started(run: &Run, ending: &Ending, task: &TaskName) -> String {
-    let failed = |task: &TaskName| ending.outcomes.get(task) == Some(&TaskOutcome::Failed);
-    let (mut open, mut seen) = (vec![task.clone()], BTreeSet::new());
-    while let Some(name) = open.pop() {
-        let Some(task) = run.task(name.as_str()) else { continue };
-        if let Some(dep) = task.deps.iter().find(|dep| failed(dep)) {
-            return format!("`{dep}`, on which it depends, failed");
+/// Returns for each task of the run the failed one that it waits for, directly or not.
+fn failed_before(run: &Run, ending: &Ending) -> BTreeMap<TaskName, TaskName> {
+    let mut waits_for: BTreeMap<TaskName, TaskName> = BTreeMap::new();
+    // Dependencies come first in a plan, so one pass is enough.
+    for task in run.plan.tasks.iter().filter_map(|name| run.task(name.as_str())) {
+        let failed = |dep: &&TaskName| ending.outcomes.get(*dep) == Some(&TaskOutcome::Failed);
+        let direct = task.deps.iter().find(failed);
+        let cause = direct.or_else(|| task.deps.iter().find_map(|dep| waits_for.get(dep)));
+        if let Some(cause) = cause.cloned() {
+            waits_for.insert(task.name.clone(), cause);
         }
-        open.extend(task.deps.iter().filter(|dep| seen.insert((*dep).clone())).cloned());
+    }
+    waits_for
+}
+
+fn why_not_started(ending: &Ending, failed_before: Option<&TaskName>) -> String {
+    if let Some(dep) = failed_before {
+        return format!("`{dep}`, on which it depends, failed");
     }
     match (&ending.stop, ending.outcomes.iter().find(|(_, outcome)| **outcome == TaskOutcome::Failed)) {
         (Some(stop), _) => stop.words(),
