@@ -22,6 +22,11 @@ pub(super) fn sees_all_names(path: &str) -> bool {
         || path.starts_with("sys.modules.")
 }
 
+/// Tells whether something of this name runs code that it is given as a text.
+pub(super) fn runs_text(path: &str) -> bool {
+    matches!(path, "eval" | "exec" | "execfile")
+}
+
 /// Tells whether an attribute of this name, of whatever, can do so.
 pub(super) fn attribute_sees_all_names(name: &str) -> bool {
     matches!(name, "__globals__" | "f_globals" | "__subclasses__")

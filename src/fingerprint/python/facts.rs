@@ -223,6 +223,12 @@ impl Facts {
     /// Tells whether the code changes where Python looks for modules.
     pub(super) fn alters_path(&self) -> bool {
         let changes = |path: &str| path.starts_with("sys.path") || path == "site.addsitedir";
-        self.statements.iter().any(|one| one.mentions.iter().any(|path| changes(path)))
+        let imports_path = |import: &Import| {
+            import.module.as_ref() == "sys"
+                && matches!(&import.what, What::Name(name) if name.as_ref() == "path")
+        };
+        self.statements
+            .iter()
+            .any(|one| one.mentions.iter().any(|path| changes(path)) || one.imports.iter().any(imports_path))
     }
 }

@@ -17,6 +17,7 @@
 mod closure;
 mod config;
 mod decorators;
+mod dotted;
 mod dynamic;
 mod effects;
 mod execution;
@@ -28,6 +29,7 @@ mod parts;
 mod purity;
 mod resolve;
 mod roots;
+mod scopes;
 mod signature;
 mod space;
 mod statements;

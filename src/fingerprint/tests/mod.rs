@@ -4,9 +4,12 @@
 //! which must not. Everything the issue lists under "Change detection" is a row.
 
 mod fields;
+mod hostile;
 mod many;
 mod other_edits;
 mod python_edits;
+mod python_modules;
+mod python_parts;
 mod r_edits;
 
 use std::collections::BTreeMap;
