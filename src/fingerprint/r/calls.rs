@@ -225,20 +225,52 @@ impl<'t> Reader<'t> {
                 };
                 self.folders(folders, "**/*.[Rr]", line);
             }
+            "setwd" | "with_dir" | "local_dir" => {
+                let folder = argument(given, &["dir", "new", ".new"]);
+                let folders = folder.and_then(|folder| paths::read(folder, self.text, &self.variables));
+                self.facts.folders.extend(folders.unwrap_or_default());
+            }
+            // `eval(parse("x.R"))`; texts that are parsed are given as `text`.
+            "parse" => self.code_file(argument(given, &["file"]), line),
             "sourceCpp" | "source_python" | "cpp_source" | "render" | "quarto_render" | "knit"
-            | "py_run_file" => {
+            | "py_run_file" | "read_chunk" => {
                 let file = argument(given, &["file", "input"]);
                 // Texts given to these may be code instead of a path.
                 if let Some(paths) = file.and_then(|file| paths::read(file, self.text, &self.variables)) {
                     self.facts.sources.push(Sourced { line, paths, content: Content::Other });
                 }
             }
-            "use" if given.iter().any(|one| one.value.kind() != "string") => self.facts.more_packages = true,
+            "use" if given.iter().any(|one| one.value.kind() != "string") => self.modules(given, line),
             "from" | "use" => {
                 let package = argument(given, &[".from", "package"]);
+                self.code_file(package, line);
                 self.facts.packages.extend(package.map(|name| bare(text_of(name, self.text)).into()));
             }
             _ => {}
+        }
+    }
+
+    /// A file of R code, if it is called like one.
+    fn code_file(&mut self, file: Option<Node<'t>>, line: u32) {
+        let name = file.and_then(|file| literal(file, self.text));
+        if name.is_some_and(|name| name.ends_with(".R") || name.ends_with(".r")) {
+            self.source(file, line, Content::R);
+        }
+    }
+
+    /// `box::use(./a/b[f], dplyr)`
+    fn modules(&mut self, given: &[Argument<'t>], line: u32) {
+        for one in given {
+            let name: String =
+                text_of(one.value, self.text).split(['[', ' ', '\n']).next().unwrap_or("").into();
+            if !name.starts_with('.') {
+                self.facts.packages.push(bare(&name).into());
+                continue;
+            }
+            let written =
+                |end: &str| Written { here: false, text: format!("{name}{end}").into(), glob: true };
+            let paths = vec![written(".[Rr]"), written("/__init__.[Rr]")];
+            self.facts.sources.push(Sourced { line, paths, content: Content::R });
         }
     }
 
@@ -293,6 +325,9 @@ mod tests {
             ("targets::tar_source('R')", "R/**/*.[Rr]"),
             ("devtools::load_all()", "./R/*.[Rr]"),
             ("Rcpp::sourceCpp('x.cpp')", "x.cpp"),
+            ("eval(parse('x.R'))", "x.R"),
+            ("import::from('x.R', f)", "x.R"),
+            ("box::use(./a/x[f])", "./a/x.[Rr] ./a/x/__init__.[Rr]"),
             ("source(x)", "computed at 1"),
             ("x <- 'a.R'\nx <- 'b.R'\nsource(x)", "computed at 3"),
             ("f <- function(p) source(p)\np <- 'a.R'", "computed at 1"),
@@ -302,9 +337,14 @@ mod tests {
         ] {
             assert_eq!(sources(text), [expected], "{text}");
         }
-        for none in
-            ["readRDS('x.rds')", "read.csv('x.csv')", "# source('x.R')", "x <- \"source('x.R')\"", "x$source"]
-        {
+        for none in [
+            "readRDS('x.rds')",
+            "read.csv('x.csv')",
+            "parse(text = 'x.R')",
+            "# source('x.R')",
+            "x <- \"source('x.R')\"",
+            "x$source",
+        ] {
             assert_eq!(sources(none), [""; 0], "{none}");
         }
     }
@@ -320,6 +360,7 @@ mod tests {
             ("pacman::p_load(dplyr, 'tidyr')", &["dplyr", "pacman", "tidyr"], false),
             ("lapply(c('a', 'b'), library, character.only = TRUE)", &["a", "b"], false),
             ("p <- c('a', 'b')\nfor (x in p) library(x, character.only = TRUE)", &["a", "b"], false),
+            ("box::use(dplyr[filter], readr)", &["box", "dplyr", "readr"], false),
             ("library(x, character.only = TRUE)", &[], true),
             ("sapply(pkgs, require, character.only = TRUE)", &[], true),
         ] {

@@ -25,6 +25,8 @@ pub struct Facts {
     pub unparsed: bool,
     /// Files that it reads as code.
     pub sources: Vec<Sourced>,
+    /// Folders that it makes the working folder.
+    pub folders: Vec<Written>,
     /// Packages that it uses, sorted.
     pub packages: Vec<Box<str>>,
     /// Whether it may use others as well: their names are computed.

@@ -28,7 +28,7 @@ use super::kept::{self, guard};
 use super::memo::{Memo, Seen};
 use super::source;
 use super::surroundings::Surroundings;
-use facts::{Content, FORMAT, Sourced, decoded};
+use facts::{Content, FORMAT, Sourced, Written, decoded};
 
 pub use facts::{Facts, facts_of};
 
@@ -69,7 +69,15 @@ impl Source {
 
 /// Adds the code of an R task; returns the packages that it uses.
 pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathered) -> Reached {
-    let mut walk = Walk { task, script, s, to, seen: BTreeSet::new(), packages: Packages::default() };
+    let mut walk = Walk {
+        task,
+        script,
+        s,
+        to,
+        seen: BTreeSet::new(),
+        packages: Packages::default(),
+        folders: Vec::new(),
+    };
     walk.code(script, "script");
     for folder in places::start_folders(script, s) {
         let profile = folder.join(".Rprofile");
@@ -89,6 +97,8 @@ struct Walk<'w, 'a> {
     to: &'w mut Gathered,
     seen: BTreeSet<PathBuf>,
     packages: Packages,
+    /// Folders that the code goes to, as far as it was seen.
+    folders: Vec<Written>,
 }
 
 impl Walk<'_, '_> {
@@ -112,6 +122,7 @@ impl Walk<'_, '_> {
             }
             self.packages.names.extend(source.facts.packages.iter().cloned());
             self.packages.more |= source.facts.more_packages;
+            self.folders.extend(source.facts.folders.iter().cloned());
             self.to.files.push(path.clone());
             let file = name_of(&path, &self.s.project.root);
             let digest = source.facts.digest.unwrap_or(source.shown);
@@ -138,7 +149,7 @@ impl Walk<'_, '_> {
                 self.note(from, sourced, "code is sourced from the network, so it can't be followed");
                 continue;
             }
-            let found = places::find(written, from, self.script, self.s);
+            let found = places::find(written, from, &self.folders, self.script, self.s);
             if found.is_empty() && !written.glob {
                 self.missing(&written.text, from, sourced);
             }

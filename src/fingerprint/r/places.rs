@@ -19,8 +19,15 @@ pub(super) fn start_folders(script: &Path, s: &Surroundings) -> Vec<PathBuf> {
     folders
 }
 
-/// Returns the files that a path written in `from` may mean, in order, each once.
-pub(super) fn find(written: &Written, from: &Path, script: &Path, s: &Surroundings) -> Vec<PathBuf> {
+/// Returns the files that a path written in `from` may mean, in order, each once. `folders` are those
+/// that the code goes to.
+pub(super) fn find(
+    written: &Written,
+    from: &Path,
+    folders: &[Written],
+    script: &Path,
+    s: &Surroundings,
+) -> Vec<PathBuf> {
     let mut found = Vec::new();
     if let Some(below_home) = written.text.strip_prefix("~/") {
         let home = (s.env)("HOME").map(PathBuf::from);
@@ -35,6 +42,10 @@ pub(super) fn find(written: &Written, from: &Path, script: &Path, s: &Surroundin
         bases.extend(from.parent().map(Path::to_path_buf));
     }
     bases.push(s.project.root.clone());
+    let gone_to =
+        |base: &PathBuf| folders.iter().map(|to| tidied(&base.join(to.text.as_ref()))).collect::<Vec<_>>();
+    let further: Vec<PathBuf> = bases.iter().flat_map(gone_to).collect();
+    bases.extend(further);
     let mut looked = Vec::new();
     for base in bases {
         if looked.contains(&base) {

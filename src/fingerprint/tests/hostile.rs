@@ -66,7 +66,7 @@ fn long_sources_end() {
 #[test]
 fn paths_that_multiply_are_computed_ones() {
     let choice = "c('a', 'b', 'c', 'd')";
-    let source = format!("source(file.path({}))\n", vec![choice; 12].join(", "));
+    let source = format!("source(file.path({}))\n", [choice; 12].join(", "));
     let facts = r::facts_of(source.as_bytes());
     assert!(facts.sources.iter().all(|one| one.paths.is_empty()));
     let circle = "x <- file.path(y, 'a')\ny <- file.path(x, x, x, x)\nsource(x)\n";

@@ -38,6 +38,11 @@ fn sourced_files_count_however_they_are_named() {
         ("f <- function() source('x.R')\nf()", "A/x.R"),
         ("for (f in list.files('lib', full.names = TRUE)) source(f)", "A/lib/x.R"),
         ("Rcpp::sourceCpp('x.cpp')", "A/x.cpp"),
+        ("setwd('../lib')\nsource('x.R')", "lib/x.R"),
+        ("setwd(here::here('lib'))\nsource('x.R')", "lib/x.R"),
+        ("withr::with_dir('sub', source('x.R'))", "A/sub/x.R"),
+        ("box::use(./sub/x)", "A/sub/x.R"),
+        ("eval(parse(file = 'x.R'))", "A/x.R"),
         ("1", ".Rprofile"),
         ("1", "A/.Rprofile"),
     ]);
