@@ -13,7 +13,7 @@ use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{RunId, RunPlan, TaskName, TaskOutcome};
-use crate::process::{self, Reaper};
+use crate::process::{self, Reaper, Starter};
 use crate::state::{LogEntry, RunCounts, RunLock};
 use crate::task::serve::{self, Served};
 use crate::task::{Listener, Run, now_ms};
@@ -114,6 +114,7 @@ fn make_run(
         memo: Arc::new(memo::open(session)?),
         repository: Repository::discover(&session.project.root)?.map(Mutex::new),
         reaper: start_reaper(locks),
+        starter: Starter::holding(locks),
         listeners: all,
         user: process::user_name(),
         host: process::host_name(),

@@ -22,6 +22,7 @@ mod interpreters;
 mod launch;
 mod machine;
 pub mod reaper;
+mod starter;
 mod system;
 
 pub use capture::{Captured, run_captured};
@@ -32,6 +33,7 @@ pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_inte
 pub use launch::{Environment, Launch, own_environment};
 pub use machine::{host_name, user_name};
 pub use reaper::Reaper;
+pub use starter::Starter;
 
 use std::ffi::OsString;
 use std::io;

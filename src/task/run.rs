@@ -10,9 +10,9 @@ use super::Listener;
 use super::execute::LineSink;
 use super::outputs::Folder;
 use crate::fingerprint::Surroundings;
-use crate::git::Repository;
-use crate::model::{BranchName, Event, Project, Provenance, RunPlan, Stream, Task};
-use crate::process::Reaper;
+use crate::git::{Head, Repository};
+use crate::model::{Event, Project, Provenance, RunPlan, Stream, Task};
+use crate::process::{Reaper, Starter};
 use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::Store;
 
@@ -32,6 +32,8 @@ pub struct Run {
     pub repository: Option<Mutex<Repository>>,
     /// Ends what tasks started where this process is killed; absent where that cannot be had.
     pub reaper: Option<Reaper>,
+    /// Who started this process, to be noticed when it is gone.
+    pub starter: Starter,
     /// Who hears what happens.
     pub listeners: Vec<Arc<dyn Listener>>,
     /// Who runs it: the user's and the machine's name.
@@ -86,12 +88,12 @@ impl Run {
         )
     }
 
-    /// Returns the branch that is checked out now where that is not the run's.
-    pub fn moved_to(&self) -> Option<BranchName> {
+    /// Returns what is checked out now where that is not the run's branch.
+    pub fn moved_to(&self) -> Option<Head> {
         let repository = self.repository.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         // A repository that cannot be read for a moment (git is writing) says nothing.
         let head = repository.head().ok()?;
-        (head.branch != self.plan.branch).then_some(head.branch)
+        (head.branch != self.plan.branch).then_some(head)
     }
 
     /// Returns who makes records now, from what; `files` are those that a task read.

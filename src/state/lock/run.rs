@@ -81,6 +81,13 @@ impl RunLock {
 }
 
 #[cfg(unix)]
+impl std::os::fd::AsFd for RunLock {
+    fn as_fd(&self) -> std::os::fd::BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
+#[cfg(unix)]
 impl std::os::fd::AsRawFd for RunLock {
     fn as_raw_fd(&self) -> i32 {
         self.file.as_raw_fd()
@@ -104,7 +111,8 @@ fn path_of(layout: &Layout, on: LockOn<'_>) -> PathBuf {
 fn real_path(folder: &Path) -> PathBuf {
     for above in folder.ancestors() {
         if let (Ok(real), Ok(rest)) = (above.canonicalize(), folder.strip_prefix(above)) {
-            return real.join(rest);
+            // `join` of nothing would end in a slash: another name for the same folder.
+            return real.join(rest).components().collect();
         }
     }
     folder.to_owned()
@@ -256,5 +264,15 @@ mod tests {
         take("real/scratch/dev").unwrap();
         drop(held);
         take("link/scratch/main").unwrap();
+    }
+
+    #[test]
+    fn an_output_folder_has_one_lock_before_and_after_it_is_made() {
+        let root = tempfile::tempdir().unwrap();
+        let folder = root.path().join("out");
+        let take = || RunLock::acquire(root.path(), LockOn::Outputs(&folder), Wait::No, &me("kptn run"));
+        let _held = take().unwrap();
+        fs::create_dir(&folder).unwrap();
+        assert!(matches!(take(), Err(LockError::Held { .. })));
     }
 }

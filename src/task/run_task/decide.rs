@@ -90,7 +90,8 @@ pub fn changed_since(shared: &Shared<'_>, task: &Task, decided: &Decided<'_>) ->
         name => name,
     }));
     changed.extend(after.uncacheable.into_iter().filter(|problem| !before.uncacheable.contains(problem)));
-    if shared.run.moved_to().is_some() {
+    // A new branch at the same commit changes no file.
+    if shared.run.moved_to().is_some_and(|head| head.commit != shared.run.plan.commit) {
         changed.push("HEAD".to_owned());
     }
     changed.sort();

@@ -23,10 +23,10 @@ pub enum Stop {
     Interrupted,
     /// SIGTERM.
     Terminated,
-    /// The runner has gone without a word.
+    /// The runner, or what started it, has gone without a word.
     RunnerGone,
     /// Another branch was checked out.
-    HeadMoved { to: BranchName },
+    HeadMoved { from: BranchName, to: BranchName },
     /// The runner asked for what cannot be.
     Misled { how: String },
 }
@@ -42,8 +42,10 @@ impl Stop {
         match self {
             Self::Interrupted => "interrupted".to_owned(),
             Self::Terminated => "asked to end".to_owned(),
-            Self::RunnerGone => "the runner is gone".to_owned(),
-            Self::HeadMoved { to } => format!("the branch `{to}` was checked out meanwhile"),
+            Self::RunnerGone => "what started it is gone".to_owned(),
+            Self::HeadMoved { from, to } => {
+                format!("the run is for the branch `{from}`, and `{to}` was checked out meanwhile")
+            }
             Self::Misled { how } => format!("the runner does not fit `kptn.yaml`, {how}; run `kptn render`"),
         }
     }

@@ -105,8 +105,8 @@ impl<'f, 's, 'e> Floor<'f, 's, 'e> {
         if let Some(waiting) = before.into_iter().find(|dep| !self.is_done(dep)) {
             let how = format!("it started `{name}` before `{waiting}` was done");
             self.stop(Stop::Misled { how });
-        } else if let Some(branch) = run.moved_to() {
-            self.stop(Stop::HeadMoved { to: branch });
+        } else if let Some(head) = run.moved_to() {
+            self.stop(Stop::HeadMoved { from: run.plan.branch.clone(), to: head.branch });
         }
         if self.ending.stop.is_some() {
             self.voice.say(&Said::Done { done: name, outcome: TaskOutcome::Skipped });
@@ -147,12 +147,13 @@ impl<'f, 's, 'e> Floor<'f, 's, 'e> {
         if stop.ends_at_once() {
             self.bench.workers.stop();
         }
-        if self.ending.stop.is_none() {
+        let stopped = self.ending.stop.as_ref();
+        if stopped.is_none() {
             let stop_words = stop.words();
             self.bench.shared.run.note(None, format!("{stop_words}: no further task starts"));
             self.voice.say(&Said::Stop { stop: stop_words });
             self.ending.stop = Some(stop);
-        } else if stop.ends_at_once() {
+        } else if stop.ends_at_once() && !stopped.is_some_and(Stop::ends_at_once) {
             self.ending.stop = Some(stop);
         }
     }

@@ -78,7 +78,7 @@ pub fn serve(
         run.tell(&ending::run_started(run, &hello));
         tidy::leave_removed_tasks(bench.shared);
         voice.say(&Said::Hello(hello));
-        Ok(Floor::new(bench, &voice, machine).work(protocol::listen(input), signals).await)
+        Ok(Floor::new(bench, &voice, machine).work(protocol::listen(input, &run.starter), signals).await)
     });
     let closed = served.and_then(|ending| close(run, &ending, began_ms));
     // Nothing is lost with it but time.
@@ -92,6 +92,8 @@ pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
     let Some(task) = run.task(task.as_str()) else { return Err(ServeError::NotInRun { task: task.clone() }) };
     with_bench(run, async |bench| {
         let mut signals = Signals::new()?;
+        let (gone, mut starter_is_gone) = tokio::sync::mpsc::unbounded_channel();
+        run.starter.watch(move || gone.send(()).unwrap_or_default());
         let lanes = Lanes::own(run.plan.jobs.unwrap_or(Machine::here().cores));
         let mut running = std::pin::pin!(run_task(bench, task, &lanes));
         let mut recording = std::pin::pin!(bench.recorder.drive());
@@ -100,6 +102,7 @@ pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
                 outcome = &mut running => return Ok(outcome),
                 () = &mut recording => {}
                 _ = signals.next() => bench.workers.stop(),
+                Some(()) = starter_is_gone.recv() => bench.workers.stop(),
             }
         }
     })

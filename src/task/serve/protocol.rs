@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
 use crate::model::{AfterFailure, RUNNER_PROTOCOL, RunId, TaskName, TaskOutcome};
+use crate::process::Starter;
 
 /// What serve says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -101,9 +102,12 @@ impl Heard {
     }
 }
 
-/// Reads what a runner says, on a thread of its own: a read cannot be given up.
-pub fn listen(input: impl BufRead + Send + 'static) -> UnboundedReceiver<Heard> {
+/// Reads what a runner says, on a thread of its own: a read cannot be given up. That what started
+/// the runner is gone is heard as well.
+pub fn listen(input: impl BufRead + Send + 'static, starter: &Starter) -> UnboundedReceiver<Heard> {
     let (sender, receiver) = tokio::sync::mpsc::unbounded_channel();
+    let starter_is_gone = sender.clone();
+    starter.watch(move || drop(starter_is_gone.send(Heard::Gone)));
     std::thread::spawn(move || {
         for line in input.lines().map_while(Result::ok) {
             if sender.send(Heard::parse(&line)).is_err() {

@@ -136,6 +136,7 @@ impl Place {
             memo: Arc::new(LocalMemo::open(&self.store_root(), &self.root())),
             repository: None,
             reaper: None,
+            starter: crate::process::Starter::default(),
             listeners: vec![Arc::clone(heard) as Arc<dyn Listener>],
             user: "user".to_owned(),
             host: "host".to_owned(),
