@@ -275,6 +275,16 @@ fn a_store_that_cannot_be_written_is_a_clear_error() {
     project.kptn(&["run"]).succeeds();
 }
 
+/// A file system that nobody can write to, not even root.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_read_only_store_is_a_clear_error() {
+    let project = gated();
+    let output = project.kptn_with(&[("KPTN_STORE", "/sys/kptn")], &["run"]).exits(4);
+    output.says("/sys/kptn").says("KPTN_STORE");
+    assert_eq!(project.ran(), "");
+}
+
 #[cfg(feature = "failpoints")]
 mod failpoints {
     use super::*;

@@ -417,3 +417,35 @@ fn without_git_everything_works_in_a_folder_of_its_own() {
     assert_eq!(project.not_fresh(), "");
     assert!(project.exists(".kptn"));
 }
+
+#[test]
+fn without_rscript_nothing_starts_and_the_hint_says_what_to_do() {
+    let project = Project::new()
+        .yaml("graphs:\n  g:\n    tasks: {A: , B: A}\ntasks:\n  A: {file: A.py}\n  B: {file: b.R}\n")
+        .file("A.py", python_task("A", "pass"))
+        .file("b.R", "1\n");
+    // A PATH with what the test needs, and no R.
+    for program in ["git", "sh"] {
+        let found =
+            project.program("sh").args(["-c", &format!("command -v {program}")]).output().expect("sh");
+        let found = String::from_utf8_lossy(&found.stdout).trim().to_owned();
+        project.write(&format!("bin/{program}"), format!("#!/bin/sh\nexec {found} \"$@\"\n"));
+    }
+    project.write("bin/python3", format!("#!/bin/sh\nexec {} \"$@\"\n", crate::support::python().display()));
+    project.program("sh").args(["-c", "chmod +x bin/*"]).status().expect("chmod");
+    let path = project.path("bin").display().to_string();
+    project.kptn_with(&[("PATH", &path)], &["run"]).exits(4).says("Rscript").says("settings.rscript");
+    assert_eq!(project.ran(), "");
+}
+
+#[test]
+fn the_store_is_where_the_environment_or_the_settings_say() {
+    let project = diamond();
+    let elsewhere = project.outside("store").display().to_string();
+    project.kptn_with(&[("KPTN_STORE", &elsewhere)], &["run"]).succeeds();
+    assert!(!project.exists(".git/kptn/objects") && project.outside("store/state.db").exists());
+    project.write("kptn.yaml", project.read("kptn.yaml") + "settings: {store: ../store}\n");
+    project.trace();
+    project.kptn(&["run"]).succeeds();
+    assert_eq!(project.ran(), "", "the same store by another way");
+}

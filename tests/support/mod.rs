@@ -10,7 +10,7 @@ mod project;
 mod running;
 mod tasks;
 
-pub use interpreters::search_path;
+pub use interpreters::{python, search_path};
 pub use output::Output;
 pub use project::Project;
 pub use running::{Running, wait_until};
