@@ -90,8 +90,7 @@ pub fn changed_since(shared: &Shared<'_>, task: &Task, decided: &Decided<'_>) ->
         name => name,
     }));
     changed.extend(after.uncacheable.into_iter().filter(|problem| !before.uncacheable.contains(problem)));
-    // A new branch at the same commit changes no file.
-    if shared.run.moved_to().is_some_and(|head| head.commit != shared.run.plan.commit) {
+    if shared.run.moved_to().is_some() {
         changed.push("HEAD".to_owned());
     }
     changed.sort();
