@@ -1,16 +1,15 @@
 //! What is wrong with a task's code, told without running it.
 //!
 //! A script that is missing, a function that is not in it, a parameter that
-//! nothing supplies. What cannot be told (a decorated function, a name that is
+//! nothing supplies, an argument that the function does not take. What cannot be told (a decorated function, a name that is
 //! made at run time) is no finding.
 
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use super::gather::Gathered;
-use super::memo::Memo;
-use super::python::{Facts, Parameter, ParameterKind, facts_of};
-use crate::model::{Argument, Diagnostic, Graph, Language, Location, Project, Severity, Task, nearest_name};
+use super::gather::{Called, Gathered};
+use super::python::{Parameter, ParameterKind, Signature};
+use crate::model::{Argument, Diagnostic, Graph, Location, Project, Severity, Task, nearest_name};
 
 /// Names that kptn supplies to every Python function that asks for them; the capitals are kptn 0.1's.
 const ALWAYS: [&str; 18] = [
@@ -35,28 +34,22 @@ const ALWAYS: [&str; 18] = [
 ];
 
 /// Returns the errors in a task's code, with their places in `kptn.yaml`.
-pub fn check_task(
-    project: &Project,
-    graph: &Graph,
-    task: &Task,
-    gathered: &Gathered,
-    memo: &dyn Memo,
-) -> Vec<Diagnostic> {
-    let script = match &task.script.path {
-        Some(script) => script,
-        None if gathered.item_code => return Vec::new(),
-        None => return vec![missing_script(project, task)],
-    };
-    if task.script.language == Language::R {
-        return Vec::new();
+pub fn check_task(project: &Project, graph: &Graph, task: &Task, gathered: &Gathered) -> Vec<Diagnostic> {
+    if task.script.path.is_none() {
+        let of_item = task.script.file.variables().next().is_some() && gathered.item_code;
+        return if of_item { Vec::new() } else { vec![missing_script(project, task)] };
+    }
+    if let Called::Missing { instead } = &gathered.called {
+        return vec![missing_function(project, task, instead)];
     }
     match &gathered.signature {
         Some(signature) if !signature.decorated => {
             let missing = signature.parameters.iter().filter(|one| !is_supplied(graph, task, one));
-            missing.map(|parameter| unsupplied(project, graph, task, parameter)).collect()
+            let missing = missing.map(|parameter| unsupplied(project, graph, task, parameter));
+            let unknown = task.args.keys().filter(|name| !signature.takes(name));
+            missing.chain(unknown.map(|name| not_taken(project, task, name, signature))).collect()
         }
-        Some(_) => Vec::new(),
-        None => missing_function(project, task, script, memo).into_iter().collect(),
+        _ => Vec::new(),
     }
 }
 
@@ -72,33 +65,32 @@ fn missing_script(project: &Project, task: &Task) -> Diagnostic {
     error(project, task, "file", message).hint(format!("looked for {}", tried.join(", ")))
 }
 
-/// Only said where the whole of the file was understood.
-fn missing_function(project: &Project, task: &Task, script: &Path, memo: &dyn Memo) -> Option<Diagnostic> {
-    let function = task.script.function.as_deref().unwrap_or(task.name.as_str());
-    let facts = facts_of(&memo.read(script).ok()?);
-    let names = top_level_names(&facts)?;
-    if function.contains('.') || names.contains(function) {
-        return None;
-    }
-    let message =
-        format!("`{}` has no function `{function}`, which task `{}` calls", task.script.file, task.name);
-    let near = nearest_name(function, names.iter().copied());
-    let hint = match near {
-        Some(near) => format!("did you mean `{near}`? Say `file: {}:{near}`", task.script.file),
-        None => format!("define it, or name another: `file: {}:FUNCTION`", task.script.file),
+fn missing_function(project: &Project, task: &Task, instead: &[String]) -> Diagnostic {
+    let function = function_of(task);
+    let file = &task.script.file;
+    let message = format!("`{file}` has no function `{function}`, which task `{}` calls", task.name);
+    let hint = match nearest_name(function, instead.iter().map(String::as_str)) {
+        Some(near) => format!("did you mean `{near}`? Say `file: {file}:{near}`"),
+        None => format!("define it, or name another: `file: {file}:FUNCTION`"),
     };
-    Some(error(project, task, "file", message).hint(hint))
+    error(project, task, "file", message).hint(hint)
 }
 
-/// Absent where names may come from elsewhere (`import *`, code that makes names).
-fn top_level_names(facts: &Facts) -> Option<BTreeSet<&str>> {
-    let open = |statement: &super::python::Statement| {
-        statement.wide || statement.binds.iter().any(|name| &**name == "*")
+fn function_of(task: &Task) -> &str {
+    task.script.function.as_deref().unwrap_or(task.name.as_str())
+}
+
+fn not_taken(project: &Project, task: &Task, name: &str, signature: &Signature) -> Diagnostic {
+    let message = format!(
+        "`{}`, which task `{}` calls, does not take `{name}`, which `args` names",
+        function_of(task),
+        task.name
+    );
+    let hint = match nearest_name(name, signature.parameters.iter().map(|one| one.name.as_str())) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None => format!("give the function a parameter `{name}`, or put the value into `config`"),
     };
-    if facts.statements.iter().any(open) {
-        return None;
-    }
-    Some(facts.statements.iter().flat_map(|statement| statement.binds.iter().map(|name| &**name)).collect())
+    error(project, task, &format!("args.{name}"), message).hint(hint)
 }
 
 fn is_supplied(graph: &Graph, task: &Task, parameter: &Parameter) -> bool {
@@ -127,7 +119,7 @@ fn supplied<'a>(graph: &'a Graph, task: &'a Task) -> BTreeSet<&'a str> {
 
 fn unsupplied(project: &Project, graph: &Graph, task: &Task, parameter: &Parameter) -> Diagnostic {
     let name = &parameter.name;
-    let function = task.script.function.as_deref().unwrap_or(task.name.as_str());
+    let function = function_of(task);
     let message =
         format!("nothing supplies the parameter `{name}` of `{function}`, which task `{}` calls", task.name);
     let hint = match nearest_name(name, supplied(graph, task)) {

@@ -33,8 +33,23 @@ pub struct Gathered {
     pub notes: Vec<Diagnostic>,
     /// The Python function's parameters; absent for R and where they cannot be told.
     pub signature: Option<Signature>,
+    /// Whether the Python function is in its script.
+    pub called: Called,
     /// Whether the script or an input depends on the item: those are gathered by [`gather_item_code`].
     pub item_code: bool,
+}
+
+/// Whether what a task calls is there.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Called {
+    /// It is, or that can't be told.
+    #[default]
+    Found,
+    /// It is not.
+    Missing {
+        /// The functions, classes and imported names that are there, sorted.
+        instead: Vec<String>,
+    },
 }
 
 impl Gathered {

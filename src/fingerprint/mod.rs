@@ -28,7 +28,7 @@ mod tests;
 mod values;
 
 pub use check::check_task;
-pub use gather::{Gathered, gather, gather_item_code};
+pub use gather::{Called, Gathered, gather, gather_item_code};
 pub use memo::{Memo, Plain, Seen, find_matches, find_matches_noting};
 pub use python::{Parameter, ParameterKind, Signature};
 pub use recipe::{

@@ -6,6 +6,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::sync::Arc;
 
 use crate::model::{Graph, Interpreters, ProbeAnswer, Project};
 
@@ -28,9 +29,9 @@ pub struct Surroundings<'a> {
     pub env: &'a Environment<'a>,
     /// The disk.
     pub memo: &'a dyn Memo,
-    pub(super) python: python::Look,
-    pub(super) r: r::Look,
-    pub(super) lockfiles: lockfiles::Look,
+    pub(super) python: Arc<python::Look>,
+    pub(super) r: Arc<r::Look>,
+    pub(super) lockfiles: Arc<lockfiles::Look>,
 }
 
 impl<'a> Surroundings<'a> {
@@ -50,9 +51,29 @@ impl<'a> Surroundings<'a> {
             probes,
             env,
             memo,
-            python: python::Look::default(),
-            r: r::Look::default(),
-            lockfiles: lockfiles::Look::default(),
+            python: Arc::default(),
+            r: Arc::default(),
+            lockfiles: Arc::default(),
+        }
+    }
+}
+
+impl<'a> Surroundings<'a> {
+    /// Returns the same look at the project with other answers of probes: what was read is not read again.
+    pub fn with_probes<'b>(&self, probes: &'b BTreeMap<String, ProbeAnswer>) -> Surroundings<'b>
+    where
+        'a: 'b,
+    {
+        Surroundings {
+            project: self.project,
+            graph: self.graph,
+            interpreters: self.interpreters,
+            probes,
+            env: self.env,
+            memo: self.memo,
+            python: self.python.clone(),
+            r: self.r.clone(),
+            lockfiles: self.lockfiles.clone(),
         }
     }
 }

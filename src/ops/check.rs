@@ -6,7 +6,6 @@ use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::fingerprint::check_task;
 use crate::model::{Diagnostic, Force, Severity, Task, TaskName};
-use crate::state::LocalMemo;
 
 /// Returns every finding about the selected graphs, errors first; empty where all is well.
 pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsError> {
@@ -16,7 +15,7 @@ pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsErr
         let question = Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
         for task in scope.graph.tasks.values() {
-            found.extend(findings(session, &survey, &memo, task));
+            found.extend(findings(session, &survey, task));
         }
     }
     memo::save(&memo);
@@ -28,23 +27,18 @@ pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsErr
 }
 
 /// Fails where a selected task has an error that would only show after others have run.
-pub fn refuse_broken(
-    session: &Session,
-    survey: &Survey<'_>,
-    memo: &LocalMemo,
-    selected: &[TaskName],
-) -> Result<(), OpsError> {
+pub fn refuse_broken(session: &Session, survey: &Survey<'_>, selected: &[TaskName]) -> Result<(), OpsError> {
     let tasks = selected.iter().filter_map(|name| survey.graph.tasks.get(name));
     let diagnostics: Vec<_> = tasks
-        .flat_map(|task| findings(session, survey, memo, task))
+        .flat_map(|task| findings(session, survey, task))
         .filter(|finding| finding.severity == Severity::Error)
         .collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(OpsError::Broken { diagnostics }) }
 }
 
-fn findings(session: &Session, survey: &Survey<'_>, memo: &LocalMemo, task: &Task) -> Vec<Diagnostic> {
+fn findings(session: &Session, survey: &Survey<'_>, task: &Task) -> Vec<Diagnostic> {
     let Some(gathered) = survey.gathered.get(&task.name) else { return Vec::new() };
-    let mut found = check_task(&session.project, survey.graph, task, gathered, memo);
+    let mut found = check_task(&session.project, survey.graph, task, gathered);
     found.extend(gathered.notes.iter().cloned());
     found
 }

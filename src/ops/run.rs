@@ -148,7 +148,7 @@ pub fn open<'a>(
     let survey = Survey::of(session, &memo, &question)?;
     memo::save(&memo);
     let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
-    super::check::refuse_broken(session, &survey, &memo, &selected)?;
+    super::check::refuse_broken(session, &survey, &selected)?;
     let stale = stale_before(session, &survey, &selected);
     if !stale.is_empty() && !request.ignore_stale_deps {
         return Err(OpsError::StaleDependencies { stale, selected, graph: scope.graph.name.clone() });

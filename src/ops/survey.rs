@@ -93,16 +93,12 @@ fn gather_all(
     let tasks: Vec<_> = graph.tasks.values().map(|task| (task, own_probes(task))).collect();
     let look = |(task, probes): &(&Task, Option<Probes>)| {
         let gathered = match probes {
-            Some(probes) => gather(task, &with_probes(shared, probes)),
+            Some(probes) => gather(task, &shared.with_probes(probes)),
             None => gather(task, shared),
         };
         (task.name.clone(), Arc::new(gathered))
     };
     tasks.par_iter().map(look).collect()
-}
-
-fn with_probes<'a>(shared: &Surroundings<'a>, probes: &'a Probes) -> Surroundings<'a> {
-    Surroundings::new(shared.project, shared.graph, shared.interpreters, probes, shared.env, shared.memo)
 }
 
 /// Returns a variable of kptn's own environment.

@@ -260,6 +260,11 @@ impl Space {
         }
     }
 
+    /// Tells whether any name of a module may come from outside the project (`from numpy import *`).
+    pub(super) fn takes_all_from_outside(&mut self, id: ModuleId, s: &Surroundings) -> bool {
+        !self.stars_outside(id, s).is_empty()
+    }
+
     /// Returns modules outside the project from which any unknown name may come.
     fn stars_outside(&mut self, id: ModuleId, s: &Surroundings) -> Vec<Found> {
         let source = self.module(id).source.clone();

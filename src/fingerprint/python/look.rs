@@ -133,6 +133,18 @@ impl Source {
         }
     }
 
+    /// Returns the names that a task could call, sorted.
+    pub(super) fn names(&self) -> Vec<String> {
+        let defined = self.binds.iter().filter(|(_, at)| {
+            let statements = at.iter().filter_map(|at| self.facts.statements.get(*at as usize));
+            statements.into_iter().any(|one| matches!(one.kind, Kind::Function(_) | Kind::Class { .. }))
+        });
+        let mut names: Vec<String> =
+            defined.map(|(name, _)| name).chain(self.imports.keys()).map(ToString::to_string).collect();
+        names.sort();
+        names
+    }
+
     /// Tells whether a statement is nothing but imports.
     pub(super) fn is_import(&self, statement: u32) -> bool {
         self.facts.statements.get(statement as usize).is_some_and(|one| one.kind == Kind::Import)

@@ -41,14 +41,14 @@ use std::path::Path;
 use crate::model::{Diagnostic, Input, Location, Severity, Task};
 
 use super::code::{Packages, Reached, add_part};
-use super::gather::Gathered;
+use super::gather::{Called, Gathered};
 use super::kept::guard;
 use super::surroundings::Surroundings;
 use closure::{Closure, module_of, node_of};
 use resolve::Found;
 use space::{ModuleId, Node, Space};
 
-pub use facts::{Facts, Statement, facts_of};
+pub use facts::{Facts, facts_of};
 pub(super) use look::Look;
 pub use signature::{Parameter, ParameterKind, Signature};
 
@@ -99,7 +99,8 @@ impl Reach {
     }
 
     fn add(self, space: &mut Space, task: &Task, s: &Surroundings, to: &mut Gathered) -> Reached {
-        if self.found.is_empty() {
+        if self.found.is_empty() && !space.takes_all_from_outside(self.script, s) {
+            to.called = Called::Missing { instead: space.module(self.script).source.names() };
             to.uncacheable.push(format!(
                 "function `{}` was not found in `{}`",
                 function_of(task),

@@ -3,7 +3,9 @@
 //! [`Fixture`] is a small project; [`Edit`] rows say which edits must be seen and
 //! which must not. Everything the issue lists under "Change detection" is a row.
 
+mod check;
 mod fields;
+mod golden;
 mod hostile;
 mod many;
 mod other_edits;
