@@ -157,6 +157,7 @@ fn commit(
         })
         .collect();
     let recorded = run.state.finish_tasks(&rows)?;
-    failpoint::hit("task.recorded").map_err(|error| StoreError::reading(run.store.layout().root(), error))?;
+    failpoint::hit("task.recorded")
+        .map_err(|error| StoreError::writing("write", run.store.layout().root(), error))?;
     Ok(recorded)
 }

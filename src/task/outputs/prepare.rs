@@ -64,14 +64,28 @@ impl Outputs<'_> {
             since: SystemTime::now() - Duration::from_millis(20),
             update,
         };
-        if update == Update::Anew {
+        if let Err(error) = self.prepare_into(&mut prepared, declared, previous) {
+            // Half a preparation is none; that this fails too is no news.
+            drop(self.put_back(&prepared));
+            return Err(error);
+        }
+        Ok(prepared)
+    }
+
+    fn prepare_into(
+        &self,
+        prepared: &mut Prepared,
+        declared: &Declared,
+        previous: &[OutputFile],
+    ) -> Result<(), OutputsError> {
+        if prepared.update == Update::Anew {
             for path in self.leaving(declared, previous)? {
-                self.make_leave(&path, &mut prepared)?;
+                self.make_leave(&path, prepared)?;
             }
         }
         self.make_folders(declared)?;
         prepared.matched = self.matches_now(declared)?;
-        Ok(prepared)
+        Ok(())
     }
 
     /// Removes what a failed attempt left, so that the next one finds what the first one found.

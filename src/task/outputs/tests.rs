@@ -229,3 +229,13 @@ fn a_record_from_elsewhere_cannot_write_outside() {
         assert!(place.outputs().prepare(&Declared::default(), &[file], Update::Anew).is_err(), "{path}");
     }
 }
+
+#[test]
+fn a_preparation_that_fails_half_way_leaves_what_was_there() {
+    let place = place();
+    let first = place.run(&["a", "b/c"], &[], &[("a", "1"), ("b/c", "1")]).unwrap();
+    // A folder of the next output is a file.
+    place.write("in", "the way");
+    place.outputs().prepare(&declare(&["a", "in/the/way"]), &first.files, Update::Anew).unwrap_err();
+    assert_eq!((place.read("a").unwrap(), place.read("b/c").unwrap()), ("1".into(), "1".into()));
+}

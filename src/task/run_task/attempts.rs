@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Bench, TaskError, TaskFailure, in_one_line};
 use crate::failpoint;
 use crate::model::Task;
+use crate::store::StoreError;
 use crate::task::execute::{Attempted, Failure, Job};
 use crate::task::outputs::{Captured, Declared, OutputsError, Prepared};
 use crate::task::work::Shared;
@@ -92,7 +93,8 @@ async fn on_thread<'e, T: Send + 'e>(
 pub fn capture(shared: &Shared<'_>, goal: &Goal<'_>) -> Result<Captured, TaskError> {
     let captured = shared
         .with_outputs(goal.task, &goal.declared, |outputs| outputs.capture(&goal.declared, &goal.prepared))?;
-    failpoint::hit("task.captured").map_err(|error| TaskError::NotReady { error: error.to_string() })?;
+    failpoint::hit("task.captured")
+        .map_err(|error| StoreError::writing("write", shared.run.store.layout().root(), error))?;
     Ok(captured)
 }
 

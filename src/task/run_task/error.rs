@@ -30,8 +30,8 @@ pub enum TaskError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// It ran, but that could not be written down.
-    #[error("it ran, but its record could not be kept: {0}")]
-    Record(Arc<RecordError>),
+    #[error("it ran, but its record could not be kept")]
+    Record(#[source] Arc<RecordError>),
     /// Something before it has no record.
     #[error("`{dependency}`, on which it depends, has never finished on this branch")]
     NoRecord { dependency: TaskName },
@@ -54,7 +54,7 @@ pub enum TaskError {
     /// It cannot be handed what it needs.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),
-    /// A test made it fail here, or what it was to take has gone.
+    /// What it was to take has gone.
     #[error("{error}")]
     NotReady { error: String },
     /// The run was stopped.

@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::TaskError;
-use super::attempts::Goal;
+use super::attempts::{Goal, roll_back};
 use crate::failpoint;
 use crate::model::{Item, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::store::StoreError;
 use crate::task::environment::{self, Circumstances};
 use crate::task::outputs::{Declared, Folder, Kept, Update};
 use crate::task::work::Shared;
@@ -60,8 +61,12 @@ pub fn prepare_outputs<'e>(
     let prepared =
         shared.with_outputs(task, &declared, |outputs| outputs.prepare(&declared, previous, update))?;
     tell_kept(shared, task, &prepared.kept);
-    failpoint::hit("task.prepared").map_err(|error| TaskError::NotReady { error: error.to_string() })?;
-    Ok(Goal { task, item, declared, prepared })
+    let goal = Goal { task, item, declared, prepared };
+    if let Err(error) = failpoint::hit("task.prepared") {
+        roll_back(shared, &goal);
+        return Err(StoreError::writing("write", shared.folder.root(), error).into());
+    }
+    Ok(goal)
 }
 
 /// Reads the results of dependencies, as they are stored.
