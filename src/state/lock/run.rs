@@ -118,7 +118,6 @@ fn real_path(folder: &Path) -> PathBuf {
     folder.to_owned()
 }
 
-#[cfg(unix)]
 /// Returns who holds a lock now; absent where nobody does, or where the holder cannot be told.
 ///
 /// It asks for the lock and lets go of it at once, so whoever takes it at that moment may find it held.
@@ -130,6 +129,7 @@ pub fn find_holder(store_root: &Path, on: LockOn<'_>) -> Option<Holder> {
     }
 }
 
+#[cfg(unix)]
 #[cfg(test)]
 mod tests {
     use std::fs;
