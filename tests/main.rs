@@ -16,4 +16,5 @@ mod layers;
 mod mapped;
 mod run;
 mod runner;
+mod seeds;
 mod support;

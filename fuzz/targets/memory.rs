@@ -15,7 +15,9 @@ struct Files(BTreeMap<PathBuf, Vec<u8>>);
 impl Memo for Files {
     fn look(&self, path: &Path) -> Result<Seen, io::Error> {
         Ok(match self.0.get(path) {
-            Some(bytes) => Seen::File { digest: Digest::of(bytes), size: bytes.len() as u64, executable: false },
+            Some(bytes) => {
+                Seen::File { digest: Digest::of(bytes), size: bytes.len() as u64, executable: false }
+            }
             None if self.0.keys().any(|file| file.starts_with(path)) => Seen::Folder,
             None => Seen::Absent,
         })
