@@ -58,7 +58,7 @@ impl Outputs<'_> {
         let mut prepared = Prepared {
             removed: Vec::new(),
             kept: Vec::new(),
-            own: previous.iter().map(|file| file.path.clone()).collect(),
+            own: self.own_paths(previous)?,
             matched: BTreeMap::new(),
             // File systems stamp with a clock that lags behind by up to a tick.
             since: SystemTime::now() - Duration::from_millis(20),
@@ -142,9 +142,15 @@ impl Outputs<'_> {
         declared: &Declared,
         previous: &[OutputFile],
     ) -> Result<BTreeSet<String>, OutputsError> {
+        let mut paths = self.own_paths(previous)?;
+        paths.extend(self.literal_files(declared)?);
+        Ok(paths)
+    }
+
+    /// Paths of the record before, apart from those that belong to another task by now.
+    fn own_paths(&self, previous: &[OutputFile]) -> Result<BTreeSet<String>, OutputsError> {
         let mut paths: BTreeSet<_> =
             previous.iter().map(|file| path::checked(&file.path)).collect::<Result<_, _>>()?;
-        paths.extend(self.literal_files(declared)?);
         paths.retain(|path| (self.owner)(path).is_none());
         Ok(paths)
     }

@@ -239,3 +239,15 @@ fn a_preparation_that_fails_half_way_leaves_what_was_there() {
     place.outputs().prepare(&declare(&["a", "in/the/way"]), &first.files, Update::Anew).unwrap_err();
     assert_eq!((place.read("a").unwrap(), place.read("b/c").unwrap()), ("1".into(), "1".into()));
 }
+
+#[test]
+fn a_file_that_belongs_to_another_task_by_now_is_left_to_it() {
+    let place = place();
+    let mut first = place.run(&["a"], &[], &[("a", "1")]).unwrap();
+    first.files.push(OutputFile { path: "other.csv".into(), ..first.files[0].clone() });
+    place.write("other.csv", "1");
+    let declared = declare(&["a"]);
+    let prepared = place.outputs().prepare(&declared, &first.files, Update::Anew).unwrap();
+    place.outputs().clear(&declared, &prepared).unwrap();
+    assert_eq!(place.read("other.csv").unwrap(), "1");
+}

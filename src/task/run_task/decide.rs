@@ -10,7 +10,6 @@ use crate::model::{Fingerprint, Record, Task};
 use crate::plan::{
     Decision, Dependency, DependencyState, Known, Situation, changes_between, list_provider, step,
 };
-use crate::state::{TaskLock, Wait};
 use crate::task::work::Shared;
 
 /// What was found and decided.
@@ -23,8 +22,6 @@ pub struct Decided<'e> {
     pub decision: Decision,
     /// How the files were that count, items' own too.
     pub steady: Steady,
-    /// Held until the task has ended.
-    _lock: TaskLock,
 }
 
 impl Decided<'_> {
@@ -34,13 +31,12 @@ impl Decided<'_> {
     }
 }
 
-/// Takes the task's lock, looks and decides; reads files, so it is for a helper thread.
+/// Looks and decides; reads files, so it is for a helper thread.
 ///
-/// Where another process has just run the task, its record is found: nothing runs twice.
+/// Who calls it holds the task's lock. Where another process has just run the task, its record is
+/// found: nothing runs twice.
 pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>, TaskError> {
     let plan = &shared.run.plan;
-    let root = shared.run.store.layout().root();
-    let lock = TaskLock::acquire(root, shared.key, &plan.graph.namespace, &task.name, None, Wait::Yes)?;
     shared.known.refresh(&task.name)?;
     let dependencies = dependencies(shared, task)?;
     let surroundings = shared.run.look();
@@ -68,7 +64,7 @@ pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>,
         shared.tell_changed(&files);
     }
     let steady = Steady::now(&files, &shared.run.project.root);
-    Ok(Decided { gathered, dependencies, decision, steady, _lock: lock })
+    Ok(Decided { gathered, dependencies, decision, steady })
 }
 
 fn dependencies<'e>(shared: &'e Shared<'e>, task: &Task) -> Result<Vec<(&'e Task, Arc<Record>)>, TaskError> {

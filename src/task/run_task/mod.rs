@@ -25,7 +25,9 @@ mod steady;
 mod table;
 mod unseen;
 
+use std::cell::Cell;
 use std::path::PathBuf;
+use std::time::Duration;
 
 pub use error::{TaskError, TaskFailure, in_one_line};
 
@@ -35,7 +37,11 @@ use super::recorder::Recorder;
 use super::work::{Shared, Threads};
 use crate::model::{Attempt, Event, OutputComparison, Reason, Task, TaskOutcome, Timing};
 use crate::plan::Action;
+use crate::state::{LockError, TaskLock, Wait};
 use decide::decide;
+
+/// How often a task that another process runs is tried.
+const AGAIN: Duration = Duration::from_millis(100);
 
 /// What every task of a run is run with.
 pub struct Bench<'s, 'e> {
@@ -47,6 +53,21 @@ pub struct Bench<'s, 'e> {
     pub recorder: Recorder<'s, 'e>,
     /// For what is to run.
     pub workers: Workers,
+    stopped: Cell<bool>,
+}
+
+impl<'s, 'e> Bench<'s, 'e> {
+    /// Puts together what tasks are run with.
+    pub fn new(shared: &'e Shared<'e>, threads: Threads<'s, 'e>, workers: Workers) -> Self {
+        let recorder = Recorder::new(shared, threads);
+        Self { shared, threads, recorder, workers, stopped: Cell::new(false) }
+    }
+
+    /// Stops everything that runs, and lets nothing else start.
+    pub fn stop(&self) {
+        self.stopped.set(true);
+        self.workers.stop();
+    }
 }
 
 /// A task that did not fail.
@@ -92,6 +113,7 @@ async fn carry_out<'e>(
     lanes: &Lanes<'_>,
 ) -> Result<Ended, TaskFailure> {
     let shared = bench.shared;
+    let _lock = hold(bench, task).await?;
     let decided = bench.threads.run(move || decide(shared, task)).await?;
     let fingerprint = decided.fingerprint();
     let ended = match &decided.decision.action {
@@ -104,6 +126,24 @@ async fn carry_out<'e>(
         },
     };
     ended.map_err(|failure| TaskFailure { fingerprint: Some(fingerprint), ..failure })
+}
+
+/// Takes the right to run a task; waits where another process runs it now.
+async fn hold(bench: &Bench<'_, '_>, task: &Task) -> Result<TaskLock, TaskError> {
+    let Shared { run, key, .. } = bench.shared;
+    let (root, namespace) = (run.store.layout().root(), &run.plan.graph.namespace);
+    let mut told = false;
+    loop {
+        match TaskLock::acquire(root, key, namespace, &task.name, None, Wait::No) {
+            Err(LockError::Held { .. }) if bench.stopped.get() => return Err(TaskError::Stopped),
+            Err(LockError::Held { .. }) if told => tokio::time::sleep(AGAIN).await,
+            Err(LockError::Held { .. }) => {
+                run.note(Some(task), "waits for another process that runs it now");
+                told = true;
+            }
+            taken => return Ok(taken?),
+        }
+    }
 }
 
 fn bad_items(reasons: &[Reason]) -> Option<String> {

@@ -1,6 +1,6 @@
 //! The tasks that run now: started as the runner says, stopped as people say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;
 use std::rc::Rc;
 
@@ -21,6 +21,8 @@ pub struct Floor<'f, 's, 'e> {
     bench: &'f Bench<'s, 'e>,
     voice: &'f Voice,
     machine: Machine,
+    /// Every task of the run.
+    planned: HashSet<&'e TaskName>,
     running: BTreeMap<TaskName, Rc<Lanes<'f>>>,
     ending: Ending,
 }
@@ -38,7 +40,8 @@ enum Next<'e> {
 impl<'f, 's, 'e> Floor<'f, 's, 'e> {
     /// An empty floor.
     pub fn new(bench: &'f Bench<'s, 'e>, voice: &'f Voice, machine: Machine) -> Self {
-        Self { bench, voice, machine, running: BTreeMap::new(), ending: Ending::default() }
+        let planned = bench.shared.run.plan.tasks.iter().collect();
+        Self { bench, voice, machine, planned, running: BTreeMap::new(), ending: Ending::default() }
     }
 
     /// Works until the runner is done and nothing runs any more.
@@ -97,11 +100,11 @@ impl<'f, 's, 'e> Floor<'f, 's, 'e> {
         if self.running.contains_key(&name) || self.ending.outcomes.contains_key(&name) {
             return Next::Nothing;
         }
-        let Some(task) = run.task(name.as_str()).filter(|_| run.plan.tasks.contains(&name)) else {
+        let Some(task) = run.task(name.as_str()).filter(|_| self.planned.contains(&name)) else {
             self.stop(Stop::Misled { how: format!("it started `{name}`, which is not in this run") });
             return Next::Nothing;
         };
-        let before = task.deps.iter().filter(|dep| run.plan.tasks.contains(dep));
+        let before = task.deps.iter().filter(|dep| self.planned.contains(dep));
         if let Some(waiting) = before.into_iter().find(|dep| !self.is_done(dep)) {
             let how = format!("it started `{name}` before `{waiting}` was done");
             self.stop(Stop::Misled { how });
@@ -145,7 +148,7 @@ impl<'f, 's, 'e> Floor<'f, 's, 'e> {
 
     fn stop(&mut self, stop: Stop) {
         if stop.ends_at_once() {
-            self.bench.workers.stop();
+            self.bench.stop();
         }
         let stopped = self.ending.stop.as_ref();
         if stopped.is_none() {

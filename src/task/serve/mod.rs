@@ -27,11 +27,10 @@ use std::io::{BufRead, Write};
 
 use super::execute::{ExecuteError, Patience, Workers};
 use super::lanes::Lanes;
-use super::recorder::Recorder;
 use super::run_task::{Bench, run_task};
 use super::work::{Shared, Threads};
 use super::{Run, now_ms};
-use crate::model::{Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
+use crate::model::{BranchName, Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
 use crate::state::{LogEntry, RunCounts, StateError};
 use ending::{Ending, counts, exit_code};
 use floor::Floor;
@@ -49,6 +48,9 @@ pub enum ServeError {
     /// The system refused what every process gets.
     #[error("cannot begin to serve a run")]
     System { source: std::io::Error },
+    /// Another branch was checked out since the run was opened.
+    #[error("the run is for the branch `{from}`, and `{to}` is checked out")]
+    HeadMoved { from: BranchName, to: BranchName },
     /// A task that is not in the run.
     #[error("task `{task}` is not in this run")]
     NotInRun { task: TaskName },
@@ -90,6 +92,9 @@ pub fn serve(
 /// Runs one task of a run, for an engine; the run stays open.
 pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
     let Some(task) = run.task(task.as_str()) else { return Err(ServeError::NotInRun { task: task.clone() }) };
+    if let Some(head) = run.moved_to() {
+        return Err(ServeError::HeadMoved { from: run.plan.branch.clone(), to: head.branch });
+    }
     with_bench(run, async |bench| {
         let mut signals = Signals::new()?;
         let (gone, mut starter_is_gone) = tokio::sync::mpsc::unbounded_channel();
@@ -101,8 +106,8 @@ pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
             tokio::select! {
                 outcome = &mut running => return Ok(outcome),
                 () = &mut recording => {}
-                _ = signals.next() => bench.workers.stop(),
-                Some(()) = starter_is_gone.recv() => bench.workers.stop(),
+                _ = signals.next() => bench.stop(),
+                Some(()) = starter_is_gone.recv() => bench.stop(),
             }
         }
     })
@@ -120,9 +125,7 @@ fn with_bench<T>(
     let workers = Workers::new(&folder, run.reaper.clone(), Patience::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     std::thread::scope(|scope| {
-        let threads = Threads(scope);
-        let recorder = Recorder::new(&shared, threads);
-        let bench = Bench { shared: &shared, threads, recorder, workers };
+        let bench = Bench::new(&shared, Threads(scope), workers);
         runtime.block_on(work(&bench))
     })
 }
