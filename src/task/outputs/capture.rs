@@ -1,4 +1,8 @@
 //! After a task or item ran: what it declares and wrote goes into the store.
+//!
+//! First everything that will be taken in is found and judged, then it is read:
+//! an output that is missing, shared or no file fails before a byte is copied.
+//! What is written to while it is read is read again, and then refused.
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,4 +1,7 @@
 //! What can go wrong with a task's files, with the facts.
+//!
+//! The paths of outputs are relative to the output folder, as people write
+//! them; those of the file system are absolute.
 
 use std::io;
 use std::path::{Path, PathBuf};

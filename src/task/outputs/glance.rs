@@ -1,4 +1,7 @@
 //! Where one file stands, compared with what the store knows; and where all of a record's do.
+//!
+//! Everything that removes or writes asks here first: only bytes that the store
+//! holds may leave. Nothing here changes anything.
 
 use std::path::Path;
 

@@ -1,5 +1,8 @@
 //! Before a task or item runs: its own old files leave, edits are kept aside,
 //! folders for the new ones are made. And back again where it failed.
+//!
+//! What leaves is decided by the last record and by what is declared by name,
+//! never by what a pattern finds. See `tests.rs` for each of these promises.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

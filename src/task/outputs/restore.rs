@@ -1,4 +1,7 @@
 //! Gives files back that something needs: a dependent about to run, or a person.
+//!
+//! Never over an edit, over a file that git tracks, or through a link: the
+//! places of all files are checked before the first one is written.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;

@@ -1,4 +1,7 @@
 //! What leaves the output folder, what is taken in, what comes back.
+//!
+//! Each promise of `mod.rs` has its test here, in a real folder with a real
+//! store; whole runs are in `task/serve/tests`.
 
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,4 +1,7 @@
 //! Files below a folder of the outputs, with their metadata; links are never followed.
+//!
+//! kptn's own files (`.kept/`, `.gitignore`, what it is about to put in place)
+//! are nobody's outputs and are left out.
 
 use std::fs::{self, Metadata};
 

@@ -1,4 +1,7 @@
 //! Executes a job until it did what it should, as often as `retries` allows.
+//!
+//! Each attempt finds the folder as the first one did. Where the last one
+//! failed too, or the run was stopped, the folder is as it was before all.
 
 use std::path::PathBuf;
 use std::sync::Arc;

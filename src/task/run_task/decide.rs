@@ -1,4 +1,7 @@
 //! Looks at a task now that its dependencies are done, and decides; looks again when it ran.
+//!
+//! The decision itself is `plan::step`, as in `status`; here its ingredients
+//! are gathered from the disk as it is at this moment.
 
 use std::cell::RefCell;
 use std::sync::Arc;

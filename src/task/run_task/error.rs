@@ -1,4 +1,7 @@
 //! Why a task did not come to its end, with the facts.
+//!
+//! The words are what people see in the display and in `kptn status`: one line,
+//! causes behind colons.
 
 use std::path::PathBuf;
 use std::sync::Arc;

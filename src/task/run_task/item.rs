@@ -1,4 +1,7 @@
 //! Runs one item of a mapped task.
+//!
+//! As a task, but for its record: an item is a row of the task's table, and is
+//! kept as soon as it is known that the code held still.
 
 use std::sync::Arc;
 

@@ -1,4 +1,7 @@
 //! What a task needs is put where it looks for it.
+//!
+//! Files and results of direct dependencies, room for its outputs, a file for
+//! its lines. Where any of this fails, nothing has run and nothing is missing.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

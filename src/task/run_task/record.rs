@@ -1,4 +1,7 @@
 //! What a finished task left becomes its record.
+//!
+//! Everything that a record names is put first; the recorder flushes before it
+//! writes the row that makes the record count.
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};

@@ -1,4 +1,7 @@
 //! Runs an unmapped task.
+//!
+//! What can fail without touching the output folder comes first; from then on
+//! a failure rolls the folder back.
 
 use std::path::PathBuf;
 use std::sync::Arc;

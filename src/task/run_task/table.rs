@@ -1,4 +1,7 @@
 //! The item table of a mapped task, before it runs and when all its items are done.
+//!
+//! Before: no two items may write one path. After: the table, the list of
+//! results in the order of the items, and the files of removed items leave.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::PathBuf;

@@ -1,4 +1,7 @@
 //! How a run ends: what was not started and why, and the exit code.
+//!
+//! Pure, but for the words: what became of each task goes in, counts and events
+//! come out. `docs/reference/exit-codes.md` lists the codes.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,7 @@
 //! Writes a run's events to its folder, one JSON line each, as they happen.
+//!
+//! A convenience for looking back: nothing is decided by it, and a disk that is
+//! full does not stop a run on its account.
 
 use std::fs::File;
 use std::io::Write;

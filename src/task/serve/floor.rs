@@ -1,4 +1,7 @@
 //! The tasks that run now: started as the runner says, stopped as people say.
+//!
+//! It trusts no runner: a task whose dependencies are not done, or that is not
+//! in the run, stops the run instead of starting.
 
 use std::collections::{BTreeMap, HashSet};
 use std::pin::pin;

@@ -1,4 +1,7 @@
 //! What the user or the system asks of us: Ctrl-C, SIGTERM.
+//!
+//! From the moment they are listened to they no longer end this process, so
+//! whoever listens must act on them.
 
 use super::ServeError;
 

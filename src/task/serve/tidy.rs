@@ -1,5 +1,7 @@
 //! Files of tasks that no graph has any more leave the output folder, so that
 //! no task with a pattern for its inputs finds them.
+//!
+//! The records stay: a task that comes back finds its files in the store.
 
 use crate::model::{OutputFile, Record, TaskName};
 use crate::plan::Known;

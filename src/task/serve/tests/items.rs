@@ -1,4 +1,6 @@
 //! Mapped tasks: which items run, and what becomes of their files.
+//!
+//! Through the binary there are more in `tests/mapped.rs`.
 
 use super::*;
 

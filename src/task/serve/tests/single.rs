@@ -1,4 +1,6 @@
 //! Unmapped tasks: what runs, what is spared, what a failure leaves.
+//!
+//! Through the binary there are more in `tests/run.rs` and `tests/faults.rs`.
 
 use super::*;
 
