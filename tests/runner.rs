@@ -59,7 +59,7 @@ fn one_that_a_person_edited_is_run_as_it_is() {
 #[test]
 fn an_older_projects_runner_is_kept_aside() {
     let project = two_tasks().file("flows/g.py", "import kptn\n\ndef g():\n    pass\n");
-    project.kptn(&["run"]).says("flows/g.py");
+    project.kptn(&["run"]).succeeds().says("flows/g.py").says("2 ran");
     let texts = project.program("grep").args(["-rl", "import kptn", "flows"]).output().expect("grep");
     assert!(!texts.stdout.is_empty(), "the older runner is gone");
 }

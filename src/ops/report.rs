@@ -172,7 +172,7 @@ pub enum RenderedState {
     Edited,
     /// `--check`: not as it should be.
     Outdated,
-    /// Edited by a person: moved aside, and written anew.
+    /// Edited by a person, or an older kptn's: moved aside, and written anew.
     Replaced { aside: PathBuf },
 }
 

@@ -256,6 +256,10 @@ fn runner_notes(session: &Session, graph: &Graph) -> Result<(std::path::PathBuf,
             ));
         notes.push(note);
     }
+    if let RenderedState::Replaced { aside } = &rendered.state {
+        let message = format!("the runner that was here is not kptn's: it is kept as `{}`", aside.display());
+        notes.push(Diagnostic::new(Severity::Note, message).at(&rendered.path, None));
+    }
     Ok((rendered.path, notes))
 }
 

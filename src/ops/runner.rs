@@ -10,7 +10,7 @@ use crate::render::{self, RunnerState};
 /// What to do with a runner that is not as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Rendering {
-    /// Write what is missing or outdated; leave what a person edited.
+    /// Write what is missing or outdated; leave what a person edited, move aside what kptn did not write.
     Write,
     /// Write nothing, and tell.
     Check,
@@ -29,8 +29,11 @@ pub fn render_graph(
     let state = match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
         (RunnerState::Current, _) => RenderedState::Current,
         (RunnerState::Edited, Rendering::Write | Rendering::Check) => RenderedState::Edited,
-        (RunnerState::Missing | RunnerState::Outdated, Rendering::Check) => RenderedState::Outdated,
-        (RunnerState::Edited, Rendering::Replace) => {
+        (RunnerState::Missing | RunnerState::Outdated | RunnerState::Foreign, Rendering::Check) => {
+            RenderedState::Outdated
+        }
+        // What an older kptn wrote cannot run here; a person may still want it.
+        (RunnerState::Edited, Rendering::Replace) | (RunnerState::Foreign, _) => {
             let aside = free_name_beside(&rendered.path);
             std::fs::rename(&rendered.path, &aside)
                 .map_err(|source| OpsError::io("move aside", &rendered.path, source))?;

@@ -18,8 +18,10 @@ pub enum RunnerState {
     Current,
     /// It is as kptn wrote it, from an earlier `kptn.yaml` or by another kptn.
     Outdated,
-    /// A person (or kptn 0.1) wrote it or changed it.
+    /// A person changed it; it still speaks with kptn, so it is run as it is.
     Edited,
+    /// It has no head of kptn's: an older project's, which cannot run here.
+    Foreign,
 }
 
 /// Puts the head before `body`.
@@ -41,7 +43,8 @@ pub fn state_of(existing: Option<&str>, rendered: &str) -> RunnerState {
     }
     match parts(&existing) {
         Some((digest, body)) if digest == Digest::of(body.as_bytes()).to_string() => RunnerState::Outdated,
-        _ => RunnerState::Edited,
+        Some(_) => RunnerState::Edited,
+        None => RunnerState::Foreign,
     }
 }
 
@@ -64,7 +67,7 @@ mod tests {
         assert_eq!(state_of(Some(&old), &new), RunnerState::Outdated);
         assert_eq!(state_of(Some(&old.replace('\n', "\r\n")), &new), RunnerState::Outdated);
         assert_eq!(state_of(Some(&old.replace("old", "mine")), &new), RunnerState::Edited);
-        assert_eq!(state_of(Some("# by kptn 0.1\nimport prefect\n"), &new), RunnerState::Edited);
-        assert_eq!(state_of(Some(""), &new), RunnerState::Edited);
+        assert_eq!(state_of(Some("# by kptn 0.1\nimport prefect\n"), &new), RunnerState::Foreign);
+        assert_eq!(state_of(Some(""), &new), RunnerState::Foreign);
     }
 }
