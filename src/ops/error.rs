@@ -113,6 +113,12 @@ pub enum OpsError {
     /// No Python to run the runner with.
     #[error("no Python was found to start the runner with")]
     NoPython,
+    /// No `Rscript` for a task that is to run.
+    #[error("no Rscript was found, which `{task}` needs")]
+    NoRscript {
+        /// The first such task.
+        task: TaskName,
+    },
     /// There is no log of that task.
     #[error("`{task}` has no log: it never ran on this branch")]
     NoLog {

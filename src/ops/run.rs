@@ -17,7 +17,7 @@ use super::status::{all_before, select, stale_before};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::model::{
-    AfterFailure, BaseRecord, Diagnostic, Force, Graph, RunId, RunPlan, Severity, Stream, TaskName,
+    AfterFailure, BaseRecord, Diagnostic, Force, Graph, Language, RunId, RunPlan, Severity, Stream, TaskName,
 };
 use crate::plan::{Action, Known};
 use crate::process::{self, Launch};
@@ -159,9 +159,21 @@ pub fn open<'a>(
     if tasks.is_empty() && when_nothing == WhenNothing::Skip {
         return Ok(Opening::Nothing { graph: scope.graph, fresh });
     }
+    require_rscript(&survey, &tasks)?;
     let plan = plan_of(session, request, survey, tasks, fresh);
     session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
     Ok(Opening::Opened(Box::new(Opened { plan, locks })))
+}
+
+/// Refuses to begin what an R task would end.
+fn require_rscript(survey: &Survey<'_>, tasks: &[TaskName]) -> Result<(), OpsError> {
+    let is_r = |task: &&TaskName| {
+        survey.graph.tasks.get(*task).is_some_and(|task| task.script.language == Language::R)
+    };
+    match tasks.iter().find(is_r) {
+        Some(task) if survey.interpreters.r.is_none() => Err(OpsError::NoRscript { task: task.clone() }),
+        _ => Ok(()),
+    }
 }
 
 fn lock_all(session: &Session, request: &RunRequest) -> Result<Vec<RunLock>, OpsError> {

@@ -145,6 +145,8 @@ fn around_it(error: &OpsError) -> CommandError {
             .hint("`--wait` waits for it; `kptn status` shows what is going on"),
         OpsError::NoPython => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
+        OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("install R, or set `settings.rscript`; `kptn doctor` shows where it was looked for"),
         _ => CommandError::of(Exit::ENVIRONMENT, error),
     }
 }
