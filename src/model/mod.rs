@@ -34,7 +34,10 @@ pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folde
 pub use near::nearest_name;
 pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use project::{FlowType, Graph, LinkMode, LockfilePolicy, Project, Settings};
-pub use record::{Attempt, ItemRecord, ItemTable, Provenance, RECORD_FORMAT, Record, Settled, Timing};
+pub use record::{
+    Attempt, FailedItem, ItemLog, ItemRecord, ItemTable, LogFolder, Provenance, RECORD_FORMAT, Record,
+    Settled, Timing,
+};
 pub use run::{
     AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL, RunId, RunPlan,
     Stream,

@@ -101,6 +101,34 @@ pub struct ItemRecord {
     pub result: Option<Digest>,
     /// When and how expensive.
     pub timing: Timing,
+    /// Where its lines are; absent where nothing was printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<ItemLog>,
+}
+
+/// Where the lines of one item are: a part of a log file, which may be gone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ItemLog {
+    /// The run that it ran in.
+    pub run: RunId,
+    /// The folder that `file` is in.
+    pub folder: LogFolder,
+    /// The file, with `/`, relative to that folder.
+    pub file: String,
+    /// The first byte.
+    pub offset: u64,
+    /// How many bytes.
+    pub length: u64,
+}
+
+/// Where a log file is looked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFolder {
+    /// Among the run's own logs: a file that the items of one lane share.
+    Run,
+    /// In the output folder: `logs` names a file for each item.
+    Outputs,
 }
 
 /// The items of a mapped task, sorted by key.
@@ -127,4 +155,24 @@ pub struct Attempt {
     pub log: Option<String>,
     /// Of a mapped task: how many items failed.
     pub failed_items: u64,
+}
+
+/// The latest attempt of an item, where it failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FailedItem {
+    /// What it is known by.
+    pub key: ItemKey,
+    /// How people name it.
+    pub label: String,
+    /// The fingerprint it was for.
+    pub fingerprint: Fingerprint,
+    /// The run it was in.
+    pub run: RunId,
+    /// In ms since the epoch.
+    pub ended_ms: u64,
+    /// What went wrong, in one line.
+    pub error: String,
+    /// Where its lines are; absent where nothing was printed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub log: Option<ItemLog>,
 }

@@ -1,13 +1,14 @@
-//! Finished items of a mapped task that has not finished as a whole.
+//! Items of a mapped task that has not finished as a whole: what finished, and what failed.
 //!
 //! They outlive a failure or a kill, so the next run does the missing ones
-//! alone. Once the task has a record, its item table has them and they go.
+//! alone, and `retry` the failed ones. An item that finished has not failed any
+//! more. Once the task has a record, its item table has them and all go.
 
 use rusqlite::Transaction;
 
 use super::row::{from_json, text, to_json};
 use super::{BranchKey, State, StateError, branches};
-use crate::model::{GraphName, ItemRecord, TaskName};
+use crate::model::{FailedItem, GraphName, ItemRecord, TaskName};
 
 impl State {
     /// Keeps finished items, in one transaction: call it with many. Their objects must be on disk.
@@ -27,11 +28,62 @@ impl State {
                 "INSERT OR REPLACE INTO item_results (branch, graph, task, key, item)
                  VALUES (?1, ?2, ?3, ?4, ?5)",
             )?;
+            let mut mended = transaction.prepare_cached(
+                "DELETE FROM item_attempts WHERE branch = ?1 AND graph = ?2 AND task = ?3 AND key = ?4",
+            )?;
             for item in items {
+                let key = item.key.0;
+                statement.execute((row.id, graph.as_str(), task.as_str(), key.as_bytes(), to_json(item)))?;
+                mended.execute((row.id, graph.as_str(), task.as_str(), key.as_bytes()))?;
+            }
+            branches::touch(transaction, row.id)
+        })
+    }
+
+    /// Remembers items that failed, in one transaction; what they left earlier stays.
+    pub fn fail_items(
+        &self,
+        branch: &BranchKey,
+        graph: &GraphName,
+        task: &TaskName,
+        failed: &[FailedItem],
+    ) -> Result<(), StateError> {
+        if failed.is_empty() {
+            return Ok(());
+        }
+        self.write(|transaction| {
+            let row = branches::find_or_make(transaction, branch)?;
+            let mut statement = transaction.prepare_cached(
+                "INSERT OR REPLACE INTO item_attempts (branch, graph, task, key, attempt)
+                 VALUES (?1, ?2, ?3, ?4, ?5)",
+            )?;
+            for item in failed {
                 let key = item.key.0;
                 statement.execute((row.id, graph.as_str(), task.as_str(), key.as_bytes(), to_json(item)))?;
             }
             branches::touch(transaction, row.id)
+        })
+    }
+
+    /// Returns the items of a task whose latest attempt failed, sorted by key. One counts where its
+    /// fingerprint is still today's.
+    pub fn failed_items(
+        &self,
+        branch: &BranchKey,
+        graph: &GraphName,
+        task: &TaskName,
+    ) -> Result<Vec<FailedItem>, StateError> {
+        self.read(|connection| {
+            let Some(row) = branches::find(connection, branch)? else { return Ok(Vec::new()) };
+            let mut statement = connection.prepare_cached(
+                "SELECT attempt FROM item_attempts WHERE branch = ?1 AND graph = ?2 AND task = ?3 ORDER BY key",
+            )?;
+            let mut rows = statement.query((row.id, graph.as_str(), task.as_str()))?;
+            let mut items = Vec::new();
+            while let Some(row) = rows.next()? {
+                items.push(from_json("a failed item", text(row, 0)?)?);
+            }
+            Ok(items)
         })
     }
 
@@ -63,8 +115,10 @@ pub(super) fn forget(
     graph: &GraphName,
     task: &TaskName,
 ) -> Result<(), StateError> {
-    transaction
-        .prepare_cached("DELETE FROM item_results WHERE branch = ?1 AND graph = ?2 AND task = ?3")?
-        .execute((branch, graph.as_str(), task.as_str()))?;
+    for table in ["item_results", "item_attempts"] {
+        transaction
+            .prepare_cached(&format!("DELETE FROM {table} WHERE branch = ?1 AND graph = ?2 AND task = ?3"))?
+            .execute((branch, graph.as_str(), task.as_str()))?;
+    }
     Ok(())
 }

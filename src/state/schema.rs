@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST],
+    migrations: &[FIRST, ITEM_ATTEMPTS],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -94,4 +94,18 @@ CREATE TABLE runs (
     host TEXT NOT NULL
 ) STRICT;
 CREATE INDEX runs_by_start ON runs (started_ms);
+";
+
+const ITEM_ATTEMPTS: &str = "
+-- The latest attempt of an item, where it failed after its task's record was made.
+CREATE TABLE item_attempts (
+    branch INTEGER NOT NULL REFERENCES branches (id) ON DELETE CASCADE,
+    graph TEXT NOT NULL,
+    task TEXT NOT NULL,
+    key BLOB NOT NULL,
+    attempt TEXT NOT NULL,
+    PRIMARY KEY (branch, graph, task, key)
+) STRICT, WITHOUT ROWID;
+-- Few are open, and many were.
+CREATE INDEX open_runs ON runs (project, branch) WHERE state = 'open';
 ";

@@ -9,8 +9,8 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::model::{
-    AfterFailure, Attempt, Digest, Fingerprint, Force, Graph, GraphName, Interpreters, Item, ItemKey,
-    ItemRecord, RunId, RunPlan, Snapshot, Stream, TaskName, Timing,
+    AfterFailure, Attempt, Digest, FailedItem, Fingerprint, Force, Graph, GraphName, Interpreters, Item,
+    ItemKey, ItemRecord, RunId, RunPlan, Snapshot, Stream, TaskName, Timing,
 };
 
 struct Place {
@@ -198,12 +198,16 @@ fn success_clears_the_failed_attempt_and_kept_items_and_all_of_it_shows_in_the_g
     place.state.fail_task(key.0, key.1, key.2, &attempt("a")).unwrap();
     seen.push(place.generation());
     let items: Vec<_> = ["NC", "NY"].map(item).into();
+    place.state.fail_items(key.0, key.1, key.2, &["NC", "SC"].map(failed_item)).unwrap();
+    seen.push(place.generation());
     place.state.keep_items(key.0, key.1, key.2, &items).unwrap();
     place.state.keep_items(key.0, key.1, key.2, &items[..1]).unwrap();
     seen.push(place.generation());
     let kept: BTreeSet<ItemKey> =
         place.other().kept_items(key.0, key.1, key.2).unwrap().into_iter().map(|i| i.key).collect();
     assert_eq!(kept, items.iter().map(|item| item.key).collect());
+    // NC finished since.
+    assert_eq!(place.other().failed_items(key.0, key.1, key.2).unwrap(), [failed_item("SC")]);
     assert_eq!(place.state.failed_attempt(key.0, key.1, key.2).unwrap(), Some(attempt("a")));
     assert_eq!(place.state.failed_attempts(key.0, key.1).unwrap().len(), 1);
 
@@ -211,6 +215,7 @@ fn success_clears_the_failed_attempt_and_kept_items_and_all_of_it_shows_in_the_g
     seen.push(place.generation());
     assert_eq!(place.state.failed_attempt(key.0, key.1, key.2).unwrap(), None);
     assert_eq!(place.state.kept_items(key.0, key.1, key.2).unwrap(), []);
+    assert_eq!(place.state.failed_items(key.0, key.1, key.2).unwrap(), []);
     place.close(&run);
     seen.push(place.generation());
     assert!(seen.is_sorted_by(|a, b| a < b), "{seen:?}");
@@ -226,6 +231,20 @@ fn item(state: &str) -> ItemRecord {
         outputs: vec![],
         result: None,
         timing: Timing::default(),
+        log: None,
+    }
+}
+
+fn failed_item(state: &str) -> FailedItem {
+    let ItemRecord { key, fingerprint, .. } = item(state);
+    FailedItem {
+        key,
+        label: state.to_owned(),
+        fingerprint,
+        run: RunId::new(1, 1),
+        ended_ms: 1,
+        error: "no data".to_owned(),
+        log: None,
     }
 }
 

@@ -216,6 +216,7 @@ impl World {
             outputs: Vec::new(),
             result: None,
             timing: Timing::default(),
+            log: None,
         });
         let mut items: Vec<_> = plan.fresh.iter().cloned().chain(ran).collect();
         items.sort_by_key(|item| item.key);

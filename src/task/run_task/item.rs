@@ -3,6 +3,7 @@
 //! As a task, but for its record: an item is a row of the task's table, and is
 //! kept as soon as it is known that the code held still.
 
+use std::path::Path;
 use std::sync::Arc;
 
 use super::attempts::attempt;
@@ -10,7 +11,7 @@ use super::items::Mapped;
 use super::prepare::{log_file, prepare_outputs};
 use super::{TaskError, TaskFailure};
 use crate::fingerprint::variables;
-use crate::model::{Item, ItemRecord, Task};
+use crate::model::{Item, ItemLog, ItemRecord, LogFolder, Task};
 use crate::plan::StaleItem;
 use crate::task::outputs::Declared;
 use crate::task::work::Shared;
@@ -43,7 +44,19 @@ pub async fn run(
         outputs: done.captured.files,
         result: result.map(|bytes| shared.run.store.put_bytes(bytes)).transpose()?,
         timing: done.attempted.timing,
+        log: log_of(shared, &job.log, done.attempted.log_range),
     })
+}
+
+/// Returns where an item's lines are; absent where it printed nothing.
+fn log_of(shared: &Shared<'_>, file: &Path, (offset, length): (u64, u64)) -> Option<ItemLog> {
+    let run = &shared.run.plan;
+    let (folder, file) = match file.strip_prefix(shared.run.logs()) {
+        Ok(file) => (LogFolder::Run, file),
+        Err(_) => (LogFolder::Outputs, file.strip_prefix(&run.outputs_dir).ok()?),
+    };
+    let file = file.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
+    (length > 0).then(|| ItemLog { run: run.id.clone(), folder, file, offset, length })
 }
 
 /// Returns the outputs that belong to an item.
