@@ -20,6 +20,42 @@ pub struct Item {
 }
 
 impl Item {
+    /// Gives each name its value of one element of a list: the element itself for one name, else a list of
+    /// as many values or an object with those keys; absent where the element does not fit.
+    pub fn of_element(names: &[String], element: &Value) -> Option<Self> {
+        let values = match (names, element) {
+            ([name], Value::Object(fields)) if fields.len() == 1 && fields.contains_key(name) => {
+                BTreeMap::from([(name.clone(), fields[name].clone())])
+            }
+            ([name], other) => BTreeMap::from([(name.clone(), other.clone())]),
+            (_, Value::Array(values)) if values.len() == names.len() => {
+                names.iter().cloned().zip(values.iter().cloned()).collect()
+            }
+            (_, Value::Object(fields)) if fields.len() == names.len() => {
+                let value = |name: &String| Some((name.clone(), fields.get(name)?.clone()));
+                names.iter().map(value).collect::<Option<_>>()?
+            }
+            _ => return None,
+        };
+        Some(Self { values })
+    }
+
+    /// Returns an element that [`Item::of_element`] makes this item of, and that is no other item's label:
+    /// a text, a list or an object.
+    pub fn element(&self, names: &[String]) -> Value {
+        let value = |name: &String| self.values.get(name).cloned().unwrap_or(Value::Null);
+        match names {
+            [name] => match value(name) {
+                text @ (Value::String(_) | Value::Array(_)) => text,
+                Value::Object(fields) if fields.len() != 1 || !fields.contains_key(name) => {
+                    Value::Object(fields)
+                }
+                other => serde_json::json!({ name: other }),
+            },
+            _ => Value::Array(names.iter().map(value).collect()),
+        }
+    }
+
     /// Returns what it is known by, whatever its place in the list.
     pub fn key(&self) -> ItemKey {
         ItemKey(TaggedHasher::new("kptn item 1").field("values", &canonical_json(&self.values)).finish())

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 use crate::config::ConfigError;
 use crate::git::GitError;
 use crate::graph::{CycleError, SelectError};
-use crate::model::{Diagnostic, Graph, GraphName, Location, NameError, Project, TaskName};
+use crate::model::{
+    AddressError, Diagnostic, Graph, GraphName, ItemName, ItemNotFound, Location, NameError, Project,
+    TaskName,
+};
 use crate::process::ProcessError;
 use crate::render::RenderError;
 use crate::state::LockError;
@@ -61,6 +64,46 @@ pub enum OpsError {
     GraphIsNoTask {
         /// What was typed.
         name: String,
+    },
+    /// A text that names no task and no item.
+    #[error("{error}")]
+    Address {
+        /// Why.
+        error: AddressError,
+    },
+    /// An item of a task that has none.
+    #[error("`{task}` has no items: it has no `map_over`")]
+    NoItems {
+        /// The task.
+        task: TaskName,
+    },
+    /// An item of a task whose list nobody has made yet.
+    #[error("the items of `{task}` are not known yet")]
+    ItemsUnknown {
+        /// The task.
+        task: TaskName,
+        /// The task that makes the list.
+        provider: Option<TaskName>,
+    },
+    /// No item of that name.
+    #[error("`{task}` has no item `{name}`")]
+    UnknownItem {
+        /// The task.
+        task: TaskName,
+        /// What was typed.
+        name: ItemName,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+    },
+    /// Several items of that name.
+    #[error("`{name}` is the name of several items of `{task}`")]
+    AmbiguousItem {
+        /// The task.
+        task: TaskName,
+        /// What was typed.
+        name: ItemName,
+        /// What tells them apart.
+        names: Vec<ItemName>,
     },
     /// Several graphs have the task.
     #[error("`{task}` is in several graphs: {}", .graphs.join(", "))]
@@ -174,6 +217,15 @@ impl OpsError {
     /// Wraps an I/O error with what was being done to which file.
     pub fn io(action: &'static str, path: &Path, source: std::io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source }
+    }
+
+    /// Says why a name is not one item's.
+    pub fn item(task: &TaskName, name: &ItemName, why: ItemNotFound) -> Self {
+        let (task, name) = (task.clone(), name.clone());
+        match why {
+            ItemNotFound::Unknown { near } => Self::UnknownItem { task, name, near },
+            ItemNotFound::Ambiguous { names } => Self::AmbiguousItem { task, name, names },
+        }
     }
 
     /// Places a cycle at the first of its tasks that `kptn.yaml` names.

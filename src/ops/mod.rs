@@ -10,6 +10,7 @@ mod error;
 pub mod fsck;
 pub mod history;
 pub mod init;
+pub mod items;
 mod memo;
 pub mod output;
 mod probes;

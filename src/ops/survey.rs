@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::items::past_of;
 use super::probes::{self, Probes, Probing};
 use super::{OpsError, Session};
 use crate::fingerprint::{Gathered, Memo, Surroundings, gather, gather_item_code};
@@ -12,7 +13,7 @@ use crate::model::{Digest, Force, Graph, Interpreters, Item, Language, Task, Tas
 use crate::plan::{Decision, Gatherer, Known, fold};
 use crate::process;
 use crate::state::LocalMemo;
-use crate::task::{Past, StateKnown};
+use crate::task::StateKnown;
 
 /// One graph, looked at.
 pub struct Survey<'a> {
@@ -44,15 +45,7 @@ impl<'a> Survey<'a> {
     /// Looks at every task of a graph.
     pub fn of(session: &'a Session, memo: &'a LocalMemo, question: &Question<'a>) -> Result<Self, OpsError> {
         let graph = question.graph;
-        let known = StateKnown::load(Past {
-            store: session.store()?,
-            state: session.state()?,
-            key: &session.key,
-            project: &session.project,
-            graph,
-            outputs_dir: &session.outputs_dir,
-            memo,
-        })?;
+        let known = past_of(session, graph, memo)?;
         let interpreters = find_interpreters(session, memo, graph);
         let probes = match question.probing {
             Probing::Ask => probes::ask(&session.project.root, graph.tasks.values()),

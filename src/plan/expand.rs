@@ -1,6 +1,6 @@
 //! A list that a dependency returned becomes the items of a mapped task.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
 use serde_json::Value;
 
@@ -75,13 +75,12 @@ pub fn expand_items(provider: &Task, result: &Value) -> Result<Vec<Item>, ItemEr
     let mut places = std::collections::HashMap::with_capacity(elements.len());
     let mut seen = HashSet::with_capacity(elements.len());
     for (index, element) in elements.iter().enumerate() {
-        let values = split(names, element).ok_or_else(|| ItemError::DoesNotFit {
+        let item = Item::of_element(names, element).ok_or_else(|| ItemError::DoesNotFit {
             provider: provider.name.to_string(),
             names: names.join(","),
             index,
             found: shortened(element),
         })?;
-        let item = Item { values };
         let key = item.key();
         if !seen.insert(key) {
             return Err(ItemError::Repeated {
@@ -95,27 +94,6 @@ pub fn expand_items(provider: &Task, result: &Value) -> Result<Vec<Item>, ItemEr
         items.push(item);
     }
     Ok(items)
-}
-
-/// Gives each name its value: the element itself for one name, else a list of
-/// as many values or an object with those keys.
-fn split(names: &[String], element: &Value) -> Option<BTreeMap<String, Value>> {
-    if let [name] = names {
-        let value = match element {
-            Value::Object(fields) if fields.len() == 1 && fields.contains_key(name) => &fields[name],
-            other => other,
-        };
-        return Some(BTreeMap::from([(name.clone(), value.clone())]));
-    }
-    match element {
-        Value::Array(values) if values.len() == names.len() => {
-            Some(names.iter().cloned().zip(values.iter().cloned()).collect())
-        }
-        Value::Object(fields) if fields.len() == names.len() => {
-            names.iter().map(|name| Some((name.clone(), fields.get(name)?.clone()))).collect()
-        }
-        _ => None,
-    }
 }
 
 fn kind_of(value: &Value) -> &'static str {

@@ -105,6 +105,19 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         OpsError::GraphIsNoTask { name } => {
             told.hint(format!("`kptn status -g {name} --all` lists its tasks"))
         }
+        OpsError::Address { .. } => told.hint("an item is named as `'TASK[ITEM]'`, for example `'B[NC]'`"),
+        OpsError::NoItems { task } => told.hint(format!("name the task alone: `{task}`")),
+        OpsError::ItemsUnknown { provider: Some(provider), .. } => {
+            told.hint(format!("`kptn run {provider}` makes the list"))
+        }
+        OpsError::UnknownItem { near: Some(near), .. } => told.hint(format!("did you mean `{near}`?")),
+        OpsError::UnknownItem { .. } => told.hint(
+            "an item is named by its value, as `'B[NC]'` or `'B[T1,27601]'`, or in JSON: `'B[[\"T1\",27601]]'`",
+        ),
+        OpsError::AmbiguousItem { task, names, .. } => {
+            let names: Vec<String> = names.iter().map(|name| format!("`'{task}[{name}]'`")).collect();
+            told.hint(format!("say which one is meant: {}", words::list(&names, 5)))
+        }
         OpsError::TaskInSeveralGraphs { graphs, .. } | OpsError::WhichGraph { graphs } => {
             let flags: Vec<String> = graphs.iter().map(|graph| format!("`-g {graph}`")).collect();
             told.hint(format!("say which one is meant: {}", flags.join(" or ")))
@@ -128,7 +141,8 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         }
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
         OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
-        OpsError::NoCommonGraph { .. }
+        OpsError::ItemsUnknown { .. }
+        | OpsError::NoCommonGraph { .. }
         | OpsError::NoGraph { .. }
         | OpsError::Name { .. }
         | OpsError::UnknownRun { .. }
