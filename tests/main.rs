@@ -14,6 +14,8 @@ mod examples;
 mod faults;
 mod layers;
 mod mapped;
+mod pages;
+mod reading;
 mod run;
 mod runner;
 mod seeds;

@@ -101,6 +101,8 @@ pub enum Command {
     Retry(commands::retry::Args),
     #[command(visible_alias = "logs")]
     Output(commands::output::Args),
+    Path(commands::path::Args),
+    Cat(commands::cat::Args),
     Restore(commands::restore::Args),
     Log(commands::log::Args),
     Graph(commands::graph::Args),

@@ -150,6 +150,9 @@ pub enum OpsError {
         /// The graph.
         graph: GraphName,
     },
+    /// What a task left cannot be read.
+    #[error(transparent)]
+    Reading(#[from] super::reading::ReadingError),
     /// Somebody else holds the branch or the output folder.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -15,6 +15,7 @@ mod memo;
 pub mod output;
 mod probes;
 pub mod quick;
+pub mod reading;
 pub mod report;
 pub mod restore;
 pub mod run;

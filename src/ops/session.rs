@@ -77,7 +77,7 @@ impl Session {
         let key =
             BranchKey { project: project_id(&project, repository.as_ref())?, branch: head.branch.clone() };
         Ok(Self {
-            outputs_dir: outputs_dir(&project, &head.branch),
+            outputs_dir: outputs_dir_of(&project.root, &outputs_template(&project), &head.branch),
             notes: loaded.notes,
             config_files: loaded.files,
             config_absent: loaded.absent,
@@ -168,11 +168,15 @@ pub(super) fn head_of(repository: Option<&Repository>) -> Result<Head, OpsError>
     }
 }
 
-/// A folder per branch below `outputs_dir`, else `SCRATCH_DIR`, else `scratch`.
-fn outputs_dir(project: &Project, branch: &BranchName) -> PathBuf {
-    let folder = safe_folder_name(branch.as_str());
+/// Returns where tasks write, with `<branch>` in it where each branch has its own folder.
+pub(super) fn outputs_template(project: &Project) -> String {
     let said = project.settings.outputs_dir.clone();
     let said = said.or_else(|| std::env::var("SCRATCH_DIR").ok().filter(|text| !text.is_empty()));
-    let text = said.unwrap_or_else(|| "scratch/<branch>".to_owned());
-    project.root.join(text.replace("<branch>", &folder).replace("${branch}", &folder))
+    said.unwrap_or_else(|| "scratch/<branch>".to_owned())
+}
+
+/// Returns the output folder of a branch.
+pub(super) fn outputs_dir_of(root: &Path, template: &str, branch: &BranchName) -> PathBuf {
+    let folder = safe_folder_name(branch.as_str());
+    root.join(template.replace("<branch>", &folder).replace("${branch}", &folder))
 }

@@ -11,6 +11,7 @@
 //! `status`. [`RunLock`] and [`TaskLock`] keep two runs off one branch.
 
 mod attempts;
+mod bearings;
 mod branches;
 mod candidates;
 mod clock;
@@ -38,6 +39,7 @@ use crate::model::{BranchName, ProjectId};
 use crate::store::{Layout, Store, StoreError, database};
 use snapshots::SnapshotCache;
 
+pub use bearings::{Bearing, Bearings};
 pub use branches::LogEntry;
 pub use candidates::Candidate;
 pub use close::{Closed, RunCounts};

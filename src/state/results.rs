@@ -92,6 +92,24 @@ impl State {
         })
     }
 
+    /// Returns the record of one task as [`State::record_of`] does, for a process that asks once: the
+    /// branch's snapshot is not built for it.
+    pub fn look_up(
+        &self,
+        branch: &BranchKey,
+        graph: &GraphName,
+        task: &TaskName,
+    ) -> Result<Option<Digest>, StateError> {
+        self.read(|connection| {
+            let Some(row) = branches::find(connection, branch)? else { return Ok(None) };
+            if let Some(since) = result_of(connection, row.id, graph, task)? {
+                return Ok(Some(since.record));
+            }
+            let Some(snapshot) = row.snapshot else { return Ok(None) };
+            Ok(snapshots::find_record(&self.store, &snapshot, graph, task)?)
+        })
+    }
+
     /// Writes a finished task down, in one transaction; returns whether the branch took it.
     pub fn finish_task(&self, finished: &Finished<'_>) -> Result<Recorded, StateError> {
         let recorded = self.finish_tasks(std::slice::from_ref(finished))?;
@@ -169,14 +187,24 @@ fn current(
     graph: &GraphName,
     task: &TaskName,
 ) -> Result<Option<Current>, StateError> {
+    let since = result_of(connection, branch, graph, task)?;
+    let folded = || snapshots::of_task(snapshot, graph, task);
+    Ok(since.or_else(|| folded().map(|entry| Current { record: entry.record, run: None })))
+}
+
+fn result_of(
+    connection: &Connection,
+    branch: i64,
+    graph: &GraphName,
+    task: &TaskName,
+) -> Result<Option<Current>, StateError> {
     let since = connection
         .prepare_cached("SELECT record, run FROM results WHERE branch = ?1 AND graph = ?2 AND task = ?3")?
         .query_row((branch, graph.as_str(), task.as_str()), |row| {
             Ok(Current { record: digest(row, 0)?, run: Some(row.get(1)?) })
         })
         .optional()?;
-    let folded = || snapshots::of_task(snapshot, graph, task);
-    Ok(since.or_else(|| folded().map(|entry| Current { record: entry.record, run: None })))
+    Ok(since)
 }
 
 fn results_of(

@@ -4,7 +4,10 @@
 //! branch's is asked for at every task's end, which must not cost the more the
 //! more tasks there are.
 
+use std::borrow::Cow;
 use std::sync::{Arc, Mutex, PoisonError};
+
+use serde::Deserialize;
 
 use crate::model::{Digest, GraphName, Snapshot, SnapshotEntry, TaskName};
 use crate::store::{Store, StoreError};
@@ -46,4 +49,32 @@ pub(super) fn of_task<'a>(
     let entry = snapshot.entries.get(found.ok()?)?;
     debug_assert_eq!(key(entry), (graph.clone(), task.clone()));
     Some(entry)
+}
+
+/// Returns the record of one task, without building the whole snapshot.
+pub(super) fn find_record(
+    store: &Store,
+    snapshot: &Digest,
+    graph: &GraphName,
+    task: &TaskName,
+) -> Result<Option<Digest>, StoreError> {
+    /// As [`SnapshotEntry`]; names are compared as they are written.
+    #[derive(Deserialize)]
+    struct Entry<'a> {
+        #[serde(borrow)]
+        graph: Cow<'a, str>,
+        #[serde(borrow)]
+        task: Cow<'a, str>,
+        record: &'a str,
+    }
+    #[derive(Deserialize)]
+    struct Entries<'a> {
+        #[serde(borrow)]
+        entries: Vec<Entry<'a>>,
+    }
+    let bytes = store.load(snapshot)?;
+    let all: Entries<'_> =
+        serde_json::from_slice(&bytes).map_err(|source| StoreError::NotJson { digest: *snapshot, source })?;
+    let same = |entry: &&Entry<'_>| entry.graph == graph.as_str() && entry.task == task.as_str();
+    Ok(all.entries.iter().find(same).and_then(|entry| entry.record.parse().ok()))
 }

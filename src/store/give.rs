@@ -5,7 +5,7 @@
 
 use std::collections::HashSet;
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
@@ -35,6 +35,37 @@ pub(super) fn give(
         let _ = fs::remove_file(&beside);
     }
     placed
+}
+
+/// Writes the object's bytes to `out` as they are read; the outer error is the store's, the inner one of `out`.
+///
+/// Bytes that turn out to be damaged have been written by then: the error is the last thing that is said.
+pub(super) fn copy_to(
+    store: &Store,
+    digest: &Digest,
+    out: &mut dyn Write,
+) -> Result<std::io::Result<()>, StoreError> {
+    if let Some(bytes) = store.small.get(digest)? {
+        store.verify(digest, &bytes)?;
+        return Ok(out.write_all(&bytes));
+    }
+    let Some((mut object, path)) = store.large.find(digest)? else {
+        return Err(StoreError::Absent { digest: *digest, root: store.layout.root().to_owned() });
+    };
+    let mut hasher = blake3::Hasher::new();
+    let mut buffer = vec![0; 256 * 1024];
+    loop {
+        let length = object.read(&mut buffer).map_err(|error| StoreError::reading(&path, error))?;
+        if length == 0 {
+            break;
+        }
+        hasher.update(&buffer[..length]);
+        if let Err(error) = out.write_all(&buffer[..length]) {
+            return Ok(Err(error));
+        }
+    }
+    store.expect(digest, hasher.finalize().into())?;
+    Ok(Ok(()))
 }
 
 /// Folders from which this process has removed what interrupted ones left.

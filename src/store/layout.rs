@@ -12,6 +12,7 @@
 //! <root>/locks/<what>           who runs what
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree
+//! <root>/index/<place>.bearings where a project's things are
 //! <root>/index/clock            touched to ask the file system for its time
 //! ```
 
@@ -120,6 +121,12 @@ impl Layout {
     pub fn memo(&self, project_root: &Path) -> PathBuf {
         let parts = [project_root.as_os_str().as_encoded_bytes()];
         self.index_file("files", &parts).with_extension("memo")
+    }
+
+    /// Returns what is known of a project without reading its `kptn.yaml`.
+    pub fn bearings(&self, project_root: &Path) -> PathBuf {
+        let parts = [project_root.as_os_str().as_encoded_bytes()];
+        self.index_file("project", &parts).with_extension("bearings")
     }
 
     /// Returns the file that is touched to ask the file system for its time.

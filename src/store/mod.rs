@@ -26,7 +26,7 @@ mod stat;
 mod sync;
 mod temporary;
 
-use std::io::Read;
+use std::io::{Read, Write};
 use std::path::Path;
 
 use serde::Serialize;
@@ -135,6 +135,11 @@ impl Store {
     pub fn load_json<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, StoreError> {
         let bytes = self.load(digest)?;
         serde_json::from_slice(&bytes).map_err(|source| StoreError::NotJson { digest: *digest, source })
+    }
+
+    /// Writes an object's bytes to `out`, verified while they pass; the inner error is of `out`.
+    pub fn copy_to(&self, digest: &Digest, out: &mut dyn Write) -> Result<std::io::Result<()>, StoreError> {
+        give::copy_to(self, digest, out)
     }
 
     /// Writes an object to the file `to`, at once or not at all; makes the folders above it.

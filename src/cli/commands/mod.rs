@@ -17,6 +17,7 @@ use super::printer::Printer;
 use crate::ops::scope::Words;
 use crate::ops::{Session, Start};
 
+pub mod cat;
 pub mod check;
 pub mod completions;
 pub mod config;
@@ -26,6 +27,7 @@ pub mod graph;
 pub mod init;
 pub mod log;
 pub mod output;
+pub mod path;
 pub mod plan;
 pub mod render;
 pub mod restore;
@@ -93,6 +95,8 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Run(args) => run::run(args, context),
         Command::Retry(args) => retry::run(args, context),
         Command::Output(args) => output::run(args, context),
+        Command::Path(args) => path::run(args, context),
+        Command::Cat(args) => cat::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Graph(args) => graph::run(args, context),

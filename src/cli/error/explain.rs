@@ -7,8 +7,9 @@ use crate::cli::exit::Exit;
 use crate::cli::words;
 use crate::config::ConfigError;
 use crate::graph::SelectError;
-use crate::model::{Diagnostic, Severity, TaskName};
+use crate::model::{Diagnostic, Severity};
 use crate::ops::OpsError;
+use crate::ops::reading::ReadingError;
 use crate::process::ProcessError;
 use crate::state::{LockError, StateError};
 
@@ -72,6 +73,39 @@ impl From<ProcessError> for CommandError {
     }
 }
 
+impl From<ReadingError> for CommandError {
+    fn from(error: ReadingError) -> Self {
+        let told = Self::of(Exit::USAGE, &error);
+        let listed = |files: &[String]| words::list(&quoted(files), 10);
+        match error {
+            ReadingError::NoRecord { task, own: true, .. } => told.hint(format!("`kptn run +{task}` makes it")),
+            ReadingError::NoRecord { .. } => told,
+            ReadingError::NoFiles { task } => {
+                told.hint(format!("`kptn output {task}` shows what it printed"))
+            }
+            ReadingError::NoFile { near: Some(near), .. } => told.hint(format!("did you mean `{near}`?")),
+            ReadingError::NoFile { known, .. } => told.hint(format!("it left {}", listed(&known))),
+            ReadingError::WhichFile { files, .. } | ReadingError::Folder { files, .. } => {
+                told.hint(format!("name one of them: {}", listed(&files)))
+            }
+            ReadingError::Lost { task, .. } => {
+                let task = task.split('[').next().unwrap_or_default();
+                Self { exit: Exit::FAILED, ..told }.hint(format!("`kptn run -f {task}` makes it again"))
+            }
+            ReadingError::OneFolder { branch } => told.hint(format!(
+                "`kptn cat -b {branch} TASK FILE > elsewhere` reads it; `outputs_dir: scratch/<branch>` keeps them apart"
+            )),
+            ReadingError::Busy { .. } => {
+                Self { exit: Exit::CONFLICT, ..told }.hint("`kptn cat` reads it all the same")
+            }
+        }
+    }
+}
+
+fn quoted<T: std::fmt::Display>(names: &[T]) -> Vec<String> {
+    names.iter().map(|name| format!("`{name}`")).collect()
+}
+
 impl From<OpsError> for CommandError {
     fn from(error: OpsError) -> Self {
         match error {
@@ -82,6 +116,7 @@ impl From<OpsError> for CommandError {
                 error.into()
             }
             OpsError::Process(error) => error.into(),
+            OpsError::Reading(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())
@@ -123,8 +158,6 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
             told.hint(format!("say which one is meant: {}", flags.join(" or ")))
         }
         OpsError::StaleDependencies { selected, stale, .. } => {
-            let quoted =
-                |tasks: &[TaskName]| tasks.iter().map(|task| format!("`{task}`")).collect::<Vec<_>>();
             let (selected_names, stale_names) = (quoted(selected), quoted(stale));
             let told = CommandError::usage(format!(
                 "what {} depends on is not fresh: {}",

@@ -1,9 +1,10 @@
-//! Verbs that touch files: `restore`, `render`, `fsck`.
+//! Verbs that touch files: `path`, `restore`, `render`, `fsck`.
 
 use std::path::Path;
 
 use crate::cli::paint::Tone;
 use crate::cli::words;
+use crate::ops::reading::PathReport;
 use crate::ops::report::{FsckReport, RenderedFile, RenderedState, RestoreReport};
 
 /// So many files are listed; more are counted.
@@ -32,6 +33,18 @@ pub fn restored(report: &RestoreReport, outputs_dir: &Path) -> String {
         outputs_dir.display()
     ));
     out
+}
+
+/// Returns what `path` has to say of files that are not what the task made.
+pub fn edited_where_read(report: &PathReport) -> String {
+    let line = |path: &String| {
+        format!(
+            "{} `{path}` was edited after `{}` made it; `kptn cat` prints what it made\n",
+            Tone::Warn.paint("note:"),
+            report.task
+        )
+    };
+    report.edited.iter().map(line).collect()
 }
 
 /// Returns what `render` did, a line a runner.

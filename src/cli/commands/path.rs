@@ -1,0 +1,52 @@
+//! `kptn path`: puts what a task left where it belongs, and says where that is.
+
+use super::Context;
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::views::{self, Document};
+use crate::ops::reading::{self, Wanted};
+
+/// Print where a task's files are, putting them there first
+///
+/// A line a file, absolute; without FILE, all that the task left when it last finished. A folder is
+/// one line. What it left counts, whether or not it is stale by now.
+#[derive(Debug, clap::Args)]
+#[group(id = "reading")]
+pub struct Args {
+    /// The task, or one of its items
+    #[arg(value_name = "TASK[ITEM]")]
+    pub task: String,
+    /// A file or folder that it left: its path, or the end of it
+    #[arg(value_name = "FILE")]
+    pub file: Option<String>,
+    /// Of this branch, not of the one that is checked out
+    #[arg(short, long, value_name = "BRANCH")]
+    pub branch: Option<String>,
+}
+
+impl Args {
+    pub(super) fn wanted(&self, context: &Context<'_>) -> Wanted {
+        Wanted {
+            graph: context.global.graph.clone(),
+            task: self.task.clone(),
+            file: self.file.clone(),
+            branch: self.branch.clone(),
+        }
+    }
+}
+
+/// Prints it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let report = reading::path(&context.start()?, &args.wanted(context), &context.typed())?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(&report));
+        return Ok(Exit::FINE);
+    }
+    printer.say(views::files::edited_where_read(&report));
+    for path in &report.paths {
+        printer.bytes(path.as_os_str().as_encoded_bytes());
+        printer.bytes(b"\n");
+    }
+    Ok(Exit::FINE)
+}

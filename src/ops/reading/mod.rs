@@ -1,0 +1,192 @@
+//! `path` and `cat`: what a task left, for whoever works beside the pipeline.
+//!
+//! Neither looks at whether the task is fresh: what its record on the branch
+//! lists is what is read, as it was made. `path` puts absent files into the
+//! output folder first, and never over an edit; `cat` touches no file.
+//! [`shelf`] finds the record without reading what is large.
+
+mod choice;
+mod error;
+mod shelf;
+
+use std::collections::BTreeSet;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::run::holder;
+use super::{OpsError, Start};
+use crate::fingerprint::{Memo, Plain};
+use crate::model::{Digest, GraphName, OutputFile, TaskName};
+use crate::state::{LocalMemo, LockError, LockOn, RunLock, Wait};
+use crate::task::outputs::{self, Folder, Outputs, Restored};
+use choice::{Chosen, choose};
+use shelf::Shelf;
+
+pub use error::ReadingError;
+
+/// Files of more bytes than this, together, are not hashed where the memo of this worktree knows them.
+const MUCH: u64 = 4 * 1024 * 1024;
+
+/// What is to be read.
+#[derive(Debug, Clone, Default)]
+pub struct Wanted {
+    /// `-g GRAPH`.
+    pub graph: Option<String>,
+    /// `TASK` or `TASK[ITEM]`.
+    pub task: String,
+    /// The file; absent means all that it left.
+    pub file: Option<String>,
+    /// Whose state; absent means that of the branch that is checked out.
+    pub branch: Option<String>,
+}
+
+/// Where files are now.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PathReport {
+    /// The graph.
+    pub graph: GraphName,
+    /// The task.
+    pub task: TaskName,
+    /// The record that lists them.
+    pub record: Digest,
+    /// Absolute, in the order of the record; the folder alone where one was asked for.
+    pub paths: Vec<PathBuf>,
+    /// Those that were put there for this, relative to the output folder.
+    pub restored: Vec<String>,
+    /// Those that are not as the record has them, relative to the output folder.
+    pub edited: Vec<String>,
+}
+
+/// Puts files where they belong, and says where that is.
+pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport, OpsError> {
+    let shelf = Shelf::find(start, wanted)?;
+    let files = shelf.files()?;
+    if files.is_empty() {
+        return Err(ReadingError::NoFiles { task: shelf.name() }.into());
+    }
+    let chosen = match &wanted.file {
+        Some(text) => choose(&shelf.name(), &files, text)?,
+        None => Chosen { files: files.iter().collect(), folder: None },
+    };
+    let listed: Vec<OutputFile> = chosen.files.into_iter().cloned().collect();
+    let folder = shelf.outputs_folder()?;
+    let restored = put_there(&shelf, &folder, &listed, command)?;
+    if !restored.lost.is_empty() {
+        return Err(ReadingError::Lost { task: shelf.name(), paths: restored.lost }.into());
+    }
+    let paths = match chosen.folder {
+        Some(path) => vec![folder.path(&path)],
+        None => listed.iter().map(|file| folder.path(&file.path)).collect(),
+    };
+    Ok(PathReport {
+        graph: shelf.graph.clone(),
+        task: shelf.task.clone(),
+        record: shelf.digest,
+        paths,
+        restored: restored.restored,
+        edited: restored.edited,
+    })
+}
+
+/// Writes the bytes of a file, else the result as JSON, to `out`; nothing else.
+pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), OpsError> {
+    let shelf = Shelf::find(start, wanted)?;
+    let digest = match &wanted.file {
+        Some(text) => match choose(&shelf.name(), &shelf.files()?, text)? {
+            Chosen { folder: Some(folder), files } => {
+                let files = files.iter().map(|file| file.path.clone()).collect();
+                return Err(ReadingError::Folder { folder, files }.into());
+            }
+            Chosen { files, .. } => files.first().map(|file| file.digest),
+        },
+        None => None,
+    };
+    let written = match digest.map_or_else(|| shelf.only_thing(), |digest| Ok(Thing::File(digest)))? {
+        Thing::File(digest) => shelf.store.copy_to(&digest, out)?,
+        Thing::Result(digest) => shelf.store.copy_to(&digest, out)?.and_then(|()| out.write_all(b"\n")),
+    };
+    match written {
+        // Nobody reads any more: that is how `head` ends.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        Err(error) => Err(OpsError::io("write", Path::new("standard output"), error)),
+        Ok(()) => Ok(()),
+    }
+}
+
+/// What `cat` prints.
+enum Thing {
+    File(Digest),
+    Result(Digest),
+}
+
+impl Shelf {
+    /// The result, else the one file that there is.
+    fn only_thing(&self) -> Result<Thing, OpsError> {
+        if let Some(result) = self.result()? {
+            return Ok(Thing::Result(result));
+        }
+        match self.files()?.as_slice() {
+            [] => Err(ReadingError::NoFiles { task: self.name() }.into()),
+            [only] => Ok(Thing::File(only.digest)),
+            files => {
+                let files = files.iter().map(|file| file.path.clone()).collect();
+                Err(ReadingError::WhichFile { task: self.name(), files }.into())
+            }
+        }
+    }
+}
+
+/// Puts back what is absent. Only then is the output folder's lock needed: a run may be about to write there.
+fn put_there(
+    shelf: &Shelf,
+    folder: &Folder,
+    files: &[OutputFile],
+    command: &str,
+) -> Result<Restored, OpsError> {
+    let much = files.iter().map(|file| file.size).sum::<u64>() > MUCH;
+    let local = much.then(|| LocalMemo::open(&shelf.store_root, &shelf.root));
+    let memo: &dyn Memo = local.as_ref().map_or(&Plain, |local| local);
+    let now = outputs::look(&shelf.store, memo, folder, files)?;
+    let restored = if now.absent.is_empty() && now.lost.is_empty() {
+        Restored { edited: now.edited, ..Restored::default() }
+    } else {
+        let on = LockOn::Outputs(folder.root());
+        let lock = RunLock::acquire(&shelf.store_root, on, Wait::No, &holder(command));
+        let _lock = lock.map_err(|error| match error {
+            held @ LockError::Held { .. } => ReadingError::Busy { source: held }.into(),
+            other => OpsError::Lock(other),
+        })?;
+        put_back(shelf, folder, files, memo)?
+    };
+    if let Some(local) = &local {
+        super::memo::save(local);
+    }
+    Ok(restored)
+}
+
+fn put_back(
+    shelf: &Shelf,
+    folder: &Folder,
+    files: &[OutputFile],
+    memo: &dyn Memo,
+) -> Result<Restored, OpsError> {
+    Folder::make(folder.root())?;
+    let tracked = match &shelf.repository {
+        Some(repository) => repository.tracked_below(folder.root())?,
+        None => BTreeSet::new(),
+    };
+    let store = &shelf.store;
+    let outputs = Outputs {
+        store,
+        memo,
+        take_in: &|path| store.put_file(path),
+        folder,
+        link: shelf.link,
+        kept_under: "",
+        owner: &|_| None,
+        tracked: &|path| tracked.contains(path),
+    };
+    Ok(outputs.restore(files)?)
+}

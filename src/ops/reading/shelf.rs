@@ -1,0 +1,290 @@
+//! Finds the record of a task: where it stands, on which branch, what it lists.
+//!
+//! ```text
+//! bearings hold    HEAD, one row of state.db (or a look into the snapshot), one record
+//! else             the configuration is read, and bearings are taken for the next time
+//! no record here   the plan is asked: another branch's record may stand for it
+//! ```
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, UNIX_EPOCH};
+
+use super::{ReadingError, Wanted};
+use crate::config;
+use crate::git::Repository;
+use crate::model::{
+    Address, BranchName, Digest, Force, GraphName, Item, ItemName, ItemNotFound, ItemRecord, ItemTable,
+    LinkMode, OutputFile, Record, TaggedHasher, TaskName,
+};
+use crate::ops::probes::Probing;
+use crate::ops::scope::{self, Words};
+use crate::ops::session::{head_of, outputs_dir_of, outputs_template};
+use crate::ops::survey::{Question, Survey, environment};
+use crate::ops::{OpsError, Session, Start, memo};
+use crate::plan::Known;
+use crate::state::{Bearing, Bearings, BranchKey, State};
+use crate::store::{self, Store};
+use crate::task::outputs::Folder;
+
+/// A task's record, and where its files belong.
+pub struct Shelf {
+    /// The graph.
+    pub graph: GraphName,
+    /// The task.
+    pub task: TaskName,
+    /// The item that was asked for.
+    item: Option<ItemRecord>,
+    /// How it was typed.
+    typed: String,
+    /// The record's digest.
+    pub digest: Digest,
+    record: Record,
+    /// Objects.
+    pub store: Store,
+    /// Where they are.
+    pub store_root: PathBuf,
+    /// The project root.
+    pub root: PathBuf,
+    /// The git repository around it.
+    pub repository: Option<Repository>,
+    /// How files are put back.
+    pub link: LinkMode,
+    branch: BranchName,
+    own: bool,
+    outputs_dir: String,
+}
+
+/// A record that was found, and what finding it needed.
+struct Found {
+    bearing: Bearing,
+    digest: Digest,
+    store_root: PathBuf,
+    outputs_dir: String,
+    link: LinkMode,
+}
+
+impl Shelf {
+    /// Finds the record that is asked for.
+    pub fn find(start: &Start, wanted: &Wanted) -> Result<Self, OpsError> {
+        let Address { task, item } =
+            Address::parse(&wanted.task).map_err(|error| OpsError::Address { error })?;
+        let located = match &start.config {
+            Some(path) => config::locate_file(path)?,
+            None => config::locate(&start.folder)?,
+        };
+        let repository = Repository::discover(&located.root)?;
+        let head = head_of(repository.as_ref())?.branch;
+        let branch = match &wanted.branch {
+            Some(text) => BranchName::parse(text).map_err(|error| OpsError::Name { error })?,
+            None => head.clone(),
+        };
+        let own = branch == head;
+        let place = Place::of(&located, repository.as_ref());
+        let found = match quickly(&place, wanted, &task, &branch)? {
+            Some(found) => found,
+            None => slowly(start, &place, wanted, &task, &branch)?,
+        };
+        let store = Store::open(&found.store_root)?;
+        let record: Record = store.load_json(&found.digest)?;
+        let item = item.map(|item| find_item(&store, &task, &record, &found.bearing, &item)).transpose()?;
+        Ok(Self {
+            graph: found.bearing.graph,
+            task,
+            item,
+            typed: wanted.task.clone(),
+            digest: found.digest,
+            record,
+            store,
+            store_root: found.store_root,
+            root: located.root,
+            repository,
+            link: found.link,
+            branch,
+            own,
+            outputs_dir: found.outputs_dir,
+        })
+    }
+
+    /// Returns the task or item as it was typed.
+    pub fn name(&self) -> String {
+        self.typed.clone()
+    }
+
+    /// Returns every file that the task or item left.
+    pub fn files(&self) -> Result<Vec<OutputFile>, OpsError> {
+        if let Some(item) = &self.item {
+            return Ok(item.outputs.clone());
+        }
+        let mut files = self.record.outputs.clone();
+        if let Some(items) = self.record.items {
+            let table: ItemTable = self.store.load_json(&items)?;
+            files.extend(table.items.into_iter().flat_map(|item| item.outputs));
+        }
+        Ok(files)
+    }
+
+    /// Returns the object that holds what the task or item returned.
+    pub fn result(&self) -> Result<Option<Digest>, OpsError> {
+        Ok(match &self.item {
+            Some(item) => item.result,
+            None => self.record.result,
+        })
+    }
+
+    /// Returns the folder that its files belong in.
+    pub fn outputs_folder(&self) -> Result<Folder, OpsError> {
+        let folder = outputs_dir_of(&self.root, &self.outputs_dir, &self.branch);
+        let another = BranchName::parse("another-branch").map_err(|error| OpsError::Name { error })?;
+        let shared = || outputs_dir_of(&self.root, &self.outputs_dir, &another) == folder;
+        if !self.own && shared() {
+            return Err(ReadingError::OneFolder { branch: self.branch.clone() }.into());
+        }
+        Ok(Folder::at(&folder))
+    }
+}
+
+fn find_item(
+    store: &Store,
+    task: &TaskName,
+    record: &Record,
+    bearing: &Bearing,
+    name: &ItemName,
+) -> Result<ItemRecord, OpsError> {
+    let Some(items) = record.items else { return Err(OpsError::NoItems { task: task.clone() }) };
+    let table: ItemTable = store.load_json(&items)?;
+    let items: Vec<Item> = table.items.iter().map(|record| record.item.clone()).collect();
+    let item = name.find(&bearing.map_over, &items).map_err(|why| OpsError::item(task, name, why))?;
+    let found = table.items.iter().find(|record| record.item == *item);
+    found.cloned().ok_or_else(|| OpsError::item(task, name, ItemNotFound::Unknown { near: None }))
+}
+
+/// Where bearings are kept, and for which question.
+struct Place {
+    root: PathBuf,
+    index_root: PathBuf,
+    key: Digest,
+}
+
+impl Place {
+    fn of(located: &config::Located, repository: Option<&Repository>) -> Self {
+        let from_env = std::env::var_os("KPTN_STORE").map(PathBuf::from);
+        // Not where `settings.store` says: that would have to be read first.
+        let common = repository.map(Repository::common_folder);
+        let index_root = store::locate(&located.root, common, from_env.as_deref(), None);
+        let mut key = TaggedHasher::new("kptn bearings 1");
+        key.field("program", env!("CARGO_PKG_VERSION").as_bytes());
+        key.field("config", located.config_path.as_os_str().as_encoded_bytes());
+        let repository = repository.map_or(Path::new(""), Repository::root);
+        key.field("repository", repository.as_os_str().as_encoded_bytes());
+        for name in ["KPTN_STORE", "SCRATCH_DIR"] {
+            key.field(name, environment(name).unwrap_or_default().as_bytes());
+        }
+        Self { root: located.root.clone(), index_root, key: key.finish() }
+    }
+}
+
+/// Finds a record by bearings taken earlier; absent where they do not hold or do not tell.
+fn quickly(
+    place: &Place,
+    wanted: &Wanted,
+    task: &TaskName,
+    branch: &BranchName,
+) -> Result<Option<Found>, OpsError> {
+    let Some(bearings) = Bearings::load(&place.index_root, &place.root, &place.key) else { return Ok(None) };
+    // `TASK` that is a graph's name too means the graph.
+    let is_graph =
+        wanted.graph.is_none() && bearings.graphs.iter().any(|(graph, _)| graph.as_str() == task.as_str());
+    let mut having = bearings.find(wanted.graph.as_deref(), task.as_str());
+    let (1, false, Some(bearing)) = (having.len(), is_graph, having.pop()) else { return Ok(None) };
+    let Some(state) = State::open_existing(&bearings.store_root) else { return Ok(None) };
+    let key = BranchKey { project: bearings.project, branch: branch.clone() };
+    let digest = state.look_up(&key, &bearing.namespace, task)?;
+    Ok(digest.map(|digest| Found {
+        bearing,
+        digest,
+        store_root: bearings.store_root,
+        outputs_dir: bearings.outputs_dir,
+        link: bearings.link,
+    }))
+}
+
+fn slowly(
+    start: &Start,
+    place: &Place,
+    wanted: &Wanted,
+    task: &TaskName,
+    branch: &BranchName,
+) -> Result<Found, OpsError> {
+    let session = Session::open(start)?;
+    let words = Words { graph: wanted.graph.clone(), words: vec![task.to_string()], exclude: Vec::new() };
+    let scope = scope::one_graph(&session, &words)?;
+    if scope.selectors.is_empty() {
+        return Err(OpsError::GraphIsNoTask { name: task.to_string() });
+    }
+    let Some(defined) = scope.graph.tasks.get(task) else {
+        return Err(crate::ops::unknown_task(&session, task.as_str()));
+    };
+    take_bearings(&session, place);
+    let own = *branch == session.key.branch;
+    let key = BranchKey { project: session.key.project.clone(), branch: branch.clone() };
+    let here = session.state()?.look_up(&key, &scope.graph.namespace, task)?;
+    let found = match here {
+        None if own => from_elsewhere(&session, scope.graph, task)?,
+        here => here,
+    };
+    let Some(digest) = found else {
+        return Err(ReadingError::NoRecord { task: task.clone(), branch: branch.clone(), own }.into());
+    };
+    Ok(Found {
+        bearing: Bearing {
+            graph: scope.graph.name.clone(),
+            namespace: scope.graph.namespace.clone(),
+            map_over: defined.map_over.clone(),
+        },
+        digest,
+        store_root: session.store_root().to_owned(),
+        outputs_dir: outputs_template(&session.project),
+        link: session.project.settings.link,
+    })
+}
+
+/// Keeps what was learned for the next time; nothing is lost but time where that fails.
+fn take_bearings(session: &Session, place: &Place) {
+    let began = session.began.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
+    let began_ns = i64::try_from(began.as_nanos()).unwrap_or(i64::MAX);
+    let Some(files) = Bearings::stats_of(&session.config_files, began_ns) else { return };
+    let graphs = || session.project.graphs.values();
+    let rows = graphs().flat_map(|graph| {
+        let row = |task: &'_ crate::model::Task| (task.name.clone(), task.map_over.clone());
+        graph.tasks.values().map(row).map(|(task, over)| (graph.name.clone(), task, over))
+    });
+    let rows: Vec<_> = rows.collect();
+    let bearings = Bearings {
+        key: place.key,
+        files,
+        store_root: session.store_root().to_owned(),
+        project: session.key.project.clone(),
+        outputs_dir: outputs_template(&session.project),
+        link: session.project.settings.link,
+        graphs: graphs().map(|graph| (graph.name.clone(), graph.namespace.clone())).collect(),
+        tasks: Bearings::rows(
+            rows.iter().map(|(graph, task, over)| (graph.as_str(), task.as_str(), over.as_slice())),
+        ),
+    };
+    drop(bearings.save(&place.index_root, &place.root));
+}
+
+/// A branch that never ran has no records of its own: the plan knows which ones stand for them.
+fn from_elsewhere(
+    session: &Session,
+    graph: &crate::model::Graph,
+    task: &TaskName,
+) -> Result<Option<Digest>, OpsError> {
+    let memo = memo::open(session)?;
+    let question = Question { graph, probing: Probing::Believe, force: &|_| Force::No };
+    let survey = Survey::of(session, &memo, &question)?;
+    memo::save(&memo);
+    let record = survey.decisions.get(task).and_then(|decision| decision.record().cloned());
+    let digest = record.and_then(|record| survey.known.digest_of(&record));
+    Ok(digest.or_else(|| survey.known.current(task).and_then(|record| survey.known.digest_of(&record))))
+}
