@@ -19,4 +19,5 @@ mod reading;
 mod run;
 mod runner;
 mod seeds;
+mod subsets;
 mod support;

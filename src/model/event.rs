@@ -44,6 +44,8 @@ pub enum Event {
     TaskStarted { task: TaskName, items: Option<u64>, estimate_ms: Option<u64> },
     /// Items of a mapped task: counts so far.
     Items { task: TaskName, done: u64, failed: u64, total: u64 },
+    /// A run was about some items of a mapped task alone, and others are not fresh: they stay as they are.
+    ItemsLeft { task: TaskName, left: u64, total: u64 },
     /// A line that a task printed; only where lines are streamed.
     Line { task: TaskName, item: Option<String>, line: String },
     /// Something worth a line: an edit that was kept aside, a child that was left behind, a retry.

@@ -12,7 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Item, NameError, TaskName, nearest_name};
+use super::{Item, ItemIndex, NameError, TaskName};
 
 /// A task, and perhaps one of its items: `B`, `B[NC]`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,30 +87,22 @@ impl ItemName {
 
     /// Returns the one of `items` that it names; `names` are those of `map_over`.
     pub fn find<'a>(&self, names: &[String], items: &'a [Item]) -> Result<&'a Item, ItemNotFound> {
-        let of_element = |element: &Value| {
-            let wanted = Item::of_element(names, element)?;
-            items.iter().find(|item| **item == wanted)
-        };
-        let element: Option<Value> = serde_json::from_str(&self.0).ok();
-        let scalar = |value: &Value| matches!(value, Value::Number(_) | Value::Bool(_) | Value::Null);
-        if let Some(item) = element.as_ref().filter(|value| !scalar(value)).and_then(of_element) {
-            return Ok(item);
-        }
-        let labelled: Vec<&Item> = items.iter().filter(|item| item.label(names) == self.0).collect();
-        match labelled.as_slice() {
-            [item] => Ok(item),
-            [] => element.as_ref().and_then(of_element).ok_or_else(|| self.unknown(names, items)),
-            several => {
-                let exact = several.iter().map(|item| Self::exact(item, names));
-                Err(ItemNotFound::Ambiguous { names: exact.collect() })
-            }
-        }
+        ItemIndex::new(names, items.iter().map(|item| (item.key(), item))).find(self).map(|(_, item)| item)
     }
 
-    fn unknown(&self, names: &[String], items: &[Item]) -> ItemNotFound {
-        let labels: Vec<String> = items.iter().map(|item| item.label(names)).collect();
-        let near = nearest_name(&self.0, labels.iter().map(String::as_str));
-        ItemNotFound::Unknown { near: near.map(str::to_owned) }
+    /// Returns the element that it is in JSON; absent where it is none.
+    pub(super) fn element(&self) -> Option<Element> {
+        serde_json::from_str(&self.0).ok().map(Element)
+    }
+}
+
+/// An element of a list, as a name in JSON says it.
+pub(super) struct Element(pub Value);
+
+impl Element {
+    /// Tells whether it reads as a label would: as a number, a truth or nothing.
+    pub fn is_scalar(&self) -> bool {
+        matches!(self.0, Value::Number(_) | Value::Bool(_) | Value::Null)
     }
 }
 
@@ -128,6 +120,10 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    fn find<'a>(text: &str, names: &[String], items: &'a [Item]) -> Result<&'a Item, ItemNotFound> {
+        ItemName::new(text).find(names, items)
+    }
 
     fn items(names: &[String], elements: &Value) -> Vec<Item> {
         let elements = elements.as_array().unwrap();
@@ -158,7 +154,7 @@ mod tests {
     fn labels_and_elements_find_items() {
         let one = names("US_STATE");
         let list = items(&one, &json!(["NC", 27601, true, {"a": 1}, [1, 2], "x,y", "[1]", "\"q\""]));
-        let found = |text: &str| ItemName::new(text).find(&one, &list).map(|item| item.element(&one));
+        let found = |text: &str| find(text, &one, &list).map(|item| item.element(&one));
         for (text, element) in [
             ("NC", json!("NC")),
             (r#""NC""#, json!("NC")),
@@ -178,7 +174,7 @@ mod tests {
         let two = names("TRACT,ZIP");
         let list = items(&two, &json!([["T1", 27601], ["T1", "a,b"]]));
         for text in ["T1,27601", r#"["T1",27601]"#, r#"{"ZIP":27601,"TRACT":"T1"}"#] {
-            assert_eq!(ItemName::new(text).find(&two, &list), Ok(&list[0]), "{text}");
+            assert_eq!(find(text, &two, &list), Ok(&list[0]), "{text}");
         }
     }
 
@@ -186,7 +182,7 @@ mod tests {
     fn a_label_of_two_items_is_answered_with_what_tells_them_apart() {
         let one = names("X");
         let list = items(&one, &json!(["1", 1]));
-        let Err(ItemNotFound::Ambiguous { names: exact }) = ItemName::new("1").find(&one, &list) else {
+        let Err(ItemNotFound::Ambiguous { names: exact }) = find("1", &one, &list) else {
             panic!("1 is a text and a number");
         };
         assert_eq!(exact.iter().map(ItemName::as_str).collect::<Vec<_>>(), [r#""1""#, r#"{"X":1}"#]);
@@ -209,7 +205,7 @@ mod tests {
                 }
             }
             for item in &list {
-                prop_assert_eq!(ItemName::exact(item, &names).find(&names, &list), Ok(item));
+                prop_assert_eq!(find(ItemName::exact(item, &names).as_str(), &names, &list), Ok(item));
             }
         }
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, Digest, Graph, ProjectId, TaskName};
+use super::{BranchName, Digest, Graph, ItemChoice, ProjectId, TaskName};
 
 /// The version of the messages between a runner and `kptn task serve`.
 pub const RUNNER_PROTOCOL: u32 = 1;
@@ -143,6 +143,9 @@ pub struct RunPlan {
     pub fresh: u64,
     /// Per task that is looked at: the record it had at open, and its time as an estimate in ms.
     pub base: BTreeMap<TaskName, BaseRecord>,
+    /// Of these mapped tasks, the run is about some items alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub items: BTreeMap<TaskName, ItemChoice>,
     /// Whether fresh tasks run all the same.
     pub force: Force,
     /// What happens to the rest after a failure.

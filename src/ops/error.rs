@@ -9,6 +9,7 @@ use crate::model::{
     AddressError, Diagnostic, Graph, GraphName, ItemName, ItemNotFound, Location, NameError, Project,
     TaskName,
 };
+use crate::plan::ChoiceError;
 use crate::process::ProcessError;
 use crate::render::RenderError;
 use crate::state::LockError;
@@ -104,6 +105,30 @@ pub enum OpsError {
         name: ItemName,
         /// What tells them apart.
         names: Vec<ItemName>,
+    },
+    /// Items of a selection that has not one mapped task.
+    #[error("{}", not_one_mapped(.tasks))]
+    NotOneMapped {
+        /// The mapped tasks of the selection.
+        tasks: Vec<TaskName>,
+        /// The whole selection.
+        selected: Vec<TaskName>,
+    },
+    /// Some items of a task, and a task that depends on all of them.
+    #[error("`{after}` takes the whole of `{task}`, of which some items alone would run")]
+    AfterItems {
+        /// The mapped task.
+        task: TaskName,
+        /// What depends on it.
+        after: TaskName,
+    },
+    /// A choice of items that cannot be made.
+    #[error("{error}")]
+    Items {
+        /// The mapped task.
+        task: TaskName,
+        /// Why.
+        error: ChoiceError,
     },
     /// Several graphs have the task.
     #[error("`{task}` is in several graphs: {}", .graphs.join(", "))]
@@ -239,6 +264,13 @@ impl OpsError {
             location: graph.place,
             error,
         }
+    }
+}
+
+fn not_one_mapped(tasks: &[TaskName]) -> String {
+    match tasks {
+        [] => "items were named, but no selected task is mapped".to_owned(),
+        tasks => format!("items were named, but several selected tasks are mapped: {}", list(tasks)),
     }
 }
 

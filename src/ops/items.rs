@@ -8,7 +8,9 @@ use std::collections::BTreeMap;
 use super::scope::{self, Words};
 use super::{OpsError, Session};
 use crate::fingerprint::Memo;
-use crate::model::{Address, Graph, Item, ItemKey, ItemName, ItemNotFound, ItemRecord, Task, TaskName};
+use crate::model::{
+    Address, Graph, Item, ItemIndex, ItemKey, ItemName, ItemNotFound, ItemRecord, Task, TaskName,
+};
 use crate::plan::{Known, expand_items, list_provider};
 use crate::task::{Past, StateKnown};
 
@@ -83,28 +85,32 @@ pub fn find_item(
     let records = records_of(known, &task.name);
     let listed = current_items(known, graph, task);
     let found = match &listed {
-        Some(items) => name.find(&task.map_over, items),
+        Some(items) => index(task, items.iter().map(|item| (item.key(), item))).find(name),
         None => Err(ItemNotFound::Unknown { near: None }),
     };
     let found = match found {
         Err(ItemNotFound::Unknown { near }) => {
-            let kept: Vec<Item> = records.values().map(|record| record.item.clone()).collect();
-            name.find(&task.map_over, &kept).cloned().map_err(|other| match other {
+            let kept = records.iter().map(|(key, record)| (*key, &record.item));
+            index(task, kept).find(name).map_err(|other| match other {
                 ItemNotFound::Unknown { near: other } => ItemNotFound::Unknown { near: near.or(other) },
                 ambiguous => ambiguous,
             })
         }
-        found => found.cloned(),
+        found => found,
     };
-    let item = found.map_err(|why| match why {
+    let (key, item) = found.map_err(|why| match why {
         ItemNotFound::Unknown { .. } if listed.is_none() && records.is_empty() => {
             let provider = list_provider(graph, task).ok().map(|provider| provider.name.clone());
             OpsError::ItemsUnknown { task: task.name.clone(), provider }
         }
         why => OpsError::item(&task.name, name, why),
     })?;
-    let key = item.key();
-    Ok(FoundItem { label: item.label(&task.map_over), record: records.get(&key).cloned(), key, item })
+    let (label, record) = (item.label(&task.map_over), records.get(&key).cloned());
+    Ok(FoundItem { key, item: item.clone(), label, record })
+}
+
+fn index<'a>(task: &'a Task, items: impl Iterator<Item = (ItemKey, &'a Item)>) -> ItemIndex<'a, 'a> {
+    ItemIndex::new(&task.map_over, items)
 }
 
 /// Returns the items of the list as the task that makes it returned it last; absent where it never did.

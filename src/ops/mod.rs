@@ -5,6 +5,7 @@
 //! layers together and decides nothing that `plan` decides.
 
 pub mod check;
+pub mod choice;
 pub mod doctor;
 mod error;
 pub mod fsck;

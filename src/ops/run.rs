@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
 
+use super::choice::{self, WhichItems};
 use super::probes::Probing;
 use super::report::{RenderedState, RunCounts, RunReport};
 use super::runner::{Rendering, render_graph};
@@ -17,7 +18,8 @@ use super::status::{all_before, select, stale_before};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::model::{
-    AfterFailure, BaseRecord, Diagnostic, Force, Graph, Language, RunId, RunPlan, Severity, Stream, TaskName,
+    AfterFailure, BaseRecord, Diagnostic, Force, Graph, ItemChoice, Language, RunId, RunPlan, Severity,
+    Stream, TaskName,
 };
 use crate::plan::{Action, Known};
 use crate::process::{self, Launch};
@@ -30,6 +32,8 @@ use crate::state::{Holder, LockOn, RunLock, Wait};
 pub struct RunRequest {
     /// The graph and its tasks.
     pub words: Words,
+    /// Which items of mapped tasks.
+    pub items: WhichItems,
     /// Whether fresh tasks run too.
     pub force: Force,
     /// What happens to the rest after a failure.
@@ -147,8 +151,12 @@ pub fn open<'a>(
     let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };
     let survey = Survey::of(session, &memo, &question)?;
     memo::save(&memo);
-    let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
+    let selected = match request.items {
+        WhichItems::Failed => choice::failed_tasks(session, &survey),
+        WhichItems::All | WhichItems::Of(_) => select(session, &survey, &scope.selectors, &scope.exclude)?,
+    };
     super::check::refuse_broken(session, &survey, &selected)?;
+    let items = choice::of_request(session, &survey, &request.items, &selected)?;
     let stale = stale_before(session, &survey, &selected);
     if !stale.is_empty() && !request.ignore_stale_deps {
         return Err(OpsError::StaleDependencies { stale, selected, graph: scope.graph.name.clone() });
@@ -160,7 +168,7 @@ pub fn open<'a>(
         return Ok(Opening::Nothing { graph: scope.graph, fresh });
     }
     require_rscript(&survey, &tasks)?;
-    let plan = plan_of(session, request, survey, tasks, fresh);
+    let plan = plan_of(session, request, survey, tasks, fresh, items);
     session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
     Ok(Opening::Opened(Box::new(Opened { plan, locks })))
 }
@@ -217,6 +225,7 @@ fn plan_of(
     survey: Survey<'_>,
     tasks: Vec<TaskName>,
     fresh: u64,
+    items: BTreeMap<TaskName, ItemChoice>,
 ) -> RunPlan {
     let base: BTreeMap<_, _> = tasks
         .iter()
@@ -236,6 +245,7 @@ fn plan_of(
         outputs_dir: session.outputs_dir.clone(),
         stream: request.streaming.of(survey.graph, &tasks),
         graph: survey.graph.clone(),
+        items,
         tasks,
         fresh,
         base,

@@ -1,6 +1,6 @@
 //! Which items of a mapped task are stale.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::{Dependency, DependencyState, Known, OutputsState, Situation};
 use crate::fingerprint::{DependencyDigests, dependency_ingredients, fingerprint, item_ingredient};
@@ -18,6 +18,8 @@ pub struct ItemPlan {
     pub fresh: Vec<ItemRecord>,
     /// To do, in the order of the list.
     pub stale: Vec<StaleItem>,
+    /// Not done either, but a run that is about other items leaves them as they are.
+    pub left: Vec<StaleItem>,
     /// Items of the record before that are no longer in the list: their files leave the folder.
     pub removed: Vec<ItemRecord>,
 }
@@ -48,15 +50,15 @@ pub(super) fn plan_items(
     known: &dyn Known,
     current: Option<&Record>,
     items: Vec<Item>,
+    chosen: Option<&HashSet<ItemKey>>,
 ) -> ItemPlan {
     let before = records_before(situation, known, current);
     let broken = current.map(|record| known.outputs(record)).unwrap_or_default();
     let broken = broken_paths(&broken);
     let base = base_ingredients(situation);
     let chains = item_chains(situation, known);
-    let all_again = situation.force == Force::Yes
-        || !situation.gathered.uncacheable.is_empty()
-        || situation.refresh_is_due(known, current);
+    let meant = |key: &ItemKey| chosen.is_none_or(|chosen| chosen.contains(key));
+    let all_again = !situation.gathered.uncacheable.is_empty() || situation.refresh_is_due(known, current);
     let mut plan = ItemPlan::default();
     let mut left = before.clone();
     for item in items {
@@ -67,12 +69,16 @@ pub(super) fn plan_items(
         let earlier = before.get(&key).cloned();
         let holds = |record: &ItemRecord| {
             !all_again
+                && (situation.force == Force::No || !meant(&record.key))
                 && record.fingerprint == fingerprint
                 && !record.outputs.iter().any(|file| broken.contains(file.path.as_str()))
         };
         match earlier {
             Some(record) if holds(&record) => plan.fresh.push(record),
-            before => plan.stale.push(StaleItem { item, key, fingerprint, before }),
+            before => {
+                let list = if meant(&key) { &mut plan.stale } else { &mut plan.left };
+                list.push(StaleItem { item, key, fingerprint, before });
+            }
         }
     }
     plan.removed = left.into_values().collect();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::{Attempt, Fingerprint, ItemRecord, ItemTable, Record, TaskName};
+use crate::model::{Attempt, FailedItem, Fingerprint, ItemRecord, ItemTable, Record, TaskName};
 
 /// Where the files of a record are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -43,6 +43,9 @@ pub trait Known {
 
     /// Returns items that finished in runs that did not finish the whole task, latest last.
     fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord>;
+
+    /// Returns the items of a task whose latest attempt failed, of whatever fingerprint.
+    fn failed_items(&self, task: &TaskName) -> Vec<FailedItem>;
 
     /// Returns the time, in ms since the epoch.
     fn now_ms(&self) -> u64;

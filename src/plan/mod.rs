@@ -9,6 +9,7 @@
 //! task when all its dependencies have records. Nothing here reads a file: what
 //! must be asked goes through the read-only trait [`Known`].
 
+mod choose;
 mod compare;
 mod expand;
 mod fold;
@@ -18,6 +19,7 @@ mod step;
 #[cfg(test)]
 mod tests;
 
+pub use choose::{ChoiceError, choose_items, refuse_shared_output};
 pub use compare::changes_between;
 pub use expand::{ItemError, expand_items, list_provider};
 pub use fold::{Gatherer, fold};

@@ -1,14 +1,16 @@
 //! One step: what to do about one task, and why.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::items::plan_items;
-use super::{ItemPlan, Known, changes_between, expand_items};
+use super::{ItemPlan, Known, changes_between, choose_items, expand_items};
 use crate::fingerprint::{
     DependencyDigests, Gathered, dependency_ingredients, fingerprint, items_ingredient,
 };
 use crate::model::{
-    Attempt, Fingerprint, Force, Ingredient, Item, Reason, Record, Refresh, Settled, Status, Task, TaskName,
+    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, Reason, Record, Refresh,
+    Settled, Status, Task, TaskName,
 };
 
 /// A direct dependency, as far as it is known.
@@ -55,6 +57,8 @@ pub struct Situation<'a> {
     pub item_code: &'a dyn Fn(&Item) -> Gathered,
     /// Whether it runs though it is fresh.
     pub force: Force,
+    /// The items that are meant; absent where all are.
+    pub choice: Option<&'a ItemChoice>,
 }
 
 /// What to do about a task.
@@ -105,6 +109,18 @@ impl Situation<'_> {
             (Refresh::Always, Some(_)) => true,
             (Refresh::After(limit), Some(record)) => age_ms(known, record) >= limit,
         }
+    }
+
+    /// Returns the record of the task that made the list.
+    fn list_record(&self) -> Option<&Arc<Record>> {
+        self.dependencies.iter().find_map(|dep| match &dep.state {
+            DependencyState::Known(record)
+                if Some(&dep.task.name) == self.provider.map(|provider| &provider.name) =>
+            {
+                Some(record)
+            }
+            _ => None,
+        })
     }
 
     fn uncertain(&self) -> Vec<&Dependency<'_>> {
@@ -163,10 +179,15 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
         items: None,
     };
     if let (Action::Run, Some(items)) = (&decision.action, items) {
-        let plan = plan_items(situation, known, current.as_deref(), items);
+        let chosen = match chosen(situation, known, &items) {
+            Ok(chosen) => chosen,
+            Err(error) => return bad_items(decision.ingredients, error),
+        };
+        let plan = plan_items(situation, known, current.as_deref(), items, chosen.as_ref());
         let failed = known.failed_attempt(&situation.task.name);
-        let failed = failed.map_or(0, |attempt| attempt.failed_items).min(plan.stale.len() as u64);
-        decision.reasons.push(Reason::Items { stale: plan.stale.len() as u64, total: plan.total(), failed });
+        let stale = (plan.stale.len() + plan.left.len()) as u64;
+        let failed = failed.map_or(0, |attempt| attempt.failed_items).min(stale);
+        decision.reasons.push(Reason::Items { stale, total: plan.total(), failed });
         decision.items = Some(plan);
     }
     decision
@@ -285,14 +306,23 @@ fn list_of_items(situation: &Situation<'_>, known: &dyn Known) -> Result<Option<
     let Some(provider) = situation.provider else {
         return Err(format!("no dependency has `iterable_item: {}`", situation.task.map_over.join(",")));
     };
-    let record = situation.dependencies.iter().find_map(|dep| match &dep.state {
-        DependencyState::Known(record) if dep.task.name == provider.name => Some(record),
-        _ => None,
-    });
-    let Some(result) = record.and_then(|record| known.result(record)) else {
+    let Some(result) = situation.list_record().and_then(|record| known.result(record)) else {
         return Err(format!("the result of `{}` cannot be read; run it again with `-f`", provider.name));
     };
     expand_items(provider, &result).map(Some).map_err(|error| error.to_string())
+}
+
+/// Returns the items that are meant; absent where all are.
+fn chosen(
+    situation: &Situation<'_>,
+    known: &dyn Known,
+    items: &[Item],
+) -> Result<Option<HashSet<ItemKey>>, String> {
+    let Some(choice) = situation.choice else { return Ok(None) };
+    let index = ItemIndex::new(&situation.task.map_over, items.iter().map(|item| (item.key(), item)));
+    let list = situation.list_record().and_then(|record| record.result);
+    let failed = || known.failed_items(&situation.task.name).iter().map(|item| item.key).collect();
+    choose_items(situation.task, choice, list, &index, failed).map(Some).map_err(|error| error.to_string())
 }
 
 fn bad_items(ingredients: Vec<Ingredient>, error: String) -> Decision {

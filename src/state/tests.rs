@@ -62,6 +62,7 @@ impl Place {
             tasks: vec![task("a")],
             fresh: 0,
             base: BTreeMap::new(),
+            items: BTreeMap::new(),
             force: Force::No,
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,

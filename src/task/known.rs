@@ -16,8 +16,8 @@ use serde_json::Value;
 use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
-    Attempt, Digest, Fingerprint, Graph, ItemRecord, ItemTable, OutputFile, Project, Record, Reuse, Settled,
-    TaskName,
+    Attempt, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, OutputFile, Project, Record,
+    Reuse, Settled, TaskName,
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{BranchKey, Candidate, State, StateError};
@@ -228,6 +228,10 @@ impl Known for StateKnown<'_> {
 
     fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord> {
         self.past.state.kept_items(self.past.key, &self.past.graph.namespace, task).unwrap_or_default()
+    }
+
+    fn failed_items(&self, task: &TaskName) -> Vec<FailedItem> {
+        self.past.state.failed_items(self.past.key, &self.past.graph.namespace, task).unwrap_or_default()
     }
 
     fn now_ms(&self) -> u64 {

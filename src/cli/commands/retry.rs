@@ -1,9 +1,11 @@
 //! `kptn retry`: runs what failed last.
 
 use super::Context;
-use super::run::{Manner, Selection, start};
+use super::run::{Manner, Selection, carry_out, request};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::ops::choice::WhichItems;
+use crate::ops::run::RunRequest;
 
 /// Run again what failed
 ///
@@ -17,6 +19,6 @@ pub struct Args {
 
 /// Runs it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let selection = Selection { words: vec!["state:failed".to_owned()], ..Selection::default() };
-    start(&selection, &args.manner, context)
+    let request = request(&Selection::default(), &args.manner, context)?;
+    carry_out(&RunRequest { items: WhichItems::Failed, ..request }, context)
 }

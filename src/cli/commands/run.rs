@@ -1,5 +1,7 @@
 //! `kptn run`: runs what is stale.
 
+use std::path::Path;
+
 use serde::Serialize;
 
 use super::Context;
@@ -8,8 +10,9 @@ use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
 use crate::cli::terminal;
 use crate::cli::views::{self, Document};
-use crate::model::{AfterFailure, Force};
+use crate::model::{AfterFailure, Force, ItemChoice, ItemName, ItemSelector};
 use crate::ops;
+use crate::ops::choice::WhichItems;
 use crate::ops::report::RunReport;
 use crate::ops::run::{Events, RunRequest, Streaming};
 use crate::state::Wait;
@@ -44,9 +47,12 @@ pub struct Selection {
     /// Take stale dependencies as they are
     #[arg(long)]
     pub no_deps: bool,
-    /// Run fresh tasks too, and reuse nothing
+    /// Run fresh tasks too, and reuse nothing; with items, those alone
     #[arg(short, long)]
     pub force: bool,
+    /// Items of the one mapped task that is named
+    #[command(flatten)]
+    pub items: Items,
 }
 
 impl Selection {
@@ -55,6 +61,40 @@ impl Selection {
         let split = self.words.iter().flat_map(|word| word.split(','));
         split.map(str::trim).filter(|word| !word.is_empty()).map(str::to_owned).collect()
     }
+}
+
+/// Which items of a mapped task.
+#[derive(Debug, Clone, Default, clap::Args)]
+pub struct Items {
+    /// This item of the mapped task alone: `NC`, `T1,27601`, or in JSON
+    #[arg(long, value_name = "ITEM", allow_hyphen_values = true)]
+    pub item: Vec<String>,
+    /// These items alone: a pattern (`'N*'`), `failed`, or `@FILE` with an item a line
+    #[arg(long, value_name = "ITEMS", allow_hyphen_values = true)]
+    pub items: Vec<String>,
+}
+
+impl Items {
+    /// Returns the choice; reads the files that it names.
+    pub fn which(&self) -> Result<WhichItems, CommandError> {
+        let mut all: Vec<_> = self.item.iter().map(|text| ItemSelector::Named(ItemName::new(text))).collect();
+        for text in &self.items {
+            match (text.as_str(), text.strip_prefix('@')) {
+                ("failed", _) => all.push(ItemSelector::Failed),
+                (_, Some(file)) => all.extend(read_names(Path::new(file))?.map(ItemSelector::Named)),
+                (pattern, None) => all.push(ItemSelector::Matching(pattern.to_owned())),
+            }
+        }
+        Ok(if all.is_empty() { WhichItems::All } else { WhichItems::Of(ItemChoice(all)) })
+    }
+}
+
+fn read_names(file: &Path) -> Result<impl Iterator<Item = ItemName>, CommandError> {
+    let text = std::fs::read_to_string(file).map_err(|error| {
+        CommandError::usage(format!("cannot read items from `{}`", file.display())).because(&error)
+    })?;
+    let lines: Vec<_> = text.lines().filter(|line| !line.is_empty()).map(ItemName::new).collect();
+    Ok(lines.into_iter())
 }
 
 /// How tasks are run.
@@ -89,9 +129,14 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
 
 /// Runs a selection and returns how it ended.
 pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> Result<Exit, CommandError> {
+    carry_out(&request(selection, manner, context)?, context)
+}
+
+/// Carries a request out and returns how it ended.
+pub fn carry_out(request: &RunRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
     let session = context.open()?;
     let printer = &context.printer;
-    let report = ops::run::run(&session, &request(selection, manner, context))?;
+    let report = ops::run::run(&session, request)?;
     printer.say(views::findings(&report.notes, printer.width()));
     if report.run.is_none() {
         if printer.json {
@@ -109,9 +154,14 @@ pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> R
 }
 
 /// Returns the request for what was typed.
-pub fn request(selection: &Selection, manner: &Manner, context: &Context<'_>) -> RunRequest {
-    RunRequest {
+pub fn request(
+    selection: &Selection,
+    manner: &Manner,
+    context: &Context<'_>,
+) -> Result<RunRequest, CommandError> {
+    Ok(RunRequest {
         words: context.words(&selection.words(), &selection.exclude),
+        items: selection.items.which()?,
         force: if selection.force { Force::Yes } else { Force::No },
         after_failure: if manner.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop },
         ignore_stale_deps: selection.no_deps,
@@ -125,5 +175,5 @@ pub fn request(selection: &Selection, manner: &Manner, context: &Context<'_>) ->
         events: if context.printer.json { Events::Stdout } else { Events::Off },
         command: context.typed(),
         display: context.global.display_flags(),
-    }
+    })
 }

@@ -97,7 +97,7 @@ fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandErro
     let session = context.open()?;
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
-        None => Joining::ByHand(by_hand(args, context)),
+        None => Joining::ByHand(by_hand(args, context)?),
     };
     let listeners = listeners(context, &session, handed_on.events);
     let input = std::io::BufReader::new(std::io::stdin());
@@ -106,17 +106,17 @@ fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandErro
 }
 
 /// A runner that was started by hand streams what its tasks print.
-fn by_hand(args: &Serve, context: &Context<'_>) -> RunRequest {
+fn by_hand(args: &Serve, context: &Context<'_>) -> Result<RunRequest, CommandError> {
     let selection = Selection { words: args.tasks.clone(), force: args.force, ..Selection::default() };
     let manner = Manner { jobs: args.jobs, keep_going: args.keep_going, ..Manner::default() };
-    RunRequest { streaming: Streaming::Everybody, ..run::request(&selection, &manner, context) }
+    Ok(RunRequest { streaming: Streaming::Everybody, ..run::request(&selection, &manner, context)? })
 }
 
 fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     let handed_on = tasks::adopt_handed_on();
     let session = context.open()?;
     let selection = Selection { words: args.words.clone(), force: args.force, ..Selection::default() };
-    let request = run::request(&selection, &Manner::default(), context);
+    let request = run::request(&selection, &Manner::default(), context)?;
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
         None => Joining::ByHand(RunRequest { streaming: Streaming::Everybody, ..request }),

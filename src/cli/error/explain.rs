@@ -10,6 +10,7 @@ use crate::graph::SelectError;
 use crate::model::{Diagnostic, Severity};
 use crate::ops::OpsError;
 use crate::ops::reading::ReadingError;
+use crate::plan::ChoiceError;
 use crate::process::ProcessError;
 use crate::state::{LockError, StateError};
 
@@ -153,6 +154,16 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
             let names: Vec<String> = names.iter().map(|name| format!("`'{task}[{name}]'`")).collect();
             told.hint(format!("say which one is meant: {}", words::list(&names, 5)))
         }
+        OpsError::NotOneMapped { .. } => told.hint("name one task with `map_over`: `kptn run B --item NC`"),
+        OpsError::AfterItems { task, after } => told.hint(format!(
+            "run `kptn run {task} --item …` alone; `kptn run {after}` goes on once all items of `{task}` are fresh"
+        )),
+        OpsError::Items { task, error: ChoiceError::SharedOutput { .. } } => told.hint(format!(
+            "`kptn run {task}` runs all of them; an output with a `${{variable}}` of the item is that item's own"
+        )),
+        OpsError::Items { error: ChoiceError::OtherList { .. }, .. } => {
+            told.hint("`kptn task bundles` names those of today")
+        }
         OpsError::TaskInSeveralGraphs { graphs, .. } | OpsError::WhichGraph { graphs } => {
             let flags: Vec<String> = graphs.iter().map(|graph| format!("`-g {graph}`")).collect();
             told.hint(format!("say which one is meant: {}", flags.join(" or ")))
@@ -175,6 +186,7 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
         OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
         OpsError::ItemsUnknown { .. }
+        | OpsError::Items { .. }
         | OpsError::NoCommonGraph { .. }
         | OpsError::NoGraph { .. }
         | OpsError::Name { .. }

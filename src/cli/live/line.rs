@@ -30,6 +30,7 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
                 took_ms: timing.map(|timing| timing.wall_ms).or(scene.took_ms),
                 outputs: outputs.as_ref(),
                 error: error.as_deref(),
+                part: scene.left.iter().any(|left| left.task == *task),
             };
             let mut lines = end.lines(scene, width);
             if *outcome == TaskOutcome::Failed {
@@ -64,7 +65,10 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
             ];
             closing(&counts, *wall_ms, scene, width)
         }
-        Event::RunStarted { .. } | Event::TaskStarted { .. } | Event::Items { .. } => Vec::new(),
+        Event::RunStarted { .. }
+        | Event::TaskStarted { .. }
+        | Event::Items { .. }
+        | Event::ItemsLeft { .. } => Vec::new(),
     }
 }
 
@@ -75,6 +79,8 @@ struct End<'a> {
     took_ms: Option<u64>,
     outputs: Option<&'a OutputComparison>,
     error: Option<&'a str>,
+    /// Whether the run was about some of its items alone, and others are not fresh.
+    part: bool,
 }
 
 impl End<'_> {
@@ -126,6 +132,7 @@ impl End<'_> {
                 let gap = if text.is_empty() { "" } else { ", " };
                 format!("made elsewhere{gap}{text}")
             }
+            (TaskOutcome::Spared, _) if self.part => "these items are fresh".to_owned(),
             (TaskOutcome::Spared, _) => "nothing it takes has changed".to_owned(),
             (_, None) => String::new(),
         }
@@ -147,6 +154,7 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usi
     let outputs = (!scene.outputs.is_empty()).then(|| format!("outputs in {}", scene.outputs));
     let facts: Vec<String> = [Some(text), outputs].into_iter().flatten().collect();
     let mut lines = vec![words::facts(&facts, width)];
+    lines.extend(scene.left.iter().flat_map(|left| wrap(&left.text(), width)));
     let skipped = counts.iter().any(|(n, what, _)| *n > 0 && *what == "skipped");
     let hint = match scene.failed.first() {
         Some(first) => {

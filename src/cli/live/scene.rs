@@ -26,6 +26,8 @@ pub struct Scene {
     pub name_width: usize,
     /// Tasks that failed.
     pub failed: Vec<TaskName>,
+    /// Tasks of which the run did some items alone.
+    pub left: Vec<Left>,
     /// How long the task that ended last was seen to run; absent where it was not.
     pub took_ms: Option<u64>,
     /// Tasks whose lines were shown as they came.
@@ -34,6 +36,27 @@ pub struct Scene {
     counts: Counts,
     began_ms: u64,
     estimate_ms: Option<u64>,
+}
+
+/// Items that a run was not about, and that are not fresh.
+#[derive(Debug)]
+pub struct Left {
+    /// The mapped task.
+    pub task: TaskName,
+    left: u64,
+    total: u64,
+}
+
+impl Left {
+    /// Returns the line that says so when the run ends.
+    pub fn text(&self) -> String {
+        let (task, left) = (&self.task, words::number(self.left));
+        let items = words::count(self.total, "item", "items");
+        let are = if self.left == 1 { "is" } else { "are" };
+        format!(
+            "{left} of {items} of {task} {are} left as before, not fresh; `kptn run {task}` runs the rest"
+        )
+    }
 }
 
 #[derive(Debug, Default)]
@@ -78,6 +101,7 @@ impl Scene {
             tasks: 0,
             name_width: 1,
             failed: Vec::new(),
+            left: Vec::new(),
             took_ms: None,
             streamed: BTreeSet::new(),
             running: Vec::new(),
@@ -131,6 +155,9 @@ impl Scene {
                 if !self.streamed.contains(task) {
                     self.streamed.insert(task.clone());
                 }
+            }
+            Event::ItemsLeft { task, left, total } => {
+                self.left.push(Left { task: task.clone(), left: *left, total: *total });
             }
             Event::Note { .. } | Event::RunFinished { .. } => {}
         }

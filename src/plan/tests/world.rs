@@ -171,6 +171,7 @@ impl World {
             provider: list_provider(&self.graph, task).ok().filter(|_| task.is_mapped()),
             item_code: &|item| self.item_code(task, item),
             force: Force::No,
+            choice: None,
         };
         step(&situation, self)
     }
@@ -276,6 +277,9 @@ impl Known for World {
         self.tables.borrow().get(&record.items?).cloned()
     }
     fn finished_items(&self, _: &TaskName) -> Vec<ItemRecord> {
+        Vec::new()
+    }
+    fn failed_items(&self, _: &TaskName) -> Vec<FailedItem> {
         Vec::new()
     }
     fn now_ms(&self) -> u64 {

@@ -41,6 +41,7 @@ impl Bench {
             tasks: Vec::new(),
             fresh: 0,
             base: BTreeMap::new(),
+            items: BTreeMap::new(),
             force: Force::No,
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,

@@ -60,6 +60,7 @@ pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>,
             of_item
         },
         force: plan.force,
+        choice: plan.items.get(&task.name),
     };
     let decision = step(&situation, &shared.known);
     let files = files.into_inner();

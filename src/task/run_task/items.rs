@@ -17,6 +17,7 @@ use super::attempts::{Goal, capture, roll_back};
 use super::decide::Decided;
 use super::item;
 use super::prepare::{prepare_dependencies, prepare_outputs, results_of};
+use super::subset::{Part, leave_rest};
 use super::table::{self, Finished};
 use super::unseen;
 use super::{Bench, Ended, TaskError, TaskFailure};
@@ -75,7 +76,7 @@ pub async fn run<'e>(
     let circumstances = shared.circumstances(&results);
     let handed = environment::prepare(task, circumstances)?;
     let whole = {
-        let (decided, items) = (Arc::clone(&decided), table::labels(task, &plan.fresh, &plan.stale));
+        let (decided, items) = (Arc::clone(&decided), table::labels(task, &plan));
         bench.threads.run(move || prepare_whole(shared, task, &decided, &items)).await?
     };
     let whole = Arc::new(whole);
@@ -102,6 +103,11 @@ pub async fn run<'e>(
         verified: Cell::new(Instant::now()),
     };
     let ended = match mapped.all_items(lanes, &whole).await {
+        Ok(_) if !plan.left.is_empty() => {
+            let (done, changed) = (mapped.done.take(), mapped.changed.take());
+            let part = Part { done, changed, left: plan.left.len() as u64, total: plan.order.len() as u64 };
+            leave_rest(shared, task, &part)
+        }
         Ok(whole) => {
             let (order, fresh, removed) = (plan.order, plan.fresh, plan.removed);
             let (done, changed) = (mapped.done.take(), mapped.changed.take());

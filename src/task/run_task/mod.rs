@@ -22,6 +22,7 @@ mod record;
 mod reuse;
 mod single;
 mod steady;
+mod subset;
 mod table;
 mod unseen;
 

@@ -15,7 +15,7 @@ use crate::model::{
     Digest, Fingerprint, Item, ItemKey, ItemRecord, ItemTable, OutputFile, TaggedHasher, Task, TaskOutcome,
     Timing, outputs_digest,
 };
-use crate::plan::StaleItem;
+use crate::plan::ItemPlan;
 use crate::task::outputs::OutputsError;
 use crate::task::work::Shared;
 
@@ -36,8 +36,9 @@ pub struct Finished {
 }
 
 /// Returns all items with what people call them.
-pub fn labels(task: &Task, fresh: &[ItemRecord], stale: &[StaleItem]) -> Vec<(String, Item)> {
-    let items = fresh.iter().map(|record| &record.item).chain(stale.iter().map(|stale| &stale.item));
+pub fn labels(task: &Task, plan: &ItemPlan) -> Vec<(String, Item)> {
+    let not_fresh = plan.stale.iter().chain(&plan.left).map(|stale| &stale.item);
+    let items = plan.fresh.iter().map(|record| &record.item).chain(not_fresh);
     items.map(|item| (item.label(&task.map_over), item.clone())).collect()
 }
 
@@ -192,7 +193,7 @@ fn list_of_results(shared: &Shared<'_>, finished: &Finished) -> Result<Digest, T
 }
 
 /// From the first start to the last end; CPU time in sum, memory of the largest.
-fn timing_of(items: &[ItemRecord]) -> Timing {
+pub fn timing_of(items: &[ItemRecord]) -> Timing {
     let started_ms =
         items.iter().map(|item| item.timing.started_ms).min().unwrap_or_else(crate::task::now_ms);
     let end =

@@ -120,6 +120,7 @@ impl Place {
             tasks,
             graph,
             fresh: 0,
+            items: BTreeMap::new(),
             force: Force::No,
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,
