@@ -18,6 +18,7 @@ use crate::fingerprint::memo::Seen;
 use crate::fingerprint::surroundings::Surroundings;
 use crate::model::{Digest, TaggedHasher};
 
+use super::dynamic;
 use super::effects;
 use super::execution::Execution;
 use super::facts::{Load, Parsed, Place, Statement, What};
@@ -108,6 +109,16 @@ impl Space {
             }
             let mut names: Vec<String> = found.iter().map(|found| self.identity(id, found)).collect();
             names.sort_unstable();
+            // `from importlib import import_module as load`, or given to something that calls it.
+            let hidden = found.iter().any(|found| match found {
+                Found::Outside(outside) if dynamic::loads(outside) => {
+                    statement.loads.is_empty() || outside.rsplit('.').next() != path.rsplit('.').next()
+                }
+                _ => false,
+            });
+            if hidden {
+                self.add_load(id, &Load::Computed { line: statement.line }, s, &mut edges);
+            }
             hasher.field("mentions", path.as_bytes());
             for name in names {
                 hasher.field("which is", name.as_bytes());

@@ -22,11 +22,6 @@ pub(super) fn sees_all_names(path: &str) -> bool {
         || path.starts_with("sys.modules.")
 }
 
-/// Tells whether something of this name runs code that it is given as a text.
-pub(super) fn runs_text(path: &str) -> bool {
-    matches!(path, "eval" | "exec" | "execfile")
-}
-
 /// Tells whether an attribute of this name, of whatever, can do so.
 pub(super) fn attribute_sees_all_names(name: &str) -> bool {
     matches!(name, "__globals__" | "f_globals" | "__subclasses__")
@@ -52,6 +47,9 @@ pub(super) fn of_call(function: &str, call: Node<'_>, text: &str, deferred: bool
             Dynamic { wide: !deferred, load: None }
         }
         "import_module" | "__import__" | "run_module" | "resolve_name" => {
+            load(relative(module(arguments.first().copied(), text, line), &arguments, text))
+        }
+        "get" | "pop" | "__getitem__" if function.starts_with("sys.modules.") => {
             load(module(arguments.first().copied(), text, line))
         }
         "run_path" => load(file(arguments.first().copied(), text, line)),
@@ -61,6 +59,47 @@ pub(super) fn of_call(function: &str, call: Node<'_>, text: &str, deferred: bool
         "walk_packages" | "iter_modules" => load(Load::Computed { line }),
         _ => Dynamic::default(),
     }
+}
+
+/// Tells whether a name outside the project is a function that loads code: wherever it goes, it does so.
+pub(super) fn loads(path: &str) -> bool {
+    matches!(
+        path,
+        "importlib.import_module"
+            | "importlib.__import__"
+            | "builtins.__import__"
+            | "importlib.util.spec_from_file_location"
+            | "importlib.machinery.SourceFileLoader"
+            | "runpy.run_module"
+            | "runpy.run_path"
+            | "pkgutil.resolve_name"
+    )
+}
+
+/// Looks at `sys.modules["a.b"]`.
+pub(super) fn of_subscript(node: Node<'_>, text: &str) -> Option<Load> {
+    let key = node.child_by_field_name("subscript")?;
+    // The module that it stands in is wide anyway.
+    let own = matches!(text_of(key, text), "__name__" | "__package__");
+    (!own).then(|| module(Some(key), text, node.start_position().row as u32 + 1))
+}
+
+/// `import_module(".m", package="a.b")` is `a.b.m`; in the own package it stays as it is.
+fn relative(load: Load, arguments: &[Node<'_>], text: &str) -> Load {
+    let Load::Module(name) = &load else { return load };
+    let below = name.trim_start_matches('.');
+    let dots = name.len() - below.len();
+    let package = arguments.iter().skip(1).find_map(|argument| match argument.kind() {
+        "keyword_argument" => argument.child_by_field_name("value"),
+        _ => Some(*argument),
+    });
+    let Some(package) = package.filter(|_| dots > 0).and_then(|package| literal(package, text)) else {
+        return load;
+    };
+    let mut parts: Vec<&str> = package.split('.').collect();
+    parts.truncate(parts.len().saturating_sub(dots - 1));
+    parts.push(below);
+    Load::Module(parts.join(".").into())
 }
 
 fn module(argument: Option<Node<'_>>, text: &str, line: u32) -> Load {
@@ -117,6 +156,12 @@ fn literal_start(node: Node<'_>, text: &str) -> Option<String> {
     None
 }
 
+/// Returns the names with attributes in a text that stands for code: an annotation in quotes.
+pub(super) fn paths_in_text(text: &str) -> impl Iterator<Item = &str> {
+    let words = text.split(|c: char| !(c.is_alphanumeric() || c == '_' || c == '.'));
+    words.filter(|word| word.starts_with(|c: char| c.is_alphabetic() || c == '_'))
+}
+
 /// Returns names that a text mentions for code that reads it: `@limit` in a query, `f(x) ~ y` in a formula.
 pub(super) fn names_in_text(text: &str) -> Vec<&str> {
     let is_name = |c: char| c.is_alphanumeric() || c == '_';
@@ -154,6 +199,9 @@ mod tests {
             ("import_module('a.{}'.format(b))", Load::Package("a".into())),
             ("import_module(name)", Load::Computed { line: 1 }),
             ("__import__('a')", Load::Module("a".into())),
+            ("import_module('.b', 'a')", Load::Module("a.b".into())),
+            ("import_module('..b', package='a.c')", Load::Module("a.b".into())),
+            ("import_module('.b', __package__)", Load::Module(".b".into())),
             ("runpy.run_path('a.py')", Load::File("a.py".into())),
             ("importlib.util.spec_from_file_location('a', 'x/a.py')", Load::File("x/a.py".into())),
         ] {

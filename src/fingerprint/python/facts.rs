@@ -17,7 +17,7 @@ use super::signature::Signature;
 use super::statements;
 
 /// The kind under which a memo keeps these facts; ends in the version of their format.
-pub(in crate::fingerprint) const FORMAT: &str = "python facts 1";
+pub(in crate::fingerprint) const FORMAT: &str = "python facts 2";
 
 /// What one Python source says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -171,6 +171,8 @@ pub enum Role {
     CalledDecorator,
     /// Inherited from.
     Base,
+    /// Operated on: `a >> b`, `a[b]`, `a.b`.
+    Operand,
 }
 
 /// A module that is imported by a text.

@@ -37,6 +37,21 @@ pub(super) fn read(node: Node<'_>, text: &str, place: Place) -> Vec<Import> {
     found
 }
 
+/// Returns the files that an import may mean, relative to where modules are looked for.
+pub(super) fn files(import: &Import) -> Vec<String> {
+    let up = "../".repeat(usize::from(import.level).saturating_sub(1).min(20));
+    let module = import.module.replace('.', "/");
+    let mut modules = vec![module.clone()];
+    if let What::Name(name) = &import.what {
+        modules.push(if module.is_empty() { name.to_string() } else { format!("{module}/{name}") });
+    }
+    modules.retain(|module| !module.is_empty());
+    modules
+        .iter()
+        .flat_map(|module| [format!("{up}{module}.py"), format!("{up}{module}/__init__.py")])
+        .collect()
+}
+
 fn one(from: Option<(u16, String)>, what: What, bound: &str, place: Place) -> Option<Import> {
     let (level, module) = from?;
     Some(Import { level, module: module.into(), what, bound: bound.into(), place })

@@ -69,6 +69,13 @@ pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathere
     Reach::of(&mut space, task, script, s).add(&mut space, task, s, to)
 }
 
+/// Returns the files that a source may mean by what it imports, relative to where modules are looked for:
+/// for Python code that a task of another language runs.
+pub(super) fn imported_files(bytes: &[u8]) -> Vec<String> {
+    let facts = facts_of(bytes);
+    facts.statements.iter().flat_map(|statement| &statement.imports).flat_map(imports::files).collect()
+}
+
 /// Everything that a task's function reaches.
 struct Reach {
     script: ModuleId,

@@ -8,10 +8,11 @@
 use std::collections::{BTreeSet, HashSet};
 
 use tree_sitter::Node;
+use unicode_normalization::is_nfkc;
 
 use crate::fingerprint::syntax::{Below, Visitor, children, text_of, walk};
 
-use super::dotted::{dotted, innermost};
+use super::dotted::{dotted, head, innermost};
 use super::dynamic;
 use super::facts::{Import, Load, Place, Role, Run};
 use super::imports;
@@ -28,6 +29,8 @@ pub(super) struct Names {
     pub wide: bool,
     pub loads: Vec<Load>,
     pub hooks: bool,
+    /// Whether Python knows some name by another spelling: it normalises them.
+    pub odd: bool,
 }
 
 /// Reads the names of one top-level statement.
@@ -37,6 +40,7 @@ pub(super) fn read(statement: Node<'_>, text: &str) -> Names {
         scopes: Scopes::new(),
         bound_at: HashSet::new(),
         scripts: Vec::new(),
+        module_next: false,
         names: Names::default(),
     };
     walk(statement, &mut reader);
@@ -46,10 +50,17 @@ pub(super) fn read(statement: Node<'_>, text: &str) -> Names {
     names.binds.extend(bound.into_iter().map(Box::from));
     names.mentions.extend(mentions.into_iter().map(Box::from));
     names.wide |= names.mentions.iter().any(|path| dynamic::sees_all_names(path));
-    if names.mentions.iter().any(|path| dynamic::runs_text(path)) {
-        // `exec(open("x.py").read())`
-        names.loads.extend(reader.scripts.into_iter().map(Load::File));
+    // `exec(open("x.py").read())`, `run([sys.executable, "x.py"])`: files that are named are run somehow.
+    for load in reader.scripts {
+        if !names.loads.contains(&load) {
+            names.loads.push(load);
+        }
     }
+    if names.binds.iter().chain(&names.mentions).any(|path| head(path) == "__path__") {
+        // The package's modules lie elsewhere too.
+        names.loads.push(Load::Computed { line: statement.start_position().row as u32 + 1 });
+    }
+    names.odd = names.binds.iter().chain(&names.mentions).any(|name| !name.is_ascii() && !is_nfkc(name));
     names.runs.sort_by(|a, b| (a.role, &a.path).cmp(&(b.role, &b.path)));
     names.runs.dedup();
     names
@@ -60,8 +71,10 @@ struct Reader<'s> {
     scopes: Scopes,
     /// Where identifiers stand that are not mentions.
     bound_at: HashSet<usize>,
-    /// Texts that name Python files.
-    scripts: Vec<Box<str>>,
+    /// Python files that texts name, and the module after `"-m"`.
+    scripts: Vec<Load>,
+    /// Whether the latest text was `-m`.
+    module_next: bool,
     names: Names,
 }
 
@@ -162,6 +175,36 @@ impl<'s> Reader<'s> {
             Place::Module
         };
         self.names.imports.extend(imports::read(node, self.text, place));
+    }
+
+    /// What a text mentions, and which code it names.
+    fn text_content(&mut self, content: &str, parents: &[Node<'_>]) {
+        for name in dynamic::names_in_text(content) {
+            self.scopes.mention(name);
+        }
+        // `x: "Row"`, and `Rows = list["Row"]` where a library reads it.
+        let around = |kind: &str| parents.iter().rev().take(20).any(|parent| parent.kind() == kind);
+        if around("type") || !self.deferred() && around("subscript") {
+            dynamic::paths_in_text(content).for_each(|path| self.scopes.mention(path));
+        }
+        if std::mem::replace(&mut self.module_next, content == "-m") {
+            self.scripts.push(Load::Module(content.into()));
+        }
+        let files = content.split_whitespace().filter(|word| word.ends_with(".py"));
+        self.scripts.extend(files.map(|word| Load::File(word.into())));
+        if content.ends_with(".py") && content.contains(' ') {
+            self.scripts.push(Load::File(content.into()));
+        }
+    }
+
+    /// What operators, subscripts and attributes do is up to what they are applied to.
+    fn operand(&mut self, operand: Option<Node<'_>>) {
+        if self.deferred() {
+            return;
+        }
+        if let Some(path) = operand.and_then(|operand| innermost(operand, self.text)) {
+            self.names.runs.push(Run { role: Role::Operand, path: path.into() });
+        }
     }
 
     fn expression_statement(&mut self, node: Node<'_>) {
@@ -271,6 +314,19 @@ impl<'t> Visitor<'t> for Reader<'_> {
             "expression_statement" => self.expression_statement(node),
             "decorator" if !self.deferred() => self.decorator(node),
             "call" => self.call(node),
+            "binary_operator" | "comparison_operator" | "unary_operator" | "not_operator" => {
+                for (operand, _) in children(node) {
+                    self.operand(Some(operand));
+                }
+            }
+            "subscript" => {
+                let value = node.child_by_field_name("value");
+                self.operand(value);
+                if value.and_then(|value| dotted(value, self.text)).is_some_and(|path| path == "sys.modules")
+                {
+                    self.names.loads.extend(dynamic::of_subscript(node, self.text));
+                }
+            }
             "keyword_argument" => {
                 if let Some(name) = node.child_by_field_name("name") {
                     self.bound_at.insert(name.start_byte());
@@ -282,17 +338,15 @@ impl<'t> Visitor<'t> for Reader<'_> {
                 }
             }
             "string_content" => {
-                let content = self.text(node);
-                for name in dynamic::names_in_text(content) {
-                    self.scopes.mention(name);
-                }
-                if content.ends_with(".py") {
-                    self.scripts.push(content.into());
-                }
+                self.text_content(self.text(node), parents);
             }
             "dotted_name" => {
                 let path = self.text(node).split_whitespace().collect::<String>();
                 self.scopes.mention(&path);
+                // A pattern at the top level binds names of the module.
+                if parent == "case_pattern" && !self.deferred() && !path.contains('.') {
+                    self.scopes.bind(&path);
+                }
                 self.scopes.end(depth);
                 return Below::Skip;
             }
@@ -301,6 +355,7 @@ impl<'t> Visitor<'t> for Reader<'_> {
                     self.bound_at.insert(name.start_byte());
                     self.names.wide |= dynamic::attribute_sees_all_names(self.text(name));
                 }
+                self.operand(node.child_by_field_name("object"));
                 if let Some(path) = dotted(node, self.text) {
                     self.scopes.mention(&path);
                     self.names.wide |= path.split('.').any(dynamic::attribute_sees_all_names);
@@ -309,6 +364,9 @@ impl<'t> Visitor<'t> for Reader<'_> {
                 }
             }
             "identifier" if parent == "attribute" && field == Some("attribute") => {}
+            "identifier" if matches!(parent, "splat_pattern" | "as_pattern") && !self.deferred() => {
+                self.scopes.bind(self.text(node));
+            }
             "identifier" if !self.bound_at.contains(&node.start_byte()) => {
                 let name = self.text(node);
                 self.scopes.mention(name);

@@ -141,6 +141,8 @@ pub(super) fn is_pure_outside(role: Role, path: &str) -> bool {
         Role::Call => &CALLS,
         Role::Decorator | Role::CalledDecorator => &DECORATORS,
         Role::Base => &BASES,
+        // What libraries make is taken to have operators that change nothing.
+        Role::Operand => return true,
     };
     // `from functools import cache` has no attribute: its path is already whole.
     known.iter().any(|start| path.starts_with(start))

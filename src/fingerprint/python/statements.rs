@@ -23,7 +23,10 @@ pub(super) fn read(text: &str, bytes: Digest, trusted: bool) -> Option<Facts> {
         if !node.is_named() || node.kind() == "comment" || is_main_guard(node, text) {
             continue;
         }
-        let statement = statement(node, text, facts.statements.is_empty());
+        let (statement, odd) = statement(node, text, facts.statements.is_empty());
+        if odd {
+            facts.parsed = Parsed::WithErrors;
+        }
         if statement.binds.iter().any(|name| name.as_ref() == "__all__")
             || statement.effect && statement.mentions.iter().any(|path| path.starts_with("__all__"))
         {
@@ -37,14 +40,16 @@ pub(super) fn read(text: &str, bytes: Digest, trusted: bool) -> Option<Facts> {
     Some(facts)
 }
 
-fn statement(node: Node<'_>, text: &str, first: bool) -> Statement {
+/// Returns a statement, and whether it has names that can't be compared as they are written.
+fn statement(node: Node<'_>, text: &str, first: bool) -> (Statement, bool) {
     let names = names::read(node, text);
+    let odd = names.odd;
     let kind = kind(node, text, &names);
     let mut binds: Vec<Box<str>> = names.binds.into_iter().collect();
     if first && is_text(node) {
         binds.push("__doc__".into());
     }
-    Statement {
+    let statement = Statement {
         kind,
         line: node.start_position().row as u32 + 1,
         start: node.start_byte() as u32,
@@ -58,7 +63,8 @@ fn statement(node: Node<'_>, text: &str, first: bool) -> Statement {
         runs: names.runs,
         wide: names.wide,
         loads: names.loads,
-    }
+    };
+    (statement, odd)
 }
 
 fn kind(node: Node<'_>, text: &str, names: &Names) -> Kind {

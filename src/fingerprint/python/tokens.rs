@@ -54,7 +54,7 @@ impl<'t> Visitor<'t> for Tokens<'_> {
     fn enter(&mut self, node: Node<'t>, _field: Option<&'t str>, parents: &[Node<'t>]) -> Below {
         let parent = parents.last().map_or("", |parent| parent.kind());
         let kind = node.kind();
-        if matches!(kind, ")" | "]" | "}") && TRAILING_COMMA.contains(&parent) {
+        if matches!(kind, ")" | "]" | "}") && TRAILING_COMMA.contains(&parent) && !is_tuple_of_one(parents) {
             self.comma = false;
         }
         if is_meaningless(kind, parent) || is_empty_bases(node, parent) {
@@ -109,6 +109,11 @@ impl<'t> Visitor<'t> for Tokens<'_> {
 fn is_meaningless(kind: &str, parent: &str) -> bool {
     matches!(kind, "comment" | "line_continuation" | ";")
         || (matches!(kind, "(" | ")") && matches!(parent, "with_clause" | "import_from_statement"))
+}
+
+/// `(x,)` takes apart what `(x)` names.
+fn is_tuple_of_one(parents: &[Node<'_>]) -> bool {
+    parents.last().is_some_and(|parent| parent.kind() == "tuple_pattern" && parent.named_child_count() == 1)
 }
 
 /// `class A():` is `class A:`.
@@ -197,6 +202,8 @@ mod tests {
             ("def f(*, a): pass", "def f(a): pass"),
             ("x = 1.0", "x = 10"),
             ("(x): int = 1", "x: int = 1"),
+            ("(x,) = a", "(x) = a"),
+            ("match a:\n  case (x,): b()", "match a:\n  case (x): b()"),
         ] {
             assert_ne!(tokens(one), tokens(other), "{one}\n--\n{other}");
         }

@@ -5,33 +5,21 @@ use tree_sitter::Node;
 use crate::fingerprint::syntax::{Below, Visitor, text_of, walk};
 
 use super::facts::{Content, Facts, Sourced, Written};
+use super::functions::{APPLY, ATTACH, HAND_ON, SOURCE};
+use super::mentions;
 use super::paths::{self, Argument, Variables, argument, arguments, bare, function_name, literal};
-
-/// Functions that call a function for each element of their first argument.
-const APPLY: [&str; 12] = [
-    "lapply",
-    "sapply",
-    "vapply",
-    "walk",
-    "map",
-    "Map",
-    "mapply",
-    "future_walk",
-    "future_map",
-    "map_chr",
-    "llply",
-    "l_ply",
-];
-
-const SOURCE: [&str; 3] = ["source", "sys.source", "sourceUTF8"];
-const ATTACH: [&str; 6] =
-    ["library", "require", "requireNamespace", "loadNamespace", "attachNamespace", "use_package"];
 
 /// Reads everything but the digest.
 pub(super) fn read(root: Node<'_>, text: &str) -> Facts {
-    let mut reader =
-        Reader { text, variables: Variables::default(), facts: Facts::default(), calls: Vec::new() };
+    let mut reader = Reader {
+        text,
+        variables: Variables::default(),
+        facts: Facts::default(),
+        calls: Vec::new(),
+        renamed: Vec::new(),
+    };
     walk(root, &mut reader);
+    reader.renamed();
     // A variable may be set after the function that uses it is written: calls are looked at last.
     for (call, piped) in std::mem::take(&mut reader.calls) {
         reader.call(call, piped);
@@ -48,6 +36,8 @@ struct Reader<'t> {
     facts: Facts,
     /// Calls, each with what a pipe gives it as its first argument.
     calls: Vec<(Node<'t>, Option<Node<'t>>)>,
+    /// Values that are set to a function that reads code: `load <- source`.
+    renamed: Vec<Node<'t>>,
 }
 
 impl<'t> Visitor<'t> for Reader<'t> {
@@ -58,7 +48,14 @@ impl<'t> Visitor<'t> for Reader<'t> {
                     parents.last().filter(|parent| is_pipe(**parent, self.text) && field == Some("rhs"));
                 self.calls.push((node, pipe.and_then(|pipe| pipe.child_by_field_name("lhs"))));
             }
-            "binary_operator" => self.assignment(node),
+            "binary_operator" => {
+                self.assignment(node);
+                self.pipe(node);
+            }
+            "string" => {
+                let content = node.child_by_field_name("content").map(|content| text_of(content, self.text));
+                self.facts.mentioned.extend(content.into_iter().flat_map(mentions::named_in));
+            }
             "for_statement" => {
                 let name = node.child_by_field_name("variable");
                 if let (Some(name), Some(sequence)) = (name, node.child_by_field_name("sequence")) {
@@ -99,6 +96,9 @@ impl<'t> Reader<'t> {
         let (Some(to), Some(value)) = (node.child_by_field_name(to), node.child_by_field_name(value)) else {
             return;
         };
+        if self.is_source(value) {
+            self.renamed.push(value);
+        }
         match to.kind() {
             "identifier" => self.variables.set(bare(text_of(to, self.text)), value),
             // `x[2] <- …` changes a part of what `x` is.
@@ -109,6 +109,47 @@ impl<'t> Reader<'t> {
                 }
             }
             _ => {}
+        }
+    }
+
+    /// `"x.R" %>% source`
+    fn pipe(&mut self, node: Node<'t>) {
+        let (Some(left), Some(right)) = (node.child_by_field_name("lhs"), node.child_by_field_name("rhs"))
+        else {
+            return;
+        };
+        if is_pipe(node, self.text) && self.is_source(right) {
+            self.source(Some(left), node.start_position().row as u32 + 1, Content::R);
+        }
+    }
+
+    /// Tells whether a value is a function that reads code, by its own name.
+    fn is_source(&self, value: Node<'t>) -> bool {
+        let name = match value.kind() {
+            "identifier" => Some(value),
+            "namespace_operator" => value.child_by_field_name("rhs"),
+            _ => None,
+        };
+        name.is_some_and(|name| SOURCE.contains(&bare(text_of(name, self.text))))
+    }
+
+    /// What is called by another name can't be followed, unless `source` is a variable of the script.
+    fn renamed(&mut self) {
+        for value in std::mem::take(&mut self.renamed) {
+            if !self.variables.has(bare(text_of(value, self.text))) {
+                let line = value.start_position().row as u32 + 1;
+                self.facts.sources.push(Sourced { line, paths: Vec::new(), content: Content::R });
+            }
+        }
+    }
+
+    /// `do.call(source, list("x.R"))`: files that are named count as such; others can't be told.
+    fn hand_on(&mut self, call: Node<'t>, given: &[Argument<'t>], line: u32) {
+        let by_text =
+            |one: &Argument<'t>| literal(one.value, self.text).is_some_and(|name| SOURCE.contains(&name));
+        let hands_on = given.iter().any(|one| self.is_source(one.value) || by_text(one));
+        if hands_on && mentions::named_in(text_of(call, self.text)).next().is_none() {
+            self.facts.sources.push(Sourced { line, paths: Vec::new(), content: Content::R });
         }
     }
 
@@ -145,6 +186,8 @@ impl<'t> Reader<'t> {
             self.apply(&given, line);
         } else if ATTACH.contains(&name) {
             self.attach(&given);
+        } else if HAND_ON.contains(&name) {
+            self.hand_on(call, &given, line);
         } else {
             self.other(name, &given, line);
         }
@@ -213,7 +256,14 @@ impl<'t> Reader<'t> {
                     Some(folder) => paths::read(folder, self.text, &self.variables),
                     None => Some(vec![Written { here: false, text: ".".into(), glob: false }]),
                 };
-                self.folders(folders, "R/*.[Rr]", line);
+                let folders = folders.unwrap_or_default();
+                self.folders(&folders, "R/*.[Rr]", Content::R, line);
+                // The rest of the package: what R makes of it when it is loaded. As patterns, for not all have to be there.
+                for below in
+                    ["R/*", "DESCRIPTIO[N]", "NAMESPAC[E]", "data/*", "src/*.[cChHfF]*", "src/Makevars*"]
+                {
+                    self.folders(&folders, below, Content::Other, line);
+                }
                 // What the package's DESCRIPTION imports is attached too.
                 self.facts.more_packages = true;
             }
@@ -223,12 +273,33 @@ impl<'t> Reader<'t> {
                     Some(folder) => paths::read(folder, self.text, &self.variables),
                     None => Some(vec![Written { here: false, text: "R".into(), glob: false }]),
                 };
-                self.folders(folders, "**/*.[Rr]", line);
+                self.folders(&folders.unwrap_or_default(), "**/*.[Rr]", Content::R, line);
             }
             "setwd" | "with_dir" | "local_dir" => {
                 let folder = argument(given, &["dir", "new", ".new"]);
                 let folders = folder.and_then(|folder| paths::read(folder, self.text, &self.variables));
                 self.facts.folders.extend(folders.unwrap_or_default());
+            }
+            "options" => {
+                let path = given.iter().find(|one| one.name == Some("box.path")).map(|one| one.value);
+                let folders = path.and_then(|path| paths::read(path, self.text, &self.variables));
+                self.facts.folders.extend(folders.unwrap_or_default());
+            }
+            // reticulate's; those of other packages take no name that is also one of a file here.
+            "import" | "import_from_path" => {
+                let module = argument(given, &["module"]).and_then(|module| literal(module, self.text));
+                let folder = given.iter().rfind(|one| one.name != Some("module"));
+                let folder = folder.and_then(|one| literal(one.value, self.text)).unwrap_or(".");
+                let in_folder = module.into_iter().flat_map(|module| mentions::python_module(module, folder));
+                self.facts.mentioned.extend(in_folder);
+                self.facts
+                    .mentioned
+                    .extend(module.into_iter().flat_map(|module| mentions::python_module(module, ".")));
+            }
+            "py_run_string" => {
+                let code =
+                    argument(given, &["code"]).and_then(|code| literal(code, self.text)).unwrap_or_default();
+                self.facts.mentioned.extend(mentions::imported_by_python(code.as_bytes()));
             }
             // `eval(parse("x.R"))`; texts that are parsed are given as `text`.
             "parse" => self.code_file(argument(given, &["file"]), line),
@@ -263,7 +334,7 @@ impl<'t> Reader<'t> {
         for one in given {
             let name: String =
                 text_of(one.value, self.text).split(['[', ' ', '\n']).next().unwrap_or("").into();
-            if !name.starts_with('.') {
+            if !name.contains('/') {
                 self.facts.packages.push(bare(&name).into());
                 continue;
             }
@@ -274,99 +345,18 @@ impl<'t> Reader<'t> {
         }
     }
 
-    fn folders(&mut self, folders: Option<Vec<Written>>, below: &str, line: u32) {
-        let paths = folders.unwrap_or_default().into_iter().map(|folder| Written {
+    fn folders(&mut self, folders: &[Written], below: &str, content: Content, line: u32) {
+        if folders.is_empty() && content == Content::Other {
+            return;
+        }
+        let paths = folders.iter().map(|folder| Written {
             text: format!("{}/{below}", folder.text).into(),
             glob: true,
             here: folder.here,
         });
-        self.facts.sources.push(Sourced { line, paths: paths.collect(), content: Content::R });
+        self.facts.sources.push(Sourced { line, paths: paths.collect(), content });
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use crate::fingerprint::r::facts_of;
-
-    fn sources(text: &str) -> Vec<String> {
-        let written =
-            |path: &super::Written| format!("{}{}", if path.here { "here/" } else { "" }, path.text);
-        let sources = facts_of(text.as_bytes()).sources;
-        sources
-            .iter()
-            .map(|one| match one.paths.is_empty() {
-                true => format!("computed at {}", one.line),
-                false => one.paths.iter().map(written).collect::<Vec<_>>().join(" "),
-            })
-            .collect()
-    }
-
-    #[test]
-    fn paths_that_are_written_out_are_read() {
-        for (text, expected) in [
-            ("source('x.R')", "x.R"),
-            ("source(\"x.R\", local = TRUE)", "x.R"),
-            ("source(local = TRUE, file = \"x.R\")", "x.R"),
-            ("base::source(r\"(x.R)\")", "x.R"),
-            ("sys.source('x.R', envir = e)", "x.R"),
-            ("source(file.path(\"lib\", 'x.R'))", "lib/x.R"),
-            ("source(here::here(\"a\", \"x.R\"))", "here/a/x.R"),
-            ("source(here('a/x.R'))$value", "here/a/x.R"),
-            ("source(file.path(here::here(), 'a', 'x.R'))", "here/a/x.R"),
-            ("source(normalizePath(file.path('..', 'x.R')))", "../x.R"),
-            ("source(paste0('lib/', 'x', '.R'))", "lib/x.R"),
-            ("f <- function() {\n  if (a) source('x.R')\n}", "x.R"),
-            ("lib <- 'lib'\nsource(file.path(lib, 'x.R'))", "lib/x.R"),
-            ("lapply(c('a.R', 'b.R'), source)", "a.R b.R"),
-            ("purrr::walk(list.files('R', full.names = TRUE), source)", "R/*.[Rr]"),
-            ("list.files('R', full.names = TRUE) |> walk(source)", "R/*.[Rr]"),
-            ("for (f in list.files('R')) source(file.path('R', f))", "R/*.[Rr]"),
-            ("sapply(list.files(here('R'), full.names=TRUE), function(f) source(f))", "here/R/*.[Rr]"),
-            ("targets::tar_source('R')", "R/**/*.[Rr]"),
-            ("devtools::load_all()", "./R/*.[Rr]"),
-            ("Rcpp::sourceCpp('x.cpp')", "x.cpp"),
-            ("eval(parse('x.R'))", "x.R"),
-            ("import::from('x.R', f)", "x.R"),
-            ("box::use(./a/x[f])", "./a/x.[Rr] ./a/x/__init__.[Rr]"),
-            ("source(x)", "computed at 1"),
-            ("x <- 'a.R'\nx <- 'b.R'\nsource(x)", "computed at 3"),
-            ("f <- function(p) source(p)\np <- 'a.R'", "computed at 1"),
-            ("source(paste0(name, '.R'))", "computed at 1"),
-            ("x <- 'a.R'\nx[2] <- 'b.R'\nlapply(x, source)", "computed at 3"),
-            ("lapply(c('a.R'), function(f, d) source(file.path(d, f)), d = 'x')", "computed at 1"),
-        ] {
-            assert_eq!(sources(text), [expected], "{text}");
-        }
-        for none in [
-            "readRDS('x.rds')",
-            "read.csv('x.csv')",
-            "parse(text = 'x.R')",
-            "# source('x.R')",
-            "x <- \"source('x.R')\"",
-            "x$source",
-        ] {
-            assert_eq!(sources(none), [""; 0], "{none}");
-        }
-    }
-
-    #[test]
-    fn packages_are_found_however_they_are_attached() {
-        for (text, expected, more) in [
-            ("library(dplyr)", &["dplyr"][..], false),
-            ("suppressMessages(library('dplyr'))", &["dplyr"], false),
-            ("if (!requireNamespace(\"jsonlite\", quietly = TRUE)) stop()", &["jsonlite"], false),
-            ("readr::read_csv('x')", &["readr"], false),
-            ("a:::b()", &["a"], false),
-            ("pacman::p_load(dplyr, 'tidyr')", &["dplyr", "pacman", "tidyr"], false),
-            ("lapply(c('a', 'b'), library, character.only = TRUE)", &["a", "b"], false),
-            ("p <- c('a', 'b')\nfor (x in p) library(x, character.only = TRUE)", &["a", "b"], false),
-            ("box::use(dplyr[filter], readr)", &["box", "dplyr", "readr"], false),
-            ("library(x, character.only = TRUE)", &[], true),
-            ("sapply(pkgs, require, character.only = TRUE)", &[], true),
-        ] {
-            let facts = facts_of(text.as_bytes());
-            let packages: Vec<&str> = facts.packages.iter().map(|name| name.as_ref()).collect();
-            assert_eq!((packages.as_slice(), facts.more_packages), (expected, more), "{text}");
-        }
-    }
-}
+mod tests;

@@ -14,7 +14,7 @@ use crate::model::Digest;
 use super::{calls, tokens};
 
 /// The kind under which a memo keeps these facts; ends in the version of their format.
-pub(super) const FORMAT: &str = "r facts 1";
+pub(super) const FORMAT: &str = "r facts 2";
 
 /// What one R source says.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -25,6 +25,8 @@ pub struct Facts {
     pub unparsed: bool,
     /// Files that it reads as code.
     pub sources: Vec<Sourced>,
+    /// Files of code that it names, however it may use them.
+    pub mentioned: Vec<Written>,
     /// Folders that it makes the working folder.
     pub folders: Vec<Written>,
     /// Packages that it uses, sorted.

@@ -2,15 +2,19 @@
 //!
 //! ```text
 //! facts    what one source says, by its bytes alone   (calls, paths, tokens)
+//! mentions files of code that are only named
 //! places   where a written path may lead
 //! ```
 //! A file counts by its words, without comments. Where a path may lead to
-//! several files, all that exist count. A path that is computed when the script
+//! several files, all that exist count; files of other languages count by their
+//! bytes, and so do those that they name. A path that is computed when the script
 //! runs can't be followed; that is said, and the file can be declared in
 //! `inputs`. What a script reads as data (`readRDS`) is none of this.
 
 mod calls;
 mod facts;
+mod functions;
+mod mentions;
 mod paths;
 mod places;
 mod tokens;
@@ -101,45 +105,60 @@ struct Walk<'w, 'a> {
     folders: Vec<Written>,
 }
 
+/// A file to look at next.
+struct Next {
+    path: PathBuf,
+    name: String,
+    content: Content,
+}
+
 impl Walk<'_, '_> {
-    /// Adds one file and whatever it sources.
+    /// Adds one file of R code and whatever it leads to.
     fn code(&mut self, path: &Path, name: &str) {
-        let mut open = vec![(path.to_path_buf(), name.to_owned())];
-        while let Some((path, name)) = open.pop() {
-            if !self.seen.insert(path.clone()) {
+        let mut open = vec![Next { path: path.to_path_buf(), name: name.to_owned(), content: Content::R }];
+        while let Some(next) = open.pop() {
+            if !self.seen.insert(next.path.clone()) {
                 continue;
             }
-            let source = match self.s.r.source(self.s.memo, &path) {
-                Ok(source) => source,
-                Err(error) => {
-                    self.to.uncacheable.push(format!("`{}` cannot be read: {error}", path.display()));
-                    continue;
-                }
-            };
-            if source.facts.unparsed {
-                let problem = format!("`{}` cannot be parsed: what it sources is unknown", path.display());
-                self.to.uncacheable.push(problem);
-            }
-            self.packages.names.extend(source.facts.packages.iter().cloned());
-            self.packages.more |= source.facts.more_packages;
-            self.folders.extend(source.facts.folders.iter().cloned());
-            self.to.files.push(path.clone());
-            let file = name_of(&path, &self.s.project.root);
-            let digest = source.facts.digest.unwrap_or(source.shown);
-            let text = source.text.clone();
-            add_part(CodePart { name, file, line: 1, digest, text, source: source.shown }, self.to);
-            for sourced in &source.facts.sources {
-                open.extend(self.sourced(sourced, &path));
-            }
+            open.extend(match next.content {
+                Content::R => self.script(&next.path, next.name),
+                Content::Other => self.other(&next.path, next.name),
+            });
         }
     }
 
-    /// Returns the R files that one call sources; files of other kinds are added at once.
-    fn sourced(&mut self, sourced: &Sourced, from: &Path) -> Vec<(PathBuf, String)> {
+    /// Adds a file of R code; returns what it leads to.
+    fn script(&mut self, path: &Path, name: String) -> Vec<Next> {
+        let source = match self.s.r.source(self.s.memo, path) {
+            Ok(source) => source,
+            Err(error) => {
+                self.to.uncacheable.push(format!("`{}` cannot be read: {error}", path.display()));
+                return Vec::new();
+            }
+        };
+        if source.facts.unparsed {
+            let problem = format!("`{}` cannot be parsed: what it sources is unknown", path.display());
+            self.to.uncacheable.push(problem);
+        }
+        self.packages.names.extend(source.facts.packages.iter().cloned());
+        self.packages.more |= source.facts.more_packages;
+        self.folders.extend(source.facts.folders.iter().cloned());
+        self.to.files.push(path.to_path_buf());
+        let file = name_of(path, &self.s.project.root);
+        let digest = source.facts.digest.unwrap_or(source.shown);
+        let text = source.text.clone();
+        add_part(CodePart { name, file, line: 1, digest, text, source: source.shown }, self.to);
+        let mut next = self.mentioned(&source.facts.mentioned, path);
+        next.extend(source.facts.sources.iter().flat_map(|sourced| self.sourced(sourced, path)));
+        next
+    }
+
+    /// Returns the files that one call reads as code.
+    fn sourced(&mut self, sourced: &Sourced, from: &Path) -> Vec<Next> {
         if sourced.paths.is_empty() {
             self.note(from, sourced, "a path given to `source()` is computed, so it can't be followed");
         }
-        let mut files = Vec::new();
+        let mut next = Vec::new();
         for written in &sourced.paths {
             if written.text.ends_with("renv/activate.R") {
                 // It starts renv; what that does is in the lock file.
@@ -153,37 +172,41 @@ impl Walk<'_, '_> {
             if found.is_empty() && !written.glob {
                 self.missing(&written.text, from, sourced);
             }
-            files.extend(found);
+            next.extend(found.into_iter().map(|path| self.next(path, sourced.content)));
         }
-        let named = |path: PathBuf| {
-            let name = name_of(&path, &self.s.project.root);
-            (path, name)
-        };
-        let files: Vec<(PathBuf, String)> = files.into_iter().map(named).collect();
-        if sourced.content == Content::R {
-            return files;
-        }
-        for (path, name) in files {
-            self.other(path, name);
-        }
-        Vec::new()
+        next
     }
 
-    fn other(&mut self, path: PathBuf, name: String) {
-        if !self.seen.insert(path.clone()) {
-            return;
-        }
-        match self.s.memo.read(&path) {
-            Ok(bytes) => {
-                let normalised = source::normalised(&bytes);
-                let text: Arc<str> = String::from_utf8_lossy(&normalised).into();
-                let (digest, source) = (Digest::of(&normalised), Digest::of(text.as_bytes()));
-                let file = name.clone();
-                add_part(CodePart { name, file, line: 1, digest, text, source }, self.to);
-                self.to.files.push(path);
+    /// Returns those files that exist of all that a text names.
+    fn mentioned(&self, mentioned: &[Written], from: &Path) -> Vec<Next> {
+        let exist = |written| places::find(written, from, &self.folders, self.script, self.s);
+        let files = mentioned.iter().flat_map(exist);
+        files.map(|path| self.next(path.clone(), mentions::content_of(&path.to_string_lossy()))).collect()
+    }
+
+    fn next(&self, path: PathBuf, content: Content) -> Next {
+        Next { name: name_of(&path, &self.s.project.root), path, content }
+    }
+
+    /// Adds a file of another language by its bytes; returns the files that it names.
+    fn other(&mut self, path: &Path, name: String) -> Vec<Next> {
+        let bytes = match self.s.memo.read(path) {
+            Ok(bytes) => bytes,
+            Err(error) => {
+                self.to.uncacheable.push(format!("`{}` cannot be read: {error}", path.display()));
+                return Vec::new();
             }
-            Err(error) => self.to.uncacheable.push(format!("`{}` cannot be read: {error}", path.display())),
+        };
+        let normalised = source::normalised(&bytes);
+        let text: Arc<str> = String::from_utf8_lossy(&normalised).into();
+        let (digest, source) = (Digest::of(&normalised), Digest::of(text.as_bytes()));
+        let mut named: Vec<Written> = mentions::named_in(&text).collect();
+        if path.extension().is_some_and(|ending| ending == "py") {
+            named.extend(mentions::imported_by_python(&normalised));
         }
+        add_part(CodePart { file: name.clone(), name, line: 1, digest, text, source }, self.to);
+        self.to.files.push(path.to_path_buf());
+        self.mentioned(&named, path)
     }
 
     /// A file that is not there counts as such: it may be sourced only where it exists.

@@ -31,6 +31,11 @@ impl<'t> Variables<'t> {
         self.values.entry(name).and_modify(|known| *known = None).or_insert(Some(value));
     }
 
+    /// Tells whether a variable of this name is set anywhere.
+    pub(super) fn has(&self, name: &str) -> bool {
+        self.values.contains_key(name)
+    }
+
     /// A variable holds what cannot be told.
     pub(super) fn hide(&mut self, name: &'t str) {
         self.values.insert(name, None);

@@ -7,11 +7,15 @@ mod check;
 mod fields;
 mod golden;
 mod hostile;
+mod hostile_modules;
+mod hostile_python;
+mod hostile_r;
 mod many;
 mod other_edits;
 mod python_edits;
 mod python_modules;
 mod python_parts;
+mod python_spellings;
 mod r_edits;
 
 use std::collections::BTreeMap;
