@@ -32,7 +32,8 @@ pub use gather::{Called, Gathered, gather, gather_item_code};
 pub use memo::{Memo, Plain, Seen, find_matches, find_matches_noting};
 pub use python::{Parameter, ParameterKind, Signature};
 pub use recipe::{
-    DependencyDigests, RECIPE, dependency_ingredients, fingerprint, item_ingredient, items_ingredient,
+    CommonIngredients, DependencyDigests, RECIPE, dependency_ingredients, fingerprint, item_ingredient,
+    items_ingredient,
 };
 pub use surroundings::Surroundings;
 pub use values::{data_year, variables};

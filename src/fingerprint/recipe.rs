@@ -5,9 +5,7 @@
 //! sets of ingredients give the same input. [`RECIPE`] is part of the digest:
 //! changing anything here is a new version, and every task runs once more.
 
-use crate::model::{
-    Digest, Fingerprint, Ingredient, IngredientKind, Item, ItemKey, RunId, TaggedHasher, TaskName,
-};
+use crate::model::{Digest, Fingerprint, Ingredient, IngredientKind, ItemKey, RunId, TaggedHasher, TaskName};
 
 /// The version of the recipe. The golden digests below belong to it.
 pub const RECIPE: u32 = 1;
@@ -27,19 +25,69 @@ pub struct DependencyDigests {
 ///
 /// [`IngredientKind::WatchedLockfile`] is left out: it is compared, never counted.
 pub fn fingerprint(ingredients: &[Ingredient]) -> Fingerprint {
-    let mut rows: Vec<(&'static str, &str, &Digest)> = ingredients
-        .iter()
-        .filter(|one| one.kind.counts())
-        .map(|one| (tag(one.kind), one.name.as_str(), &one.digest))
-        .collect();
+    let rows = rows(ingredients);
+    let mut hasher = start(rows.len());
+    rows.iter().for_each(|row| add(&mut hasher, row));
+    Fingerprint(hasher.finish())
+}
+
+/// What an ingredient is in the digest: its tag, its name, its digest.
+type Row<'a> = (&'static str, &'a str, &'a Digest);
+
+fn rows(ingredients: &[Ingredient]) -> Vec<Row<'_>> {
+    let counted = ingredients.iter().filter(|one| one.kind.counts());
+    let mut rows: Vec<_> = counted.map(|one| (tag(one.kind), one.name.as_str(), &one.digest)).collect();
     rows.sort_unstable();
+    rows
+}
+
+fn start(rows: usize) -> TaggedHasher {
     let mut hasher = TaggedHasher::new("kptn fingerprint");
     hasher.field("recipe", &RECIPE.to_le_bytes());
-    hasher.field("count", &(rows.len() as u64).to_le_bytes());
-    for (tag, name, digest) in rows {
-        hasher.field(tag, name.as_bytes()).field("digest", digest.as_bytes());
+    hasher.field("count", &(rows as u64).to_le_bytes());
+    hasher
+}
+
+fn add(hasher: &mut TaggedHasher, (tag, name, digest): &Row<'_>) {
+    hasher.field(tag, name.as_bytes()).field("digest", digest.as_bytes());
+}
+
+/// Ingredients that many fingerprints share, sorted once, and hashed as far as an item's own comes after.
+pub struct CommonIngredients<'a> {
+    rows: Vec<Row<'a>>,
+    /// How many rows come before an item's.
+    before_item: usize,
+    /// These rows, in a fingerprint that has one row more.
+    hashed: TaggedHasher,
+}
+
+impl<'a> CommonIngredients<'a> {
+    /// Prepares what is shared.
+    pub fn new(ingredients: &'a [Ingredient]) -> Self {
+        let rows = rows(ingredients);
+        let before_item = rows.partition_point(|(tag, ..)| *tag < ITEM);
+        let mut hashed = start(rows.len() + 1);
+        rows.iter().take(before_item).for_each(|row| add(&mut hashed, row));
+        Self { rows, before_item, hashed }
     }
-    Fingerprint(hasher.finish())
+
+    /// Returns what [`fingerprint`] gives for these and `more` together.
+    pub fn with(&self, more: &[Ingredient]) -> Fingerprint {
+        let more = rows(more);
+        let (mut hasher, left) = match more.as_slice() {
+            [(ITEM, ..)] => (self.hashed.clone(), self.before_item),
+            _ => (start(self.rows.len() + more.len()), 0),
+        };
+        let mut more = more.iter().peekable();
+        for row in self.rows.iter().skip(left) {
+            while let Some(first) = more.next_if(|one| *one < row) {
+                add(&mut hasher, first);
+            }
+            add(&mut hasher, row);
+        }
+        more.for_each(|row| add(&mut hasher, row));
+        Fingerprint(hasher.finish())
+    }
 }
 
 /// Returns the ingredients that one dependency contributes.
@@ -66,14 +114,8 @@ pub fn dependency_ingredients(dependency: &TaskName, digests: &DependencyDigests
 }
 
 /// Returns the ingredient that an item is: its own value, never its place in the list.
-pub fn item_ingredient(item: &Item) -> Ingredient {
-    let names: Vec<String> = item.values.keys().cloned().collect();
-    Ingredient {
-        kind: IngredientKind::Item,
-        name: String::new(),
-        digest: item.key().0,
-        shown: Some(shorten(&item.label(&names))),
-    }
+pub fn item_ingredient(key: ItemKey) -> Ingredient {
+    Ingredient { kind: IngredientKind::Item, name: String::new(), digest: key.0, shown: None }
 }
 
 /// Returns the ingredient that all items of a mapped task are together; their order does not matter.
@@ -113,6 +155,9 @@ pub(super) fn shorten(text: &str) -> String {
     }
     line
 }
+
+/// The word of an item.
+const ITEM: &str = tag(IngredientKind::Item);
 
 /// Returns the word that stands for a kind in the digest. Never change one: old records hold it.
 pub(super) const fn tag(kind: IngredientKind) -> &'static str {
@@ -239,6 +284,19 @@ mod tests {
                 .prop_flat_map(|list| (Just(list.clone()), Just(list).prop_shuffle()))
         ) {
             prop_assert_eq!(fingerprint(&ingredients), fingerprint(&shuffled));
+        }
+
+        #[test]
+        fn what_is_shared_is_hashed_once_and_gives_the_same_fingerprint(
+            shared in proptest::collection::vec(any_ingredient(), 0..12),
+            more in proptest::collection::vec(any_ingredient(), 0..4),
+            key in any::<[u8; 4]>(),
+        ) {
+            let common = CommonIngredients::new(&shared);
+            let item = item_ingredient(ItemKey(Digest::of(&key)));
+            for own in [vec![], vec![item.clone()], more.clone(), [more, vec![item]].concat()] {
+                prop_assert_eq!(common.with(&own), fingerprint(&[shared.clone(), own].concat()));
+            }
         }
 
         #[test]

@@ -1,11 +1,15 @@
 //! One element of a mapped task's list.
+//!
+//! A list may have a hundred thousand of them, and each goes from the list to the
+//! plan, to its worker and into the item table: a copy shares the values.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Digest, TaggedHasher, Variables, canonical_json};
+use super::{Digest, TaggedHasher, Variables};
 
 /// What an item is known by: the digest of its value's canonical JSON.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -16,23 +20,28 @@ pub struct ItemKey(pub Digest);
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Item {
     /// Each part's value, JSON type kept.
-    pub values: BTreeMap<String, Value>,
+    pub values: ItemValues,
 }
+
+/// Values by name, sorted by name; written as a JSON object.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct ItemValues(Arc<[(Arc<str>, Value)]>);
 
 impl Item {
     /// Gives each name its value of one element of a list: the element itself for one name, else a list of
     /// as many values or an object with those keys; absent where the element does not fit.
     pub fn of_element(names: &[String], element: &Value) -> Option<Self> {
+        let named = |name: &String, value: &Value| (Arc::<str>::from(name.as_str()), value.clone());
         let values = match (names, element) {
             ([name], Value::Object(fields)) if fields.len() == 1 && fields.contains_key(name) => {
-                BTreeMap::from([(name.clone(), fields[name].clone())])
+                [named(name, &fields[name])].into_iter().collect()
             }
-            ([name], other) => BTreeMap::from([(name.clone(), other.clone())]),
+            ([name], other) => [named(name, other)].into_iter().collect(),
             (_, Value::Array(values)) if values.len() == names.len() => {
-                names.iter().cloned().zip(values.iter().cloned()).collect()
+                names.iter().zip(values).map(|(name, value)| named(name, value)).collect()
             }
             (_, Value::Object(fields)) if fields.len() == names.len() => {
-                let value = |name: &String| Some((name.clone(), fields.get(name)?.clone()));
+                let value = |name: &String| Some(named(name, fields.get(name)?));
                 names.iter().map(value).collect::<Option<_>>()?
             }
             _ => return None,
@@ -58,13 +67,15 @@ impl Item {
 
     /// Returns what it is known by, whatever its place in the list.
     pub fn key(&self) -> ItemKey {
-        ItemKey(TaggedHasher::new("kptn item 1").field("values", &canonical_json(&self.values)).finish())
+        // Sorted names and `Value`s, whose maps are sorted: this is canonical JSON.
+        let canonical = serde_json::to_vec(&self.values).unwrap_or_default();
+        ItemKey(TaggedHasher::new("kptn item 1").field("values", &canonical).finish())
     }
 
     /// Returns its values as text, for `${US_STATE}` and for R's environment:
     /// text as it is, numbers without exponent, `true`/`false`, all else as JSON.
     pub fn variables(&self) -> Variables {
-        self.values.iter().map(|(name, value)| (name.clone(), Self::text(value))).collect()
+        self.values.iter().map(|(name, value)| (name.to_owned(), Self::text(value))).collect()
     }
 
     /// Returns the text of one value, as [`Item::variables`] has it.
@@ -89,9 +100,66 @@ impl Item {
     }
 }
 
+impl ItemValues {
+    /// Puts values together; of two with one name, the last.
+    pub fn new(values: impl IntoIterator<Item = (Arc<str>, Value)>) -> Self {
+        let mut values: Vec<_> = values.into_iter().collect();
+        if !values.is_sorted_by(|one, other| one.0 < other.0) {
+            values = values.into_iter().collect::<BTreeMap<_, _>>().into_iter().collect();
+        }
+        Self(values.into())
+    }
+
+    /// Returns the value of a name.
+    pub fn get(&self, name: &str) -> Option<&Value> {
+        self.iter().find(|(one, _)| *one == name).map(|(_, value)| value)
+    }
+
+    /// Returns names and values, sorted by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Value)> {
+        self.0.iter().map(|(name, value)| (&**name, value))
+    }
+
+    /// Returns the names, sorted.
+    pub fn keys(&self) -> impl Iterator<Item = &str> {
+        self.iter().map(|(name, _)| name)
+    }
+}
+
+impl<S: Into<Arc<str>>> FromIterator<(S, Value)> for ItemValues {
+    fn from_iter<I: IntoIterator<Item = (S, Value)>>(values: I) -> Self {
+        Self::new(values.into_iter().map(|(name, value)| (name.into(), value)))
+    }
+}
+
+impl<const N: usize> From<[(String, Value); N]> for ItemValues {
+    fn from(values: [(String, Value); N]) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl From<BTreeMap<String, Value>> for ItemValues {
+    fn from(values: BTreeMap<String, Value>) -> Self {
+        values.into_iter().collect()
+    }
+}
+
+impl Serialize for ItemValues {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.iter())
+    }
+}
+
+impl<'de> Deserialize<'de> for ItemValues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::<String, Value>::deserialize(deserializer).map(Self::from)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::canonical_json;
 
     #[test]
     fn values_become_text_as_r_expects_it() {
@@ -105,5 +173,18 @@ mod tests {
         ] {
             assert_eq!(Item::text(&value), text);
         }
+    }
+
+    #[test]
+    fn the_order_of_the_names_never_matters_and_the_key_is_that_of_canonical_json() {
+        let parts = [("ZIP", serde_json::json!({"b": 1, "a": "é\n"})), ("STATE", serde_json::json!("NC"))];
+        let one = Item { values: parts.clone().into_iter().collect() };
+        let other = Item { values: parts.into_iter().rev().collect() };
+        assert_eq!(one, other);
+        let canonical = canonical_json(&one.values);
+        assert_eq!(canonical, r#"{"STATE":"NC","ZIP":{"a":"é\n","b":1}}"#.as_bytes());
+        let golden = TaggedHasher::new("kptn item 1").field("values", &canonical).finish();
+        assert_eq!(one.key(), ItemKey(golden));
+        assert_eq!(serde_json::from_slice::<ItemValues>(&canonical).unwrap(), one.values);
     }
 }

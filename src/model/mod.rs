@@ -13,6 +13,7 @@ mod ingredient;
 mod item;
 mod item_choice;
 mod item_name;
+mod item_table;
 mod json;
 mod name;
 mod near;
@@ -30,17 +31,17 @@ pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, TaggedHasher};
 pub use event::{Event, TaskOutcome};
 pub use ingredient::{CodePart, Fingerprint, Ingredient, IngredientKind};
-pub use item::{Item, ItemKey};
+pub use item::{Item, ItemKey, ItemValues};
 pub use item_choice::{Bundle, BundleError, ItemChoice, ItemIndex, ItemSelector};
 pub use item_name::{Address, AddressError, ItemName, ItemNotFound};
+pub use item_table::{ITEM_TABLE_FORMAT, ItemShard, ItemTable, ShardList};
 pub use json::canonical_json;
 pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folder_name};
 pub use near::nearest_name;
 pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use project::{FlowType, Graph, LinkMode, LockfilePolicy, Project, Settings};
 pub use record::{
-    Attempt, FailedItem, ItemLog, ItemRecord, ItemTable, LogFolder, Provenance, RECORD_FORMAT, Record,
-    Settled, Timing,
+    Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
 };
 pub use run::{
     AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL, RunId, RunPlan,

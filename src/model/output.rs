@@ -57,24 +57,38 @@ pub struct OutputComparison {
 }
 
 impl OutputComparison {
-    /// Compares two lists of files; `before` is absent for a task that never finished.
-    pub fn between(before: Option<&[OutputFile]>, after: &[OutputFile]) -> Self {
-        let index = |files: &[OutputFile]| -> std::collections::BTreeMap<String, OutputFile> {
-            files.iter().map(|file| (file.path.clone(), file.clone())).collect()
-        };
-        let old = index(before.unwrap_or_default());
-        let new = index(after);
+    /// Compares two lists of files, in any order; `before` is absent for a task that never finished.
+    pub fn between<'f>(
+        before: Option<impl Iterator<Item = &'f OutputFile>>,
+        after: impl Iterator<Item = &'f OutputFile>,
+    ) -> Self {
+        let had_before = before.is_some();
+        let mut old = by_path(before.into_iter().flatten()).into_iter().peekable();
+        let new = by_path(after);
+        let files = new.len() as u64;
         let mut changed = Vec::new();
-        for path in old.keys().chain(new.keys().filter(|path| !old.contains_key(*path))) {
-            let (was, is) = (old.get(path), new.get(path));
-            if was != is {
-                changed.push(OutputChange {
-                    path: path.clone(),
-                    before: was.map(|file| file.size),
-                    after: is.map(|file| file.size),
-                });
+        let change = |was: Option<&OutputFile>, is: Option<&OutputFile>| OutputChange {
+            path: is.or(was).map(|file| file.path.clone()).unwrap_or_default(),
+            before: was.map(|file| file.size),
+            after: is.map(|file| file.size),
+        };
+        for is in new {
+            while let Some(gone) = old.next_if(|was| was.path < is.path) {
+                changed.push(change(Some(gone), None));
+            }
+            let was = old.next_if(|was| was.path == is.path);
+            if was != Some(is) {
+                changed.push(change(was, Some(is)));
             }
         }
-        Self { files: after.len() as u64, changed, had_before: before.is_some(), result_changed: None }
+        changed.extend(old.map(|gone| change(Some(gone), None)));
+        Self { files, changed, had_before, result_changed: None }
     }
+}
+
+fn by_path<'f>(files: impl Iterator<Item = &'f OutputFile>) -> Vec<&'f OutputFile> {
+    let mut files: Vec<_> = files.collect();
+    files.sort_by(|one, other| one.path.cmp(&other.path));
+    files.dedup_by(|one, other| one.path == other.path);
+    files
 }

@@ -6,8 +6,8 @@ use super::{
     CodePart, Digest, Fingerprint, GraphName, Ingredient, Item, ItemKey, OutputFile, RunId, TaskName,
 };
 
-/// The version of the record's format that this kptn writes.
-pub const RECORD_FORMAT: u32 = 1;
+/// The version of the record's format that this kptn reads and writes; before 2, an item table was one object.
+pub const RECORD_FORMAT: u32 = 2;
 
 /// Whether what went into a task held still while it ran.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,7 +74,7 @@ pub struct Record {
     pub outputs_digest: Digest,
     /// The object that holds the result as canonical JSON; absent without `cache_result`.
     pub result: Option<Digest>,
-    /// The object that holds the item table; absent for an unmapped task.
+    /// The object that lists the shards of the item table; absent for an unmapped task.
     pub items: Option<Digest>,
     /// The run in which it was made.
     pub run: RunId,
@@ -129,15 +129,6 @@ pub enum LogFolder {
     Run,
     /// In the output folder: `logs` names a file for each item.
     Outputs,
-}
-
-/// The items of a mapped task, sorted by key.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
-pub struct ItemTable {
-    /// The format's version: 1.
-    pub format: u32,
-    /// Sorted by key.
-    pub items: Vec<ItemRecord>,
 }
 
 /// A latest attempt that failed.

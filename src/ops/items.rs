@@ -4,6 +4,7 @@
 //! record: one that left the list still has a log, and files that can be shown.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::scope::{self, Words};
 use super::{OpsError, Session};
@@ -35,7 +36,7 @@ pub struct FoundItem {
     /// How people name it.
     pub label: String,
     /// What it left last on this branch, of whatever fingerprint; absent where it never finished.
-    pub record: Option<ItemRecord>,
+    pub record: Option<Arc<ItemRecord>>,
 }
 
 /// Returns what `TASK` or `TASK[ITEM]` is about.
@@ -121,8 +122,8 @@ pub fn current_items(known: &dyn Known, graph: &Graph, task: &Task) -> Option<Ve
 }
 
 /// Returns what each item left last on this branch.
-pub fn records_of(known: &dyn Known, task: &TaskName) -> BTreeMap<ItemKey, ItemRecord> {
+pub fn records_of(known: &dyn Known, task: &TaskName) -> BTreeMap<ItemKey, Arc<ItemRecord>> {
     let table = known.current(task).and_then(|record| known.items(&record));
-    let table = table.iter().flat_map(|table| table.items.iter().cloned());
+    let table = table.iter().flat_map(|table| table.items().iter().cloned());
     table.chain(known.finished_items(task)).map(|record| (record.key, record)).collect()
 }

@@ -10,7 +10,6 @@ use super::status::select;
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::model::Force;
-use crate::plan::Known;
 
 use crate::state::{LockOn, RunLock, Wait};
 use crate::task::outputs::{Folder, Outputs};
@@ -41,8 +40,7 @@ pub fn restore(session: &Session, words: &Words, command: &str) -> Result<Restor
         let question = Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
         for task in select(session, &survey, &scope.selectors, &scope.exclude)? {
-            let Some(record) = survey.known.current(&task) else { continue };
-            let restored = outputs.restore(&survey.known.files(&record))?;
+            let restored = outputs.restore(survey.known.current_files(&task).iter())?;
             report.present += restored.present;
             report.restored.extend(restored.restored);
             report.edited.extend(restored.edited);

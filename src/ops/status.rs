@@ -9,7 +9,7 @@ use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo, quick};
 use crate::graph::{self, Dag};
 use crate::model::{Force, Reason, Severity, Status, TaskName};
-use crate::plan::{Decision, Known};
+use crate::plan::{Action, Decision, Known};
 
 /// Returns the status of the tasks that the words select.
 pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<StatusReport, OpsError> {
@@ -56,7 +56,10 @@ pub fn row(survey: &Survey<'_>, task: &TaskName) -> Option<StatusRow> {
     let decision = survey.decisions.get(task)?;
     let record = decision.record().cloned().or_else(|| survey.known.current(task));
     let absent = match (&decision.status, &record) {
-        (Status::Fresh, Some(record)) => survey.known.outputs(record).absent.len() as u64,
+        (Status::Fresh, Some(record)) => match decision.action {
+            Action::Keep(_) => decision.outputs.absent.len() as u64,
+            _ => survey.known.outputs(record).absent.len() as u64,
+        },
         _ => 0,
     };
     Some(StatusRow {
@@ -82,10 +85,8 @@ fn item_counts(
         }
         _ => None,
     });
-    from_reasons.or_else(|| {
-        let table = survey.known.items(record?)?;
-        Some(ItemCounts { total: table.items.len() as u64, stale: 0, failed: 0 })
-    })
+    from_reasons
+        .or_else(|| Some(ItemCounts { total: survey.known.item_count(record?)?, stale: 0, failed: 0 }))
 }
 
 /// Returns the tasks before `selected` that are not fresh and not selected themselves.

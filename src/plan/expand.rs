@@ -1,10 +1,10 @@
 //! A list that a dependency returned becomes the items of a mapped task.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 
 use serde_json::Value;
 
-use crate::model::{Graph, Item, Task};
+use crate::model::{Graph, Item, ItemKey, Task};
 
 /// Why a result is no list of items.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -63,6 +63,11 @@ pub fn list_provider<'a>(graph: &'a Graph, task: &Task) -> Result<&'a Task, Item
 
 /// Returns the items of a list, in the list's order.
 pub fn expand_items(provider: &Task, result: &Value) -> Result<Vec<Item>, ItemError> {
+    Ok(expand_keyed_items(provider, result)?.into_iter().map(|(_, item)| item).collect())
+}
+
+/// Returns the items of a list with what they are known by, in the list's order.
+pub fn expand_keyed_items(provider: &Task, result: &Value) -> Result<Vec<(ItemKey, Item)>, ItemError> {
     let names = &provider.iterable_item;
     let Value::Array(elements) = result else {
         return Err(ItemError::NoList {
@@ -72,8 +77,7 @@ pub fn expand_items(provider: &Task, result: &Value) -> Result<Vec<Item>, ItemEr
         });
     };
     let mut items = Vec::with_capacity(elements.len());
-    let mut places = std::collections::HashMap::with_capacity(elements.len());
-    let mut seen = HashSet::with_capacity(elements.len());
+    let mut places = HashMap::with_capacity(elements.len());
     for (index, element) in elements.iter().enumerate() {
         let item = Item::of_element(names, element).ok_or_else(|| ItemError::DoesNotFit {
             provider: provider.name.to_string(),
@@ -82,16 +86,15 @@ pub fn expand_items(provider: &Task, result: &Value) -> Result<Vec<Item>, ItemEr
             found: shortened(element),
         })?;
         let key = item.key();
-        if !seen.insert(key) {
+        if let Some(first) = places.insert(key, index) {
             return Err(ItemError::Repeated {
                 provider: provider.name.to_string(),
                 item: shortened(element),
-                first: places.get(&key).copied().unwrap_or(index),
+                first,
                 second: index,
             });
         }
-        places.insert(key, index);
-        items.push(item);
+        items.push((key, item));
     }
     Ok(items)
 }

@@ -1,12 +1,12 @@
 //! Which items of a mapped task are stale.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 use super::{Dependency, DependencyState, Known, OutputsState, Situation};
-use crate::fingerprint::{DependencyDigests, dependency_ingredients, fingerprint, item_ingredient};
+use crate::fingerprint::{CommonIngredients, DependencyDigests, dependency_ingredients, item_ingredient};
 use crate::model::{
-    Digest, Fingerprint, Force, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record,
-    outputs_digest,
+    Fingerprint, Force, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record, outputs_digest,
 };
 
 /// The items of a mapped task, sorted into those that are done and those to do.
@@ -15,13 +15,13 @@ pub struct ItemPlan {
     /// Keys in the order of the list.
     pub order: Vec<ItemKey>,
     /// Done: their records hold.
-    pub fresh: Vec<ItemRecord>,
+    pub fresh: Vec<Arc<ItemRecord>>,
     /// To do, in the order of the list.
     pub stale: Vec<StaleItem>,
     /// Not done either, but a run that is about other items leaves them as they are.
     pub left: Vec<StaleItem>,
     /// Items of the record before that are no longer in the list: their files leave the folder.
-    pub removed: Vec<ItemRecord>,
+    pub removed: Vec<Arc<ItemRecord>>,
 }
 
 /// An item that has to run.
@@ -34,7 +34,7 @@ pub struct StaleItem {
     /// Of today's ingredients.
     pub fingerprint: Fingerprint,
     /// What it left last on this branch; absent where it never finished.
-    pub before: Option<ItemRecord>,
+    pub before: Option<Arc<ItemRecord>>,
 }
 
 impl ItemPlan {
@@ -44,36 +44,33 @@ impl ItemPlan {
     }
 }
 
-/// Sorts the items of a mapped task into fresh and stale.
+/// Sorts the items of a mapped task into fresh and stale; `outputs` tells where the record's files are.
 pub(super) fn plan_items(
     situation: &Situation<'_>,
     known: &dyn Known,
     current: Option<&Record>,
-    items: Vec<Item>,
+    outputs: &OutputsState,
+    items: Vec<(ItemKey, Item)>,
     chosen: Option<&HashSet<ItemKey>>,
 ) -> ItemPlan {
-    let before = records_before(situation, known, current);
-    let broken = current.map(|record| known.outputs(record)).unwrap_or_default();
-    let broken = broken_paths(&broken);
+    let mut left = records_before(situation, known, current);
+    let broken = broken_paths(outputs);
     let base = base_ingredients(situation);
+    let common = CommonIngredients::new(&base);
     let chains = item_chains(situation, known);
     let meant = |key: &ItemKey| chosen.is_none_or(|chosen| chosen.contains(key));
     let all_again = !situation.gathered.uncacheable.is_empty() || situation.refresh_is_due(known, current);
-    let mut plan = ItemPlan::default();
-    let mut left = before.clone();
-    for item in items {
-        let key = item.key();
-        let fingerprint = item_fingerprint(situation, &base, &chains, &item, key);
+    let mut plan = ItemPlan { order: Vec::with_capacity(items.len()), ..ItemPlan::default() };
+    for (key, item) in items {
+        let fingerprint = item_fingerprint(situation, &common, &chains, &item, key);
         plan.order.push(key);
-        left.remove(&key);
-        let earlier = before.get(&key).cloned();
         let holds = |record: &ItemRecord| {
             !all_again
                 && (situation.force == Force::No || !meant(&record.key))
                 && record.fingerprint == fingerprint
                 && !record.outputs.iter().any(|file| broken.contains(file.path.as_str()))
         };
-        match earlier {
+        match left.remove(&key) {
             Some(record) if holds(&record) => plan.fresh.push(record),
             before => {
                 let list = if meant(&key) { &mut plan.stale } else { &mut plan.left };
@@ -82,6 +79,7 @@ pub(super) fn plan_items(
         }
     }
     plan.removed = left.into_values().collect();
+    plan.removed.sort_by_key(|record| record.key);
     if !plan.stale.is_empty() && has_shared_output(situation) {
         rerun_all(&mut plan);
     }
@@ -101,7 +99,7 @@ fn rerun_all(plan: &mut ItemPlan) {
         fingerprint: record.fingerprint,
         before: Some(record),
     }));
-    let place: BTreeMap<_, _> = plan.order.iter().enumerate().map(|(at, key)| (*key, at)).collect();
+    let place: HashMap<_, _> = plan.order.iter().enumerate().map(|(at, key)| (*key, at)).collect();
     plan.stale.sort_by_key(|stale| place.get(&stale.key).copied());
 }
 
@@ -110,14 +108,14 @@ fn records_before(
     situation: &Situation<'_>,
     known: &dyn Known,
     current: Option<&Record>,
-) -> BTreeMap<ItemKey, ItemRecord> {
+) -> HashMap<ItemKey, Arc<ItemRecord>> {
     let table = current.and_then(|record| known.items(record));
-    let table = table.iter().flat_map(|table| table.items.iter().cloned());
+    let table = table.iter().flat_map(|table| table.items().iter().cloned());
     let since = known.finished_items(&situation.task.name);
     table.chain(since).map(|record| (record.key, record)).collect()
 }
 
-fn broken_paths(state: &OutputsState) -> BTreeSet<&str> {
+fn broken_paths(state: &OutputsState) -> HashSet<&str> {
     state.edited.iter().chain(&state.lost).map(String::as_str).collect()
 }
 
@@ -145,39 +143,47 @@ fn chained(situation: &Situation<'_>, dependency: &Dependency<'_>) -> bool {
         && dependency.task.map_over == situation.task.map_over
 }
 
-type Chain<'a> = (&'a Dependency<'a>, BTreeMap<ItemKey, DependencyDigests>, DependencyDigests);
+/// A dependency of which an item takes its namesake alone.
+struct Chain<'a> {
+    dependency: &'a Dependency<'a>,
+    table: Option<Arc<ItemTable>>,
+    /// For an item that the dependency does not have.
+    whole: DependencyDigests,
+}
+
+impl Chain<'_> {
+    fn ingredients(&self, key: &ItemKey) -> Vec<Ingredient> {
+        let name = &self.dependency.task.name;
+        match self.table.as_ref().and_then(|table| table.find(key)) {
+            Some(item) => {
+                let outputs = outputs_digest(&item.outputs);
+                dependency_ingredients(name, &DependencyDigests { outputs, result: item.result, run: None })
+            }
+            None => dependency_ingredients(name, &self.whole),
+        }
+    }
+}
 
 fn item_chains<'a>(situation: &Situation<'a>, known: &dyn Known) -> Vec<Chain<'a>> {
     let chain = |dependency: &'a Dependency<'a>| -> Option<Chain<'a>> {
         let DependencyState::Known(record) = &dependency.state else { return None };
-        if !chained(situation, dependency) {
-            return None;
-        }
-        let table: Option<std::sync::Arc<ItemTable>> = known.items(record);
-        let digests = table.iter().flat_map(|table| &table.items).map(|item| {
-            let outputs: Digest = outputs_digest(&item.outputs);
-            (item.key, DependencyDigests { outputs, result: item.result, run: None })
-        });
-        Some((dependency, digests.collect(), dependency.digests(record)))
+        let table = chained(situation, dependency).then(|| known.items(record))?;
+        Some(Chain { dependency, table, whole: dependency.digests(record) })
     };
     situation.dependencies.iter().filter_map(chain).collect()
 }
 
 fn item_fingerprint(
     situation: &Situation<'_>,
-    base: &[Ingredient],
+    common: &CommonIngredients<'_>,
     chains: &[Chain<'_>],
     item: &Item,
     key: ItemKey,
 ) -> Fingerprint {
-    let mut all = base.to_vec();
-    for (dependency, by_item, whole) in chains {
-        // An item that the dependency does not have takes the whole of it.
-        all.extend(dependency_ingredients(&dependency.task.name, by_item.get(&key).unwrap_or(whole)));
-    }
+    let mut own = vec![item_ingredient(key)];
+    own.extend(chains.iter().flat_map(|chain| chain.ingredients(&key)));
     if situation.gathered.item_code {
-        all.extend((situation.item_code)(item).ingredients);
+        own.extend((situation.item_code)(item).ingredients);
     }
-    all.push(item_ingredient(item));
-    fingerprint(&all)
+    common.with(&own)
 }

@@ -42,7 +42,7 @@ pub trait Known {
     fn items(&self, record: &Record) -> Option<Arc<ItemTable>>;
 
     /// Returns items that finished in runs that did not finish the whole task, latest last.
-    fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord>;
+    fn finished_items(&self, task: &TaskName) -> Vec<Arc<ItemRecord>>;
 
     /// Returns the items of a task whose latest attempt failed, of whatever fingerprint.
     fn failed_items(&self, task: &TaskName) -> Vec<FailedItem>;

@@ -21,7 +21,7 @@ mod tests;
 
 pub use choose::{ChoiceError, choose_items, refuse_shared_output};
 pub use compare::changes_between;
-pub use expand::{ItemError, expand_items, list_provider};
+pub use expand::{ItemError, expand_items, expand_keyed_items, list_provider};
 pub use fold::{Gatherer, fold};
 pub use items::{ItemPlan, StaleItem};
 pub use known::{Known, OutputsState};

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use super::items::plan_items;
-use super::{ItemPlan, Known, changes_between, choose_items, expand_items};
+use super::{ItemPlan, Known, OutputsState, changes_between, choose_items, expand_keyed_items};
 use crate::fingerprint::{
     DependencyDigests, Gathered, dependency_ingredients, fingerprint, items_ingredient,
 };
@@ -87,6 +87,8 @@ pub struct Decision {
     pub fingerprint: Option<Fingerprint>,
     /// Today's ingredients; without the uncertain dependencies'.
     pub ingredients: Vec<Ingredient>,
+    /// Where the files are of the record that the task has.
+    pub outputs: OutputsState,
     /// The items of a mapped task; absent while its list is not known, and where the whole is fresh.
     pub items: Option<ItemPlan>,
 }
@@ -163,19 +165,20 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
         Err(error) => return bad_items(ingredients, error),
     };
     if let Some(items) = &items {
-        let keys: Vec<_> = items.iter().map(Item::key).collect();
-        ingredients.push(items_ingredient(&keys));
+        ingredients.push(items_ingredient(items.iter().map(|(key, _)| key)));
     }
     ingredients.sort();
     let fingerprint = fingerprint(&ingredients);
 
-    let verdict = judge(situation, known, current.as_ref(), fingerprint, &ingredients);
+    let outputs = current.as_ref().map(|record| known.outputs(record)).unwrap_or_default();
+    let verdict = judge(situation, known, current.as_ref(), &outputs, (fingerprint, &ingredients));
     let mut decision = Decision {
         status: verdict.status,
         reasons: verdict.reasons,
         action: verdict.action,
         fingerprint: Some(fingerprint),
         ingredients,
+        outputs,
         items: None,
     };
     if let (Action::Run, Some(items)) = (&decision.action, items) {
@@ -183,7 +186,8 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
             Ok(chosen) => chosen,
             Err(error) => return bad_items(decision.ingredients, error),
         };
-        let plan = plan_items(situation, known, current.as_deref(), items, chosen.as_ref());
+        let plan =
+            plan_items(situation, known, current.as_deref(), &decision.outputs, items, chosen.as_ref());
         let failed = known.failed_attempt(&situation.task.name);
         let stale = (plan.stale.len() + plan.left.len()) as u64;
         let failed = failed.map_or(0, |attempt| attempt.failed_items).min(stale);
@@ -204,8 +208,8 @@ fn judge(
     situation: &Situation<'_>,
     known: &dyn Known,
     current: Option<&Arc<Record>>,
-    fingerprint: Fingerprint,
-    ingredients: &[Ingredient],
+    outputs: &OutputsState,
+    (fingerprint, ingredients): (Fingerprint, &[Ingredient]),
 ) -> Verdict {
     let mut reasons = own_reasons(situation, known, current.map(Arc::as_ref));
     let must_run = !reasons.is_empty();
@@ -216,7 +220,7 @@ fn judge(
         Some(record) => {
             let changed = changes_between(&record.ingredients, ingredients);
             reasons.extend(changed.into_iter().map(Reason::Changed));
-            reasons.extend(broken_outputs(&known.outputs(record)));
+            reasons.extend(broken_outputs(outputs));
             if record.fingerprint == fingerprint && reasons.is_empty() && attempt.is_none() {
                 return Verdict { status: Status::Fresh, reasons, action: Action::Keep(Arc::clone(record)) };
             }
@@ -252,7 +256,7 @@ fn own_reasons(situation: &Situation<'_>, known: &dyn Known, current: Option<&Re
     reasons
 }
 
-fn broken_outputs(state: &super::OutputsState) -> Vec<Reason> {
+fn broken_outputs(state: &OutputsState) -> Vec<Reason> {
     let mut reasons = Vec::new();
     if !state.edited.is_empty() {
         reasons.push(Reason::Edited { paths: state.edited.clone() });
@@ -276,6 +280,7 @@ fn decide_uncertain(
     nothing_to_compare: bool,
 ) -> Decision {
     let mut reasons = own_reasons(situation, known, current.as_deref());
+    let outputs = current.as_ref().map(|record| known.outputs(record)).unwrap_or_default();
     match &current {
         None => reasons.push(Reason::NeverRan),
         Some(record) => {
@@ -283,7 +288,7 @@ fn decide_uncertain(
             let before: Vec<_> = record.ingredients.iter().filter(own).cloned().collect();
             let changed = changes_between(&before, &situation.gathered.ingredients);
             reasons.extend(changed.into_iter().map(Reason::Changed));
-            reasons.extend(broken_outputs(&known.outputs(record)));
+            reasons.extend(broken_outputs(&outputs));
         }
     }
     let stale = !reasons.is_empty() || nothing_to_compare;
@@ -294,12 +299,16 @@ fn decide_uncertain(
         action: if stale { Action::Run } else { Action::Wait },
         fingerprint: None,
         ingredients: situation.gathered.ingredients.clone(),
+        outputs,
         items: None,
     }
 }
 
 /// Returns the items of a mapped task; absent for an unmapped one.
-fn list_of_items(situation: &Situation<'_>, known: &dyn Known) -> Result<Option<Vec<Item>>, String> {
+fn list_of_items(
+    situation: &Situation<'_>,
+    known: &dyn Known,
+) -> Result<Option<Vec<(ItemKey, Item)>>, String> {
     if !situation.task.is_mapped() {
         return Ok(None);
     }
@@ -309,17 +318,17 @@ fn list_of_items(situation: &Situation<'_>, known: &dyn Known) -> Result<Option<
     let Some(result) = situation.list_record().and_then(|record| known.result(record)) else {
         return Err(format!("the result of `{}` cannot be read; run it again with `-f`", provider.name));
     };
-    expand_items(provider, &result).map(Some).map_err(|error| error.to_string())
+    expand_keyed_items(provider, &result).map(Some).map_err(|error| error.to_string())
 }
 
 /// Returns the items that are meant; absent where all are.
 fn chosen(
     situation: &Situation<'_>,
     known: &dyn Known,
-    items: &[Item],
+    items: &[(ItemKey, Item)],
 ) -> Result<Option<HashSet<ItemKey>>, String> {
     let Some(choice) = situation.choice else { return Ok(None) };
-    let index = ItemIndex::new(&situation.task.map_over, items.iter().map(|item| (item.key(), item)));
+    let index = ItemIndex::new(&situation.task.map_over, items.iter().map(|(key, item)| (*key, item)));
     let list = situation.list_record().and_then(|record| record.result);
     let failed = || known.failed_items(&situation.task.name).iter().map(|item| item.key).collect();
     choose_items(situation.task, choice, list, &index, failed).map(Some).map_err(|error| error.to_string())
@@ -332,6 +341,7 @@ fn bad_items(ingredients: Vec<Ingredient>, error: String) -> Decision {
         action: Action::Run,
         fingerprint: None,
         ingredients,
+        outputs: OutputsState::default(),
         items: None,
     }
 }

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use super::item_table::ItemTableError;
 use crate::model::RunId;
 use crate::store::StoreError;
 
@@ -20,6 +21,9 @@ pub enum StateError {
     /// A row holds what this kptn cannot read.
     #[error("the state holds {what} that cannot be read: `{text}`")]
     Unreadable { what: &'static str, text: String },
+    /// The items of a record cannot be read.
+    #[error(transparent)]
+    Items(#[from] ItemTableError),
     /// No run has this id here.
     #[error("there is no run `{run}`")]
     UnknownRun { run: RunId },

@@ -291,7 +291,7 @@ impl Prepared<'_> {
     ) -> Result<RScript, EnvironmentError> {
         let mut names = self.names.clone();
         if let Some(item) = item {
-            for (name, value) in &item.values {
+            for (name, value) in item.values.iter() {
                 let handed = Handed::value(Kind::Item, value);
                 if let Some(text) = handed.text_for(name)? {
                     environment.insert(name.into(), text.into());

@@ -6,21 +6,22 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use globset::Glob;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::files::Files;
 use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
-    Attempt, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, OutputFile, Project, Record,
+    Attempt, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project, RECORD_FORMAT, Record,
     Reuse, Settled, TaskName,
 };
 use crate::plan::{Known, OutputsState};
-use crate::state::{BranchKey, Candidate, State, StateError};
+use crate::state::{BranchKey, Candidate, Shards, State, StateError, load_item_table, load_shard_list};
 use crate::store::Store;
 
 /// Whose past is asked about, and where it is kept.
@@ -49,8 +50,15 @@ pub struct StateKnown<'a> {
     current: Mutex<BTreeMap<TaskName, Digest>>,
     failed: BTreeMap<TaskName, Attempt>,
     records: Cache<Record>,
-    tables: Cache<ItemTable>,
+    tables: Mutex<Tables>,
     results: Cache<Value>,
+}
+
+/// Item tables that were asked for or made; absent where one cannot be read.
+#[derive(Default)]
+struct Tables {
+    whole: HashMap<Digest, Option<Arc<ItemTable>>>,
+    shards: Shards,
 }
 
 /// Objects that were asked for, parsed once; absent ones too.
@@ -82,7 +90,7 @@ impl<'a> StateKnown<'a> {
             current: Mutex::new(past.state.records(past.key, namespace)?),
             failed: past.state.failed_attempts(past.key, namespace)?,
             records: Cache::new(),
-            tables: Cache::new(),
+            tables: Mutex::default(),
             results: Cache::new(),
             past,
         })
@@ -114,21 +122,34 @@ impl<'a> StateKnown<'a> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner).insert(task.clone(), record);
     }
 
+    /// Takes note of an item table that was just put: it need not be read back.
+    pub fn learn_items(&self, digest: Digest, table: Arc<ItemTable>) {
+        self.tables().whole.insert(digest, Some(table));
+    }
+
     /// Returns every file of a record, those of items too.
-    pub fn files(&self, record: &Record) -> Vec<OutputFile> {
-        let table = self.items(record);
-        let of_items = table.iter().flat_map(|table| &table.items).flat_map(|item| &item.outputs);
-        record.outputs.iter().chain(of_items).cloned().collect()
+    pub fn files(&self, record: Arc<Record>) -> Files {
+        let table = self.items(&record);
+        Files::new(record, table)
     }
 
     /// Returns every file that a task has on record; none where it never finished.
-    pub fn current_files(&self, task: &TaskName) -> Vec<OutputFile> {
-        self.current(task).map(|record| self.files(&record)).unwrap_or_default()
+    pub fn current_files(&self, task: &TaskName) -> Files {
+        self.current(task).map(|record| self.files(record)).unwrap_or_default()
     }
 
     /// Returns the files that a task has on record and that belong to no item.
-    pub fn own_files(&self, task: &TaskName) -> Vec<OutputFile> {
-        self.current(task).map(|record| record.outputs.clone()).unwrap_or_default()
+    pub fn own_files(&self, task: &TaskName) -> Files {
+        self.current(task).map(|record| Files::new(record, None)).unwrap_or_default()
+    }
+
+    /// Returns how many items a record has, without reading them; absent for an unmapped task.
+    pub fn item_count(&self, record: &Record) -> Option<u64> {
+        load_shard_list(self.past.store, &record.items?).ok().map(|index| index.items)
+    }
+
+    fn tables(&self) -> MutexGuard<'_, Tables> {
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the digest of a record that was asked for before.
@@ -138,7 +159,8 @@ impl<'a> StateKnown<'a> {
 
     /// Returns the record of a digest; absent where the store has none.
     pub fn record(&self, digest: Digest) -> Option<Arc<Record>> {
-        self.records.load(self.past.store, digest)
+        // What an older or a newer kptn wrote may mean something else.
+        self.records.load(self.past.store, digest).filter(|record| record.format == RECORD_FORMAT)
     }
 
     fn may_take(&self, reuse: Reuse, candidate: &Candidate) -> bool {
@@ -152,18 +174,17 @@ impl<'a> StateKnown<'a> {
         allowed && (own || !protected(self.past.key.branch.as_str()) || protected(candidate.branch.as_str()))
     }
 
+    /// Tells whether the store has everything that a record needs.
     fn is_whole(&self, record: &Record) -> bool {
         let has = |digest: &Digest| self.past.store.has(digest).unwrap_or(false);
-        let table_is_here = record.items.is_none() || self.items(record).is_some();
-        let results = || {
-            let table = self.items(record);
-            let all = table.iter().flat_map(|table| &table.items).filter_map(|item| item.result);
-            all.collect::<Vec<_>>()
-        };
-        table_is_here
+        let items = self.items(record);
+        let of_items = items.iter().flat_map(|table| table.items());
+        (record.items.is_none() || items.is_some())
             && record.result.iter().all(&has)
-            && results().iter().all(&has)
-            && self.files(record).iter().all(|file| has(&file.digest))
+            && record.outputs.iter().all(|file| has(&file.digest))
+            && of_items
+                .into_iter()
+                .all(|item| item.result.iter().all(&has) && item.outputs.iter().all(|file| has(&file.digest)))
     }
 }
 
@@ -202,14 +223,15 @@ impl Known for StateKnown<'_> {
     }
 
     fn outputs(&self, record: &Record) -> OutputsState {
-        let files = self.files(record);
-        let looked = outputs::look(self.past.store, self.past.memo, &self.folder, &files);
+        let items = self.items(record);
+        let files = || record.outputs.iter().chain(items.iter().flat_map(|table| table.files()));
+        let looked = outputs::look(self.past.store, self.past.memo, &self.folder, files());
         let all_lost = || OutputsState {
-            lost: files.iter().map(|file| file.path.clone()).collect(),
+            lost: files().map(|file| file.path.clone()).collect(),
             ..OutputsState::default()
         };
         let mut state = looked.unwrap_or_else(|_| all_lost());
-        if record.items.is_some() && self.items(record).is_none() {
+        if record.items.is_some() && items.is_none() {
             state.lost.push("the table of its items".to_owned());
         }
         if record.result.is_some_and(|result| !self.past.store.has(&result).unwrap_or(false)) {
@@ -223,11 +245,19 @@ impl Known for StateKnown<'_> {
     }
 
     fn items(&self, record: &Record) -> Option<Arc<ItemTable>> {
-        self.tables.load(self.past.store, record.items?)
+        let digest = record.items?;
+        let tables = &mut *self.tables();
+        if let Some(known) = tables.whole.get(&digest) {
+            return known.clone();
+        }
+        let read = load_item_table(self.past.store, &digest, &mut tables.shards).ok().map(Arc::new);
+        tables.whole.insert(digest, read.clone());
+        read
     }
 
-    fn finished_items(&self, task: &TaskName) -> Vec<ItemRecord> {
-        self.past.state.kept_items(self.past.key, &self.past.graph.namespace, task).unwrap_or_default()
+    fn finished_items(&self, task: &TaskName) -> Vec<Arc<ItemRecord>> {
+        let kept = self.past.state.kept_items(self.past.key, &self.past.graph.namespace, task);
+        kept.unwrap_or_default().into_iter().map(Arc::new).collect()
     }
 
     fn failed_items(&self, task: &TaskName) -> Vec<FailedItem> {

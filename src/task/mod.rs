@@ -4,6 +4,7 @@
 
 pub mod environment;
 pub mod execute;
+mod files;
 mod known;
 mod lanes;
 pub mod outputs;
@@ -14,6 +15,7 @@ mod run_task;
 pub mod serve;
 mod work;
 
+pub use files::Files;
 pub use known::{Past, StateKnown, is_protected, now_ms};
 pub use lanes::Lanes;
 pub use run::Run;

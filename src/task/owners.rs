@@ -7,11 +7,10 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
-use super::StateKnown;
 use super::outputs::Declared;
+use super::{Files, StateKnown};
 use crate::fingerprint::variables;
-use crate::model::{Graph, OutputFile, Record, TaskName};
-use crate::plan::Known;
+use crate::model::{Graph, TaskName};
 
 /// The owners of all paths, as far as they are known.
 pub struct Owners {
@@ -95,27 +94,23 @@ impl Owners {
     }
 
     /// Takes note that a task has other files now.
-    pub fn learn<'f>(
-        &self,
-        task: &TaskName,
-        before: impl IntoIterator<Item = &'f OutputFile>,
-        now: impl IntoIterator<Item = &'f OutputFile>,
-    ) {
+    pub fn learn(&self, task: &TaskName, before: &Files, now: impl FnOnce() -> Files) {
         let mut recorded = self.recorded.lock().unwrap_or_else(PoisonError::into_inner);
+        // Whoever asks first reads all records.
         let Some(recorded) = recorded.as_mut() else { return };
-        for file in before {
+        for file in before.iter() {
             if recorded.get(&file.path) == Some(task) {
                 recorded.remove(&file.path);
             }
         }
-        recorded.extend(now.into_iter().map(|file| (file.path.clone(), task.clone())));
+        recorded.extend(now().iter().map(|file| (file.path.clone(), task.clone())));
     }
 }
 
 fn all_recorded(known: &StateKnown<'_>) -> HashMap<String, TaskName> {
-    let files = |task: TaskName, record: &Record| -> Vec<(String, TaskName)> {
-        known.files(record).into_iter().map(|file| (file.path, task.clone())).collect()
-    };
-    let all = known.recorded().into_iter().filter_map(|task| Some((known.current(&task)?, task)));
-    all.flat_map(|(record, task)| files(task, &record)).collect()
+    let mut all = HashMap::new();
+    for task in known.recorded() {
+        all.extend(known.current_files(&task).iter().map(|file| (file.path.clone(), task.clone())));
+    }
+    all
 }

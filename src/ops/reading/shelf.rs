@@ -22,7 +22,7 @@ use crate::ops::session::{head_of, outputs_dir_of, outputs_template};
 use crate::ops::survey::{Question, Survey, environment};
 use crate::ops::{OpsError, Session, Start, memo};
 use crate::plan::Known;
-use crate::state::{Bearing, Bearings, BranchKey, State};
+use crate::state::{Bearing, Bearings, BranchKey, Shards, State, StateError, load_item_table};
 use crate::store::{self, Store};
 use crate::task::outputs::Folder;
 
@@ -117,8 +117,7 @@ impl Shelf {
         }
         let mut files = self.record.outputs.clone();
         if let Some(items) = self.record.items {
-            let table: ItemTable = self.store.load_json(&items)?;
-            files.extend(table.items.into_iter().flat_map(|item| item.outputs));
+            files.extend(read_items(&self.store, &items)?.files().cloned());
         }
         Ok(files)
     }
@@ -151,11 +150,15 @@ fn find_item(
     name: &ItemName,
 ) -> Result<ItemRecord, OpsError> {
     let Some(items) = record.items else { return Err(OpsError::NoItems { task: task.clone() }) };
-    let table: ItemTable = store.load_json(&items)?;
-    let items: Vec<Item> = table.items.iter().map(|record| record.item.clone()).collect();
+    let table = read_items(store, &items)?;
+    let items: Vec<Item> = table.items().iter().map(|record| record.item.clone()).collect();
     let item = name.find(&bearing.map_over, &items).map_err(|why| OpsError::item(task, name, why))?;
-    let found = table.items.iter().find(|record| record.item == *item);
-    found.cloned().ok_or_else(|| OpsError::item(task, name, ItemNotFound::Unknown { near: None }))
+    let found = table.find(&item.key()).map(|record| ItemRecord::clone(record));
+    found.ok_or_else(|| OpsError::item(task, name, ItemNotFound::Unknown { near: None }))
+}
+
+fn read_items(store: &Store, digest: &Digest) -> Result<ItemTable, StateError> {
+    Ok(load_item_table(store, digest, &mut Shards::new())?)
 }
 
 /// Where bearings are kept, and for which question.

@@ -41,6 +41,8 @@ pub(super) struct World {
     pub(super) records: RefCell<BTreeMap<TaskName, Arc<Record>>>,
     pub(super) attempts: RefCell<BTreeMap<TaskName, Attempt>>,
     pub(super) results: RefCell<BTreeMap<Digest, Arc<Value>>>,
+    /// What the code of the first task returns, where it is not [`list`].
+    pub(super) listed: RefCell<Option<Value>>,
     pub(super) tables: RefCell<BTreeMap<Digest, Arc<ItemTable>>>,
     pub(super) broken: RefCell<OutputsState>,
     pub(super) runs: RefCell<u32>,
@@ -120,6 +122,7 @@ impl World {
             records: RefCell::default(),
             attempts: RefCell::default(),
             results: RefCell::default(),
+            listed: RefCell::default(),
             tables: RefCell::default(),
             broken: RefCell::default(),
             runs: RefCell::default(),
@@ -182,10 +185,11 @@ impl World {
             Makes::Everything => fingerprint.0,
             Makes::Constant | Makes::Nothing => Digest::of(b"same"),
         };
-        let items = decision.items.as_ref().map(|plan| self.keep_table(plan, run));
+        let items = decision.items.as_ref().map(|plan| self.keep_table(name, plan, run));
         let task = &self.graph.tasks[name];
         let result = task.cache_result.then(|| {
-            let value = json!(list(self.code.borrow()[name]));
+            let listed = self.listed.borrow().clone();
+            let value = listed.unwrap_or_else(|| json!(list(self.code.borrow()[name])));
             let digest = Digest::of(&canonical_json(&value));
             self.results.borrow_mut().insert(digest, Arc::new(value));
             digest
@@ -209,20 +213,25 @@ impl World {
         }
     }
 
-    fn keep_table(&self, plan: &ItemPlan, run: &RunId) -> Digest {
+    fn keep_table(&self, task: &TaskName, plan: &ItemPlan, run: &RunId) -> Digest {
+        let file = |stale: &StaleItem| OutputFile {
+            path: format!("{task}/{}", stale.key.0),
+            digest: stale.fingerprint.0,
+            size: 1,
+            executable: false,
+        };
         let ran = plan.stale.iter().map(|stale| ItemRecord {
             key: stale.key,
             item: stale.item.clone(),
             fingerprint: stale.fingerprint,
-            outputs: Vec::new(),
+            outputs: vec![file(stale)],
             result: None,
             timing: Timing::default(),
             log: None,
         });
-        let mut items: Vec<_> = plan.fresh.iter().cloned().chain(ran).collect();
-        items.sort_by_key(|item| item.key);
-        let digest = Digest::of(format!("{run} {items:?}").as_bytes());
-        self.tables.borrow_mut().insert(digest, Arc::new(ItemTable { format: 1, items }));
+        let table = ItemTable::new(plan.fresh.iter().cloned().chain(ran.map(Arc::new)));
+        let digest = Digest::of(format!("{run} {table:?}").as_bytes());
+        self.tables.borrow_mut().insert(digest, Arc::new(table));
         digest
     }
 }
@@ -276,7 +285,7 @@ impl Known for World {
     fn items(&self, record: &Record) -> Option<Arc<ItemTable>> {
         self.tables.borrow().get(&record.items?).cloned()
     }
-    fn finished_items(&self, _: &TaskName) -> Vec<ItemRecord> {
+    fn finished_items(&self, _: &TaskName) -> Vec<Arc<ItemRecord>> {
         Vec::new()
     }
     fn failed_items(&self, _: &TaskName) -> Vec<FailedItem> {

@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::model::TaskName;
+use crate::model::{ItemValues, TaskName};
 use crate::process::Environment;
 
 /// Hears the lines that a task prints, as they come.
@@ -54,7 +54,7 @@ pub enum Code {
         /// The function and the values that all items get.
         function: Arc<PythonFunction>,
         /// The values of this item, by name; empty for an unmapped task.
-        item: BTreeMap<String, Value>,
+        item: ItemValues,
     },
 }
 

@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::watch::{Waited, wait_for};
 use super::{Attempt, Attempted, Failure, Job, Patience, PythonFunction, Workers};
-use crate::model::canonical_json;
+use crate::model::{ItemValues, canonical_json};
 use crate::process::{Ended, Environment, Launch, ProcessError, Running, Streams, Usage, start};
 
 /// For reading what a process wrote just before it ended.
@@ -40,7 +40,7 @@ pub(super) struct Worker {
 /// What the worker is told for one call.
 #[derive(Serialize)]
 struct Call<'a> {
-    item: &'a BTreeMap<String, Value>,
+    item: &'a ItemValues,
     folder: &'a Path,
     /// Absent for the first call of a process, which was started with it.
     log: Option<&'a Path>,
@@ -86,7 +86,7 @@ pub(super) async fn run(
     workers: &Workers,
     job: &Job,
     function: &PythonFunction,
-    item: &BTreeMap<String, Value>,
+    item: &ItemValues,
     mut attempt: Attempt,
 ) -> Attempted {
     let idle = workers.idle().get_mut(&job.task).and_then(Vec::pop);

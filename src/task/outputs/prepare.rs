@@ -118,11 +118,14 @@ impl Outputs<'_> {
     ///
     /// Only bytes that the store holds; others stay where they are. Folders that get empty go too.
     /// Returns how many files were removed.
-    pub fn remove_files(&self, files: &[OutputFile]) -> Result<u64, OutputsError> {
+    pub fn remove_files<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f OutputFile>,
+    ) -> Result<u64, OutputsError> {
         let mut removed = 0;
-        let mut folders = BTreeSet::new();
+        let (mut folders, mut seen) = (BTreeSet::new(), BTreeSet::new());
         for file in files {
-            let place = self.folder.place(&file.path)?;
+            let place = self.folder.place_with(&file.path, &mut seen)?;
             if (self.owner)(&file.path).is_some() {
                 continue;
             }

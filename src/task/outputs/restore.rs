@@ -35,13 +35,17 @@ enum Fate {
 
 impl Outputs<'_> {
     /// Puts files back that are not here; never over an edit or a file that git tracks.
-    pub fn restore(&self, files: &[OutputFile]) -> Result<Restored, OutputsError> {
+    pub fn restore<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f OutputFile>,
+    ) -> Result<Restored, OutputsError> {
+        let files: Vec<&OutputFile> = files.into_iter().collect();
         let mut seen = BTreeSet::new();
-        for file in files {
+        for file in &files {
             self.folder.place_with(&file.path, &mut seen)?;
         }
         let restored = Mutex::new(Restored::default());
-        let one = |file: &OutputFile| -> Result<(), OutputsError> {
+        let one = |file: &&OutputFile| -> Result<(), OutputsError> {
             let fate = self.restore_one(file)?;
             let mut all = restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
             let path = || file.path.clone();

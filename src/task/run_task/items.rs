@@ -76,7 +76,7 @@ pub async fn run<'e>(
     let circumstances = shared.circumstances(&results);
     let handed = environment::prepare(task, circumstances)?;
     let whole = {
-        let (decided, items) = (Arc::clone(&decided), table::labels(task, &plan));
+        let (decided, items) = (Arc::clone(&decided), table::items_of(&plan));
         bench.threads.run(move || prepare_whole(shared, task, &decided, &items)).await?
     };
     let whole = Arc::new(whole);
@@ -127,13 +127,13 @@ fn prepare_whole<'e>(
     shared: &Shared<'_>,
     task: &'e Task,
     decided: &Decided<'_>,
-    items: &[(String, Item)],
+    items: &[Item],
 ) -> Result<Goal<'e>, TaskError> {
     table::refuse_shared_paths(shared, task, items)?;
     prepare_dependencies(shared, task, &decided.dependencies)?;
     let outputs = task.outputs.iter().filter(|output| !task.is_item_output(output));
     let declared = Declared::expand(outputs, &variables(task, &shared.run.plan.graph))?;
-    prepare_outputs(shared, task, None, declared, &shared.known.own_files(&task.name))
+    prepare_outputs(shared, task, None, declared, &shared.known.own_files(&task.name).to_vec())
 }
 
 impl<'e> Mapped<'_, '_, 'e> {

@@ -4,7 +4,6 @@
 //! dependency that is not declared shows itself when its file is not there.
 
 use crate::model::Task;
-use crate::plan::Known;
 use crate::task::work::Shared;
 
 /// Returns a hint where the last lines of a log name an absent file of a task that is no dependency.
@@ -12,13 +11,13 @@ pub fn hint(shared: &Shared<'_>, task: &Task, log_tail: &[String]) -> Option<Str
     let graph = &shared.run.plan.graph;
     let others = graph.tasks.keys().filter(|name| **name != task.name && !task.deps.contains(name));
     for other in others {
-        let Some(record) = shared.known.current(other) else { continue };
-        let named = shared.known.files(&record).into_iter().find(|file| {
+        let files = shared.known.current_files(other);
+        let named = files.iter().find(|file| {
             let is_named = log_tail.iter().any(|line| names(line, &file.path));
             is_named && !shared.folder.path(&file.path).exists()
         });
         if let Some(file) = named {
-            let path = file.path;
+            let path = &file.path;
             return Some(format!(
                 "`{path}`, which its log names, is made by `{other}` and is not here; add `{other}` to the deps of `{}`",
                 task.name

@@ -27,8 +27,8 @@ pub fn prepare_dependencies(
 ) -> Result<(), TaskError> {
     Folder::make(shared.folder.root())?;
     for (dependency, record) in dependencies {
-        let files = shared.known.files(record);
-        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(&files))?;
+        let files = shared.known.files(Arc::clone(record));
+        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(files.iter()))?;
         if !restored.lost.is_empty() {
             let dependency = dependency.name.clone();
             return Err(TaskError::DependencyLost { dependency, paths: restored.lost });

@@ -6,13 +6,17 @@
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::decide::Decided;
 use super::{Bench, TaskError};
-use crate::model::{Digest, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing};
+use crate::model::{
+    Digest, ItemTable, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing,
+};
 use crate::plan::Known;
-use crate::state::{Indexing, Recorded};
+use crate::state::{Indexing, Recorded, put_item_table};
 use crate::store::Store;
+use crate::task::Files;
 use crate::task::recorder::FinishedTask;
 use crate::task::work::Shared;
 
@@ -24,14 +28,12 @@ const LOG_MOST: u64 = 17 * 1024 * 1024;
 pub struct Made {
     /// Files that belong to no item.
     pub outputs: Vec<OutputFile>,
-    /// Every file, for comparing with those before.
-    pub all_files: Vec<OutputFile>,
     /// Over all files.
     pub outputs_digest: Digest,
     /// The object that holds the result.
     pub result: Option<Digest>,
-    /// The object that holds the item table.
-    pub items: Option<Digest>,
+    /// The items of a mapped task.
+    pub items: Option<Arc<ItemTable>>,
     /// When, and how expensive.
     pub timing: Timing,
     /// Its log files, in order.
@@ -69,6 +71,10 @@ pub fn put(
             format!("{changed} changed while it ran: its outputs are kept, and it stays stale"),
         );
     }
+    let items = match made.items {
+        Some(table) => Some(put_items(shared, table)?),
+        None => None,
+    };
     let settled = if made.changed.is_empty() { Settled::Yes } else { Settled::No(made.changed) };
     let trusted = settled == Settled::Yes && decided.gathered.uncacheable.is_empty();
     let record = Record {
@@ -82,7 +88,7 @@ pub fn put(
         outputs: made.outputs,
         outputs_digest: made.outputs_digest,
         result: made.result,
-        items: made.items,
+        items,
         run: run.plan.id.clone(),
         timing: made.timing,
         provenance: run.provenance(task, &decided.gathered.files),
@@ -118,14 +124,23 @@ pub async fn finish(bench: &Bench<'_, '_>, task: &Task, finished: FinishedTask) 
 fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
     let before = shared.known.current_files(&finished.task);
     shared.known.learn(&finished.task, finished.record);
-    let now = shared.known.current_files(&finished.task);
-    shared.owners.learn(&finished.task, &before, &now);
+    let now = || shared.known.current_files(&finished.task);
+    shared.owners.learn(&finished.task, &before, now);
+}
+
+/// Puts an item table; those who need it have it already.
+fn put_items(shared: &Shared<'_>, table: Arc<ItemTable>) -> Result<Digest, TaskError> {
+    let digest = put_item_table(&shared.run.store, &table)?;
+    shared.known.learn_items(digest, table);
+    Ok(digest)
 }
 
 fn compare(shared: &Shared<'_>, task: &Task, made: &Made) -> OutputComparison {
     let before = shared.known.current(&task.name);
-    let files = before.as_ref().map(|record| shared.known.files(record));
-    let mut comparison = OutputComparison::between(files.as_deref(), &made.all_files);
+    let files = before.as_ref().map(|record| shared.known.files(Arc::clone(record)));
+    let of_items = made.items.iter().flat_map(|table| table.files());
+    let now = made.outputs.iter().chain(of_items);
+    let mut comparison = OutputComparison::between(files.as_ref().map(Files::iter), now);
     if task.cache_result {
         comparison.result_changed = before.map(|record| record.result != made.result);
     }

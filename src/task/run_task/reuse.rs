@@ -28,7 +28,7 @@ pub async fn take<'e>(
     };
     let comparison = {
         let record = Arc::clone(record);
-        bench.threads.run(move || change_files(shared, task, &record)).await?
+        bench.threads.run(move || change_files(shared, task, record)).await?
     };
     let finished = FinishedTask {
         task: task.name.clone(),
@@ -43,20 +43,23 @@ pub async fn take<'e>(
     Ok(Ended::without_running(TaskOutcome::Reused, Some(comparison)))
 }
 
-fn change_files(shared: &Shared<'_>, task: &Task, record: &Record) -> Result<OutputComparison, TaskError> {
+fn change_files(
+    shared: &Shared<'_>,
+    task: &Task,
+    record: Arc<Record>,
+) -> Result<OutputComparison, TaskError> {
     let before = shared.known.current_files(&task.name);
     let after = shared.known.files(record);
     let had_before = shared.known.current_digest(&task.name).is_some();
-    let comparison = OutputComparison::between(had_before.then_some(before.as_slice()), &after);
+    let comparison = OutputComparison::between(had_before.then(|| before.iter()), after.iter());
     if shared.folder.root().is_dir() {
         Folder::make(shared.folder.root())?;
-        let leaving: Vec<OutputFile> = before.into_iter().chain(after.iter().cloned()).collect();
+        let leaving: Vec<OutputFile> = before.iter().chain(after.iter()).cloned().collect();
         shared.with_all_outputs(&task.name, |outputs| -> Result<(), TaskError> {
             let prepared = outputs.prepare(&Declared::default(), &leaving, Update::Anew)?;
             tell_kept(shared, task, &prepared.kept);
             let there: BTreeSet<_> = prepared.removed.iter().map(|file| file.path.as_str()).collect();
-            let back: Vec<_> = after.into_iter().filter(|file| there.contains(file.path.as_str())).collect();
-            outputs.restore(&back)?;
+            outputs.restore(after.iter().filter(|file| there.contains(file.path.as_str())))?;
             Ok(())
         })?;
     }

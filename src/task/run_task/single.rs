@@ -34,7 +34,7 @@ pub async fn run<'e>(
         let prepare = move || -> Result<_, TaskError> {
             prepare_dependencies(shared, task, &decided.dependencies)?;
             let declared = Declared::expand(&task.outputs, &variables(task, &shared.run.plan.graph))?;
-            prepare_outputs(shared, task, None, declared, &shared.known.current_files(&task.name))
+            prepare_outputs(shared, task, None, declared, &shared.known.current_files(&task.name).to_vec())
         };
         Arc::new(bench.threads.run(prepare).await?)
     };
@@ -72,10 +72,9 @@ async fn record<'e>(
         let result = done.attempted.result.as_deref();
         let made = Made {
             outputs_digest: outputs_digest(&files),
-            all_files: files.clone(),
             outputs: files,
-            result: result.map(|bytes| shared.run.store.put_bytes(bytes)).transpose()?,
             items: None,
+            result: result.map(|bytes| shared.run.store.put_bytes(bytes)).transpose()?,
             timing: done.attempted.timing,
             logs: vec![log],
             changed: changed_since(shared, task, &decided),

@@ -3,7 +3,8 @@
 //! Before: no two items may write one path. After: the table, the list of
 //! results in the order of the items, and the files of removed items leave.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,7 +17,7 @@ use crate::model::{
     Timing, outputs_digest,
 };
 use crate::plan::ItemPlan;
-use crate::task::outputs::OutputsError;
+use crate::task::outputs::{Declared, OutputsError};
 use crate::task::work::Shared;
 
 /// Everything that a mapped task has when all its items are done.
@@ -26,53 +27,57 @@ pub struct Finished {
     /// Keys in the order of the list.
     pub order: Vec<ItemKey>,
     /// Items that did not have to run.
-    pub fresh: Vec<ItemRecord>,
+    pub fresh: Vec<Arc<ItemRecord>>,
     /// Items that ran.
     pub done: Vec<ItemRecord>,
     /// Items that are no longer in the list.
-    pub removed: Vec<ItemRecord>,
+    pub removed: Vec<Arc<ItemRecord>>,
     /// What did not hold still.
     pub changed: Vec<String>,
 }
 
-/// Returns all items with what people call them.
-pub fn labels(task: &Task, plan: &ItemPlan) -> Vec<(String, Item)> {
+/// Returns all items of a plan.
+pub fn items_of(plan: &ItemPlan) -> Vec<Item> {
     let not_fresh = plan.stale.iter().chain(&plan.left).map(|stale| &stale.item);
-    let items = plan.fresh.iter().map(|record| &record.item).chain(not_fresh);
-    items.map(|item| (item.label(&task.map_over), item.clone())).collect()
+    plan.fresh.iter().map(|record| &record.item).chain(not_fresh).cloned().collect()
 }
 
 /// Fails where two items would write one path, or an item another task's: before any of them runs.
-pub fn refuse_shared_paths(
-    shared: &Shared<'_>,
-    task: &Task,
-    items: &[(String, Item)],
-) -> Result<(), TaskError> {
-    let mut taken: HashMap<String, &str> = HashMap::new();
-    let mut literals = Vec::new();
-    for (label, item) in items {
-        let declared = item::declared(shared, task, item)?;
-        literals.extend(declared.literals().map(str::to_owned));
-        let patterns = declared.globs.iter().map(|glob| glob.text.clone());
-        for path in declared.literals().map(str::to_owned).chain(patterns) {
+pub fn refuse_shared_paths(shared: &Shared<'_>, task: &Task, items: &[Item]) -> Result<(), TaskError> {
+    let mut taken: HashMap<String, (&Item, Literal)> = HashMap::with_capacity(items.len());
+    for item in items {
+        let Declared { files, folders, globs } = item::declared(shared, task, item)?;
+        let literals = files.into_iter().chain(folders).map(|path| (path, Literal::Yes));
+        for (path, literal) in literals.chain(globs.into_iter().map(|glob| (glob.text, Literal::No))) {
             if let Some(owner) = shared.owners.declared_by_other(&task.name, &path) {
                 return Err(OutputsError::TwoOwners { path, owner }.into());
             }
-            if let Some(first) = taken.get(&path) {
-                let (first, second) = ((*first).to_owned(), label.clone());
-                return Err(OutputsError::TwoItems { path, first, second }.into());
+            match taken.entry(path) {
+                Entry::Vacant(free) => drop(free.insert((item, literal))),
+                Entry::Occupied(first) => {
+                    let path = first.key().clone();
+                    let (first, second) = (first.get().0.label(&task.map_over), item.label(&task.map_over));
+                    return Err(OutputsError::TwoItems { path, first, second }.into());
+                }
             }
-            taken.insert(path, label);
         }
     }
-    shared.owners.claim(&task.name, literals);
+    let literals = taken.into_iter().filter(|(_, (_, literal))| *literal == Literal::Yes);
+    shared.owners.claim(&task.name, literals.map(|(path, _)| path));
     Ok(())
 }
 
+/// Whether an output is named, or found by a pattern.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Literal {
+    Yes,
+    No,
+}
+
 /// Fails where patterns of two items found one file.
-fn refuse_shared_files(task: &Task, finished: &Finished) -> Result<(), TaskError> {
-    let mut owners: HashMap<&str, &ItemRecord> = HashMap::new();
-    for item in all_items(finished) {
+fn refuse_shared_files(task: &Task, table: &ItemTable) -> Result<(), TaskError> {
+    let mut owners: HashMap<&str, &ItemRecord> = HashMap::with_capacity(table.items().len());
+    for item in table.items() {
         for file in &item.outputs {
             if let Some(first) = owners.insert(&file.path, item) {
                 let label = |record: &ItemRecord| record.item.label(&task.map_over);
@@ -117,26 +122,22 @@ pub async fn record<'e>(
 
 /// Files of items that are no longer in the list leave the folder, unless another item has them now.
 fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Result<(), TaskError> {
-    let kept: HashSet<&str> = all_items(finished)
+    if finished.removed.is_empty() {
+        return Ok(());
+    }
+    let done = finished.done.iter().flat_map(|item| &item.outputs);
+    let kept: HashSet<&str> = finished
+        .fresh
+        .iter()
         .flat_map(|item| &item.outputs)
+        .chain(done)
         .chain(&finished.whole)
         .map(|file| file.path.as_str())
         .collect();
-    let leaving: Vec<OutputFile> = finished
-        .removed
-        .iter()
-        .flat_map(|item| &item.outputs)
-        .filter(|file| !kept.contains(file.path.as_str()))
-        .cloned()
-        .collect();
-    if !leaving.is_empty() {
-        shared.with_all_outputs(&task.name, |outputs| outputs.remove_files(&leaving))?;
-    }
+    let leaving = finished.removed.iter().flat_map(|item| &item.outputs);
+    let leaving = leaving.filter(|file| !kept.contains(file.path.as_str()));
+    shared.with_all_outputs(&task.name, |outputs| outputs.remove_files(leaving))?;
     Ok(())
-}
-
-fn all_items(finished: &Finished) -> impl Iterator<Item = &ItemRecord> {
-    finished.fresh.iter().chain(&finished.done)
 }
 
 fn made(
@@ -148,25 +149,21 @@ fn made(
     let mut changed = finished.changed.clone();
     let since = changed_since(shared, task, decided);
     changed.extend(since.into_iter().filter(|name| !changed.contains(name)).collect::<Vec<_>>());
-    let result = task.cache_result.then(|| list_of_results(shared, &finished)).transpose()?;
     let timing = timing_of(&finished.done);
-    refuse_shared_files(task, &finished)?;
-    let Finished { mut whole, fresh, done, .. } = finished;
-    let mut items: Vec<_> = fresh.into_iter().chain(done).collect();
-    items.sort_by_key(|item| item.key);
-    // A pattern of the whole task also finds what belongs to items.
-    let of_items: HashSet<&str> =
-        items.iter().flat_map(|item| &item.outputs).map(|file| file.path.as_str()).collect();
-    whole.retain(|file| !of_items.contains(file.path.as_str()));
-    let mut all_files = whole.clone();
-    all_files.extend(items.iter().flat_map(|item| item.outputs.iter().cloned()));
-    let table = ItemTable { format: 1, items };
+    let Finished { mut whole, order, fresh, done, .. } = finished;
+    let table = ItemTable::new(fresh.into_iter().chain(done.into_iter().map(Arc::new)));
+    refuse_shared_files(task, &table)?;
+    let result = task.cache_result.then(|| list_of_results(shared, &order, &table)).transpose()?;
+    if !whole.is_empty() {
+        // A pattern of the whole task also finds what belongs to items.
+        let of_items: HashSet<&str> = table.files().map(|file| file.path.as_str()).collect();
+        whole.retain(|file| !of_items.contains(file.path.as_str()));
+    }
     Ok(Made {
-        outputs_digest: outputs_digest(&all_files),
+        outputs_digest: outputs_digest(whole.iter().chain(table.files())),
         outputs: whole,
-        all_files,
         result,
-        items: Some(shared.run.store.put_json(&table)?),
+        items: Some(Arc::new(table)),
         timing,
         logs: logs(shared, task),
         changed,
@@ -174,16 +171,14 @@ fn made(
 }
 
 /// The results of the items, in the order of the list.
-fn list_of_results(shared: &Shared<'_>, finished: &Finished) -> Result<Digest, TaskError> {
-    let by_key: BTreeMap<ItemKey, Option<Digest>> =
-        all_items(finished).map(|item| (item.key, item.result)).collect();
+fn list_of_results(shared: &Shared<'_>, order: &[ItemKey], table: &ItemTable) -> Result<Digest, TaskError> {
     let mut list = b"[".to_vec();
-    for (at, key) in finished.order.iter().enumerate() {
+    for (at, key) in order.iter().enumerate() {
         if at > 0 {
             list.push(b',');
         }
         // The stored bytes are canonical JSON already.
-        match by_key.get(key).copied().flatten() {
+        match table.find(key).and_then(|item| item.result) {
             Some(digest) => list.extend_from_slice(&shared.run.store.load(&digest)?),
             None => list.extend_from_slice(b"null"),
         }

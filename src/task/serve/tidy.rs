@@ -3,8 +3,7 @@
 //!
 //! The records stay: a task that comes back finds its files in the store.
 
-use crate::model::{OutputFile, Record, TaskName};
-use crate::plan::Known;
+use crate::model::{OutputFile, TaskName};
 use crate::task::work::Shared;
 
 /// Removes them, where the store holds their bytes; says so.
@@ -16,21 +15,16 @@ pub fn leave_removed_tasks(shared: &Shared<'_>) {
         run.plan.graph.tasks.contains_key(task) || alike.iter().any(|graph| graph.tasks.contains_key(task))
     };
     for task in shared.known.recorded().into_iter().filter(|task| !has(task)) {
-        let Some(record) = shared.known.current(&task) else { continue };
-        let here = files_here(shared, &record);
+        let files = shared.known.current_files(&task);
+        let is_here = |file: &&OutputFile| shared.folder.path(&file.path).exists();
+        let here: Vec<_> = files.iter().filter(is_here).collect();
         if here.is_empty() {
             continue;
         }
-        let removed = shared.with_all_outputs(&task, |outputs| outputs.remove_files(&here));
+        let removed = shared.with_all_outputs(&task, |outputs| outputs.remove_files(here.iter().copied()));
         if removed.is_ok_and(|removed| removed > 0) {
             let message = format!("`{task}` is in no graph any more: its files left the output folder");
             run.note(None, message);
         }
     }
-}
-
-fn files_here(shared: &Shared<'_>, record: &Record) -> Vec<OutputFile> {
-    let mut files = shared.known.files(record);
-    files.retain(|file| shared.folder.path(&file.path).exists());
-    files
 }

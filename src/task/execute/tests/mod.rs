@@ -15,6 +15,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::ItemValues;
 use crate::process::{AlwaysAsk, find_interpreters, own_environment};
 
 static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -110,7 +111,7 @@ impl Bench {
     }
 
     fn python_job(&self, function: PythonFunction) -> Job {
-        let code = Code::Python { function: Arc::new(function), item: BTreeMap::new() };
+        let code = Code::Python { function: Arc::new(function), item: ItemValues::default() };
         self.job(&PYTHON, self.root(), code)
     }
 

@@ -107,7 +107,7 @@ def B(STATE, A):
     let function = Arc::new(function);
     let mut seen = Vec::new();
     for state in ["NC", "SC", "crash", "VA", "orphan", "GA"] {
-        let item = BTreeMap::from([("STATE".to_owned(), json!(state))]);
+        let item = [("STATE", json!(state))].into_iter().collect();
         let code = Code::Python { function: Arc::clone(&function), item };
         let mut job = bench.job(&PYTHON, bench.root(), code);
         job.item = Some(state.to_owned());

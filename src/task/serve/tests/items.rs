@@ -92,7 +92,7 @@ fn a_pattern_of_the_whole_task_leaves_items_their_files() {
     assert_eq!(place.run().tasks(), ["L ran", "M ran", "S ran"]);
     let (own, all) = place.known(|known| {
         let record = known.current(&task("M")).unwrap();
-        (record.outputs.len(), known.files(&record).len())
+        (record.outputs.len(), known.files(record).len())
     });
     assert_eq!((own, all), (0, 3));
 }
