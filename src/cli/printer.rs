@@ -50,7 +50,8 @@ pub struct Printer {
 }
 
 struct Out {
-    stream: AutoStream<io::Stdout>,
+    /// Whether colours stay in.
+    choice: ColorChoice,
     state: OutState,
 }
 
@@ -64,9 +65,9 @@ enum OutState {
 impl Printer {
     /// Makes the printer; done once.
     pub fn new(color: Color, volume: Volume, json: bool) -> Self {
-        let out = AutoStream::new(io::stdout(), choice(color, &AutoStream::choice(&io::stdout())));
+        let out = choice(color, &AutoStream::choice(&io::stdout()));
         let err = AutoStream::new(io::stderr(), choice(color, &AutoStream::choice(&io::stderr())));
-        let out = Mutex::new(Out { stream: out, state: OutState::Open });
+        let out = Mutex::new(Out { choice: out, state: OutState::Open });
         Self { out, err: Mutex::new(err), volume, json, color }
     }
 
@@ -81,10 +82,7 @@ impl Printer {
 
     /// Prints bytes as they are: a log, a file. Past the colour filter, which would change them.
     pub fn bytes(&self, bytes: &[u8]) {
-        self.write_out(|stream| {
-            stream.flush()?;
-            io::stdout().lock().write_all(bytes)
-        });
+        self.write_out(|_| io::stdout().lock().write_all(bytes));
     }
 
     /// Prints one JSON document.
@@ -142,7 +140,7 @@ impl Printer {
 
     /// Writes out what is left; tells about output that could not be written.
     pub fn finish(&self) -> Result<(), CommandError> {
-        self.write_out(Write::flush);
+        self.write_out(|_| io::stdout().flush());
         let Ok(mut out) = self.out.lock() else { return Ok(()) };
         match std::mem::replace(&mut out.state, OutState::Closed) {
             OutState::Failed(error) => {
@@ -152,12 +150,15 @@ impl Printer {
         }
     }
 
-    fn write_out(&self, write: impl FnOnce(&mut AutoStream<io::Stdout>) -> io::Result<()>) {
+    /// Lets `write` put a text together, and prints it in one go: standard output would write line by line.
+    fn write_out(&self, write: impl FnOnce(&mut AutoStream<Vec<u8>>) -> io::Result<()>) {
         let Ok(mut out) = self.out.lock() else { return };
         if !matches!(out.state, OutState::Open) {
             return;
         }
-        if let Err(error) = write(&mut out.stream) {
+        let mut text = AutoStream::new(Vec::new(), out.choice);
+        let written = write(&mut text).and_then(|()| io::stdout().lock().write_all(&text.into_inner()));
+        if let Err(error) = written {
             let gone = error.kind() == io::ErrorKind::BrokenPipe;
             out.state = if gone { OutState::Closed } else { OutState::Failed(error) };
         }
