@@ -227,3 +227,23 @@ fn no_test_file_is_forgotten() {
         }
     }
 }
+
+/// A test that the suite passes over is one that nobody sees fail.
+#[test]
+fn no_test_is_ignored() {
+    let ignored = Regex::new(r"#\[(cfg_attr\(.*)?ignore\b").expect("a pattern");
+    let mut wrong: Vec<String> = sources()
+        .iter()
+        .filter(|source| ignored.is_match(&source.text))
+        .map(|source| source.path.clone())
+        .collect();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    for entry in fs::read_dir(&folder).expect("tests/") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|ending| ending == "rs") {
+            let text = fs::read_to_string(&path).expect("a test file");
+            wrong.extend(ignored.is_match(&text).then(|| path.display().to_string()));
+        }
+    }
+    assert_eq!(wrong, [""; 0]);
+}

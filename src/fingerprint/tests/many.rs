@@ -1,9 +1,8 @@
-//! Ten thousand tasks and one module: nothing is read or parsed twice.
+//! Many tasks and one module: nothing is read or parsed twice. What ten thousand cost is measured by `make bench`.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
-use std::time::Instant;
 
 use super::{Fixture, task};
 use crate::fingerprint::{Memo, Plain, Seen, Surroundings, gather};
@@ -76,14 +75,12 @@ fn gather_all(count: usize, script: impl Fn(usize) -> (String, String), memo: &C
         unused_tasks: Vec::new(),
     };
     let env = |_: &str| None;
-    let begun = Instant::now();
     let s = Surroundings::new(&project, &graph, &fixture.interpreters, &fixture.probes, &env, memo);
     for task in &tasks {
         let gathered = gather(task, &s);
         assert_eq!(gathered.uncacheable, [""; 0]);
         assert!(gathered.code.len() > 1);
     }
-    eprintln!("{count} tasks: {:?}", begun.elapsed());
     fixture
 }
 
@@ -101,37 +98,4 @@ fn each_file_is_read_once_in_one_look() {
     assert!(reads.values().all(|count| *count == 1), "{reads:?}");
     assert!(*memo.listed.lock().unwrap() < 20);
     assert!(*memo.kept.lock().unwrap() <= 52);
-}
-
-/// Prints times; run by hand: `cargo test --lib ten_thousand -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_tasks_that_import_one_large_module() {
-    gather_all(many(), one_folder, &Counting::default());
-    let own_folder = |n: usize| {
-        let (_, text) = one_folder(n);
-        (format!("tasks/t{n}/run.py"), text)
-    };
-    gather_all(many(), own_folder, &Counting::default());
-}
-
-/// A package that names all its tasks: importing one imports them all.
-#[test]
-#[ignore = "a measurement"]
-fn ten_thousand_tasks_of_one_package() {
-    let memo = Counting::default();
-    let count = many();
-    let package: String = (0..count).map(|n| format!("from .t{n} import T as T{n}\n")).collect();
-    let script = |n: usize| {
-        if n == count {
-            ("tasks/__init__.py".to_owned(), package.clone() + "def T(): pass\nx = T()")
-        } else {
-            one_folder(n)
-        }
-    };
-    gather_all(count + 1, script, &memo);
-}
-
-fn many() -> usize {
-    std::env::var("MANY").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000)
 }
