@@ -182,13 +182,18 @@ pub enum OpsError {
     #[error(transparent)]
     Lock(#[from] LockError),
     /// No Python to run the runner with.
-    #[error("no Python was found to start the runner with")]
-    NoPython,
+    #[error("no Python was found to start the runner with{}", as_named("python", .named))]
+    NoPython {
+        /// What `settings.python` names.
+        named: Option<String>,
+    },
     /// No `Rscript` for a task that is to run.
-    #[error("no Rscript was found, which `{task}` needs")]
+    #[error("no Rscript was found, which `{task}` needs{}", as_named("rscript", .named))]
     NoRscript {
         /// The first such task.
         task: TaskName,
+        /// What `settings.rscript` names.
+        named: Option<String>,
     },
     /// There is no log of that task.
     #[error("`{task}` has no log: it never ran on this branch")]
@@ -271,6 +276,13 @@ fn not_one_mapped(tasks: &[TaskName]) -> String {
     match tasks {
         [] => "items were named, but no selected task is mapped".to_owned(),
         tasks => format!("items were named, but several selected tasks are mapped: {}", list(tasks)),
+    }
+}
+
+fn as_named(setting: &str, value: &Option<String>) -> String {
+    match value {
+        Some(value) => format!(": `settings.{setting}` names `{value}`, which is not there"),
+        None => String::new(),
     }
 }
 

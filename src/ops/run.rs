@@ -167,19 +167,22 @@ pub fn open<'a>(
     if tasks.is_empty() && when_nothing == WhenNothing::Skip {
         return Ok(Opening::Nothing { graph: scope.graph, fresh });
     }
-    require_rscript(&survey, &tasks)?;
+    require_rscript(session, &survey, &tasks)?;
     let plan = plan_of(session, request, survey, tasks, fresh, items);
     session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
     Ok(Opening::Opened(Box::new(Opened { plan, locks })))
 }
 
 /// Refuses to begin what an R task would end.
-fn require_rscript(survey: &Survey<'_>, tasks: &[TaskName]) -> Result<(), OpsError> {
+fn require_rscript(session: &Session, survey: &Survey<'_>, tasks: &[TaskName]) -> Result<(), OpsError> {
     let is_r = |task: &&TaskName| {
         survey.graph.tasks.get(*task).is_some_and(|task| task.script.language == Language::R)
     };
     match tasks.iter().find(is_r) {
-        Some(task) if survey.interpreters.r.is_none() => Err(OpsError::NoRscript { task: task.clone() }),
+        Some(task) if survey.interpreters.r.is_none() => {
+            let named = session.project.settings.rscript.clone();
+            Err(OpsError::NoRscript { task: task.clone(), named })
+        }
         _ => Ok(()),
     }
 }
@@ -291,7 +294,8 @@ fn start_runner(
     opened: &Opened,
     runner: &std::path::Path,
 ) -> Result<Option<i32>, OpsError> {
-    let python = opened.plan.interpreters.python.as_ref().ok_or(OpsError::NoPython)?;
+    let no_python = || OpsError::NoPython { named: session.project.settings.python.clone() };
+    let python = opened.plan.interpreters.python.as_ref().ok_or_else(no_python)?;
     let program = std::env::current_exe()
         .map_err(|source| OpsError::io("find", std::path::Path::new("kptn"), source))?;
     let launch = Launch::new(&python.path)

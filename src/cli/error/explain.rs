@@ -202,7 +202,7 @@ fn around_it(error: &OpsError) -> CommandError {
     match error {
         OpsError::Lock(_) => CommandError::of(Exit::CONFLICT, error)
             .hint("`--wait` waits for it; `kptn status` shows what is going on"),
-        OpsError::NoPython => CommandError::of(Exit::ENVIRONMENT, error)
+        OpsError::NoPython { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
         OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install R, or set `settings.rscript`; `kptn doctor` shows where it was looked for"),
