@@ -207,3 +207,156 @@ fn what_can_be_known_without_running_is_found_by_check() {
 fn without_a_project_the_message_says_how_to_begin() {
     Project::new().kptn(&["status"]).exits(2).says("kptn.yaml").says("kptn init");
 }
+
+#[test]
+fn names_that_are_no_names_are_errors() {
+    let long = "a".repeat(300);
+    for name in ["''", "a/b", "'..'", "\"a\\nb\"", "\"a\\e[31mb\"", "~", long.as_str()] {
+        let output = refused(yaml(&format!("      {name}:\n"), &format!("  {name}: {{file: 't.py:A'}}\n")));
+        let output = output.says("kptn.yaml:4:7");
+        assert!(!output.stderr.contains('\u{1b}'), "a terminal would obey: {:?}", output.stderr);
+    }
+}
+
+#[test]
+fn a_task_that_depends_on_itself_is_a_circle() {
+    refused(yaml("      A: A\n", "  A: {file: 't.py:A'}\n")).says("A -> A");
+}
+
+#[test]
+fn graphs_that_extend_each_other_or_nothing_are_errors() {
+    let extending = |first: &str, second: &str| {
+        format!(
+            "graphs:\n  g: {{extends: {first}, tasks: {{A: }}}}\n  h: {{extends: {second}, tasks: {{A: }}}}\ntasks:\n  A: {{file: t.py}}\n"
+        )
+    };
+    refused(extending("h", "g")).says("g -> h -> g");
+    refused(extending("g", "g")).says("g -> g");
+    refused(extending("hh", "hh")).says("`hh`").says("kptn.yaml:2:");
+}
+
+#[test]
+fn what_yaml_has_and_kptn_does_not_is_an_error_at_its_place() {
+    for (text, says) in [
+        ("- a\n- b\n".to_owned(), "a list"),
+        ("hello\n".to_owned(), "hello"),
+        (yaml("      A:\n", "  A: *nowhere\n"), "anchor"),
+        (yaml("      A:\n", "  A: !!python/object:os.system {file: t.py}\n"), "!!python/object:os.system"),
+        (yaml("      A:\n", "  A: {file: t.py}\n") + "---\ngraphs: {}\n", "second document"),
+        ("? [a, b]\n: c\n".to_owned() + &yaml("      A:\n", "  A: {file: t.py}\n"), "name"),
+    ] {
+        refused(text).says(says).says("kptn.yaml:");
+    }
+    refused(
+        ("\u{feff}".to_owned() + &yaml("      A:\n", "  A: {file: t.py}\n"))
+            .encode_utf16()
+            .flat_map(u16::to_le_bytes)
+            .collect::<Vec<_>>(),
+    )
+    .says("UTF-8");
+}
+
+#[test]
+fn numbers_and_times_out_of_range_are_errors() {
+    for field in [
+        "retries: -1",
+        "retries: 99999999999999999999",
+        "timeout: soon",
+        "timeout: -5s",
+        "timeout: 0",
+        "refresh: sometimes",
+        "refresh: 99999999999999999d",
+        "compute: {cpu: .nan}",
+        "compute: {cpu: .inf}",
+        "compute: {cpu: -1}",
+        "compute: {memory: lots}",
+        "bundle_size: 0",
+    ] {
+        refused(yaml("      A:\n", &format!("  A: {{file: t.py, {field}}}\n"))).says("kptn.yaml:6:");
+    }
+    refused(yaml("      A:\n", "  A: {file: t.py}\n") + "settings: {concurrency: {db: 0}}\n")
+        .says("kptn.yaml:7:");
+}
+
+#[test]
+fn outputs_that_are_none_are_errors() {
+    for output in ["", ".", "./", "~/x", "C:/x", "a\\b", "https://x/y", "[a", "x[!", ".gitignore", ".kept/x"]
+    {
+        refused(yaml("      A:\n", &format!("  A: {{file: t.py, outputs: ['{output}']}}\n")))
+            .says("kptn.yaml:6:");
+    }
+    refused(yaml("      A:\n", "  A: {file: t.py, outputs: ['${x']}\n")).says("`${`");
+    refused(yaml(
+        "      A:\n      B:\n",
+        "  A: {file: 't.py:A', outputs: [d/]}\n  B: {file: 't.py:B', outputs: [d/x.csv]}\n",
+    ))
+    .says("`A`")
+    .says("`B`");
+}
+
+#[test]
+fn brackets_in_outputs_that_are_closed_are_patterns() {
+    let project = Project::new()
+        .yaml(&yaml("      A:\n", "  A: {file: t.py, outputs: ['[ab].txt', '[[]x].txt', '[]x].csv']}\n"))
+        .file("t.py", "def A(output_dir):\n    (output_dir / 'a.txt').write_text('1')\n");
+    project.kptn(&["check"]).succeeds();
+    project.kptn(&["run"]).succeeds();
+}
+
+#[test]
+fn a_folder_that_holds_the_project_is_not_kptns_to_fill() {
+    for settings in [
+        "outputs_dir: .",
+        "outputs_dir: /",
+        "outputs_dir: ..",
+        "outputs_dir: a/../..",
+        "outputs_dir: .git/x",
+        "store: .",
+        "store: ../",
+    ] {
+        refused(yaml("      A:\n", "  A: {file: t.py}\n") + &format!("settings: {{{settings}}}\n"))
+            .says("kptn.yaml:7:")
+            .says("a folder of its own");
+    }
+}
+
+#[test]
+fn environment_names_that_are_none_or_kptns_own_are_errors() {
+    for field in [
+        "env: {'A=B': x}",
+        "env: {'': x}",
+        "env: {KPTN_TASK: x}",
+        "secret_env: ['A=B']",
+        "secret_env: [KPTN_TASK]",
+    ] {
+        refused(yaml("      A:\n", &format!("  A: {{file: t.py, {field}}}\n"))).says("kptn.yaml:6:");
+    }
+}
+
+#[test]
+fn files_that_include_themselves_or_nothing_are_errors() {
+    let including = |file: &str| {
+        format!(
+            "graphs:\n  g:\n    config: {{include: {file}}}\n    tasks: {{A: }}\ntasks:\n  A: {{file: t.py}}\n"
+        )
+    };
+    refused(including("nope.yaml")).says("nope.yaml").says("kptn.yaml:3:");
+    refused(including("kptn.yaml")).says("include itself");
+}
+
+#[test]
+fn an_interpreter_that_is_named_and_not_there_is_named_in_the_error() {
+    let project = Project::new()
+        .yaml(&(yaml("      A:\n", "  A: {file: t.py}\n") + "settings: {python: ./no/such}\n"))
+        .file("t.py", TASK);
+    project.kptn(&["run"]).exits(4).says("settings.python").says("no/such");
+}
+
+#[test]
+fn an_input_that_is_not_there_is_said_by_check_and_by_status() {
+    let project = Project::new()
+        .yaml(&yaml("      A:\n", "  A: {file: t.py, inputs: [gone.csv]}\n"))
+        .file("t.py", TASK);
+    project.kptn(&["check"]).succeeds().says("`A` will run every time: input `gone.csv` does not exist");
+    project.kptn(&["status"]).succeeds().prints("input `gone.csv` does not exist");
+}

@@ -41,6 +41,13 @@ pub(super) fn plain(text: &str, place: Option<Location>, what: &str, report: &mu
             "name a file, a folder in it, or a glob such as `*.csv`",
         );
     }
+    if what == "output" && has_open_bracket(text) {
+        return refuse(
+            report,
+            "has a `[` that nothing closes",
+            "write `[[]` for a bracket that is meant as such",
+        );
+    }
     if what == "output" && (parts[0] == ".kept" || parts == [".gitignore"]) {
         return refuse(report, "is a name that kptn uses itself", "choose another");
     }
@@ -48,6 +55,17 @@ pub(super) fn plain(text: &str, place: Option<Location>, what: &str, report: &mu
         parts.push("");
     }
     Some(parts.join("/"))
+}
+
+/// Tells whether a pattern has a set of characters without an end; the first character of a set may be `]`.
+fn has_open_bracket(text: &str) -> bool {
+    let mut rest = text;
+    while let Some((_, after)) = rest.split_once('[') {
+        let set = after.strip_prefix(['!', '^']).unwrap_or(after);
+        let Some((at, _)) = set.char_indices().skip(1).find(|(_, c)| *c == ']') else { return true };
+        rest = &set[at + 1..];
+    }
+    false
 }
 
 /// Checks that no two tasks claim one path: the same file, or a file in the other's folder.

@@ -1,13 +1,13 @@
 //! `settings` of `kptn.yaml` over `[tool.kptn]` of `pyproject.toml`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::find::{Found, join};
 use super::given::{Entries, Given, OneOrMany};
 use super::report::Report;
 use super::shapes::Text;
 use super::words::SettingsWords;
-use crate::model::{GraphName, Settings, Workers};
+use crate::model::{GraphName, Location, Settings, Workers};
 
 /// Settings with every path made absolute, and what tasks inherit from them.
 #[derive(Debug, Default)]
@@ -30,7 +30,7 @@ pub(super) fn resolve(found: &Found, layers: Vec<Layer<'_>>) -> Resolved {
     let mut layers = layers;
     // From the weakest to the strongest, so that the strongest has the last word.
     for layer in layers.iter_mut().rev() {
-        apply(layer, &mut resolved);
+        apply(layer, &found.root, &mut resolved);
     }
     let settings = &mut resolved.settings;
     if settings.flows_dir.as_os_str().is_empty() {
@@ -39,7 +39,7 @@ pub(super) fn resolve(found: &Found, layers: Vec<Layer<'_>>) -> Resolved {
     resolved
 }
 
-fn apply(layer: &mut Layer<'_>, resolved: &mut Resolved) {
+fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
     let Layer { words, base, report } = layer;
     let settings = &mut resolved.settings;
     if let Some(path) = text(&words.flows_dir, "flows_dir", report) {
@@ -52,11 +52,19 @@ fn apply(layer: &mut Layer<'_>, resolved: &mut Resolved) {
         settings.r_tasks_dirs = folders.iter().map(|folder| join(base, folder)).collect();
     }
     replace(&mut settings.project, text(&words.project, "project", report).map(str::to_owned));
-    replace(&mut settings.outputs_dir, text(&words.outputs_dir, "outputs_dir", report).map(str::to_owned));
+    if let Some(folder) = text(&words.outputs_dir, "outputs_dir", report)
+        && is_own_folder(root, root, folder, "outputs_dir", words.outputs_dir.place, report)
+    {
+        settings.outputs_dir = Some(folder.to_owned());
+    }
     replace(&mut settings.docker_image, text(&words.docker_image, "docker_image", report).map(str::to_owned));
     replace(&mut settings.python, text(&words.python, "python", report).map(|path| program(base, path)));
     replace(&mut settings.rscript, text(&words.rscript, "rscript", report).map(|path| program(base, path)));
-    replace(&mut settings.store, text(&words.store, "store", report).map(|path| join(base, path)));
+    if let Some(path) = text(&words.store, "store", report)
+        && is_own_folder(root, base, path, "store", words.store.place, report)
+    {
+        settings.store = Some(join(base, path));
+    }
     replace(&mut settings.cache_namespace, namespace(&words.cache_namespace, report));
     if let Some(protected) = list(&words.protected) {
         settings.protected = protected;
@@ -99,6 +107,35 @@ fn text<'a>(given: &'a Given<Text>, field: &str, report: &mut Report) -> Option<
 fn list(given: &Given<OneOrMany<Given<Text>>>) -> Option<Vec<String>> {
     let items = &given.value.as_ref()?.0;
     Some(items.iter().filter_map(|item| item.value.as_ref()).map(|text| text.0.trim().to_owned()).collect())
+}
+
+/// Tells whether a folder that kptn fills may be one that holds nothing else; else reports it.
+fn is_own_folder(
+    root: &Path,
+    base: &Path,
+    written: &str,
+    field: &str,
+    place: Option<Location>,
+    report: &mut Report,
+) -> bool {
+    let mut folder = PathBuf::new();
+    for part in join(base, written).components() {
+        match part {
+            Component::CurDir => {}
+            Component::ParentDir => drop(folder.pop()),
+            other => folder.push(other),
+        }
+    }
+    let in_git = || field == "outputs_dir" && folder.components().any(|part| part.as_os_str() == ".git");
+    let (problem, instead) = match field {
+        _ if !root.starts_with(&folder) && !in_git() => return true,
+        "store" => ("holds the project itself", ".kptn"),
+        _ if in_git() => ("lies in git's own folder", "scratch"),
+        _ => ("holds the project itself", "scratch"),
+    };
+    report.error(place, format!("the folder `{written}` of `{field}` {problem}")).hint =
+        Some(format!("name a folder of its own, such as `{field}: {instead}`"));
+    false
 }
 
 /// Returns a program: a path made absolute, or a bare name that is looked for on PATH.

@@ -15,7 +15,11 @@ pub fn check(session: &Session, words: &Words) -> Result<Vec<Diagnostic>, OpsErr
         let question = Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
         for task in scope.graph.tasks.values() {
-            found.extend(findings(session, &survey, task));
+            let of_task = findings(session, &survey, task);
+            if of_task.iter().all(|finding| finding.severity != Severity::Error) {
+                found.extend(never_fresh(session, &survey, task));
+            }
+            found.extend(of_task);
         }
     }
     memo::save(&memo);
@@ -34,6 +38,19 @@ pub fn refuse_broken(session: &Session, survey: &Survey<'_>, selected: &[TaskNam
         .filter(|finding| finding.severity == Severity::Error)
         .collect();
     if diagnostics.is_empty() { Ok(()) } else { Err(OpsError::Broken { diagnostics }) }
+}
+
+/// What keeps a task from ever being fresh, but for probes: `check` asks none.
+fn never_fresh(session: &Session, survey: &Survey<'_>, task: &Task) -> Vec<Diagnostic> {
+    let reasons =
+        survey.gathered.get(&task.name).map(|gathered| gathered.uncacheable.as_slice()).unwrap_or_default();
+    let told = reasons.iter().filter(|reason| !reason.starts_with("probe "));
+    told.map(|reason| {
+        let message = format!("task `{}` will run every time: {reason}", task.name);
+        let place = task.places.get("inputs[0]").or_else(|| task.places.get("file")).copied();
+        Diagnostic::new(Severity::Warning, message).at(&session.project.config_path, place)
+    })
+    .collect()
 }
 
 fn findings(session: &Session, survey: &Survey<'_>, task: &Task) -> Vec<Diagnostic> {
