@@ -4,8 +4,12 @@
 //! peak memory of this child and no other. The parent-death signal of Linux
 //! goes out when the *thread* that started the child ends, so [`start`] must
 //! be called from a thread that lives as long as the child may.
+//!
+//! A process that a child of ours forked and left behind becomes our child too
+//! ([`take_in_orphans`]); [`Running::of_orphan`] then treats it as one.
 
 use std::fs::File;
+use std::io;
 use std::path::Path;
 use std::process::{ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Duration;
@@ -13,6 +17,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::{Group, Launch, Leftovers, ProcessError, Reaper, system};
+
+/// What the system answers about a process that is not our child: ESRCH, the same number everywhere.
+const NOT_OURS: i32 = 3;
 
 /// Where a child's streams go. Its input is empty unless it is talked to.
 #[derive(Debug)]
@@ -74,6 +81,12 @@ pub fn start(launch: &Launch, streams: Streams, reaper: Option<&Reaper>) -> Resu
     Ok(Running { group: Group::of(id), ending, ended: None, reaper: reaper.cloned(), input, output })
 }
 
+/// From now on, processes that a child of ours started and did not outlive become our children
+/// (Linux); `false` where the system cannot do that.
+pub fn take_in_orphans() -> bool {
+    system::take_in_orphans()
+}
+
 /// Starts a program and calls `on_end` from a thread of its own once it ended.
 pub(super) fn start_with(
     launch: &Launch,
@@ -98,15 +111,19 @@ pub(super) fn start_with(
     let mut child =
         command.spawn().map_err(|source| ProcessError::NotStarted { program: program(), source })?;
     let (id, input, output) = (child.id(), child.stdin.take(), child.stdout.take());
-    // One small thread a child: it sleeps in `wait4` and is portable, which `pidfd` is not.
-    let waiting = std::thread::Builder::new().name("kptn wait".to_owned()).stack_size(64 * 1024);
-    match waiting.spawn(move || on_end(system::wait(&mut child))) {
-        Ok(_) => Ok((id, input, output)),
+    match in_waiting_thread(move || on_end(system::wait(&mut child))) {
+        Ok(()) => Ok((id, input, output)),
         Err(source) => {
             Group::of(id).kill();
             Err(ProcessError::NotStarted { program: program(), source })
         }
     }
+}
+
+/// One small thread a child: it sleeps in `wait4` and is portable, which `pidfd` is not.
+fn in_waiting_thread(wait: impl FnOnce() + Send + 'static) -> io::Result<()> {
+    let thread = std::thread::Builder::new().name("kptn wait".to_owned()).stack_size(64 * 1024);
+    thread.spawn(wait).map(drop)
 }
 
 fn command(launch: &Launch) -> Command {
@@ -122,6 +139,29 @@ fn command(launch: &Launch) -> Command {
 }
 
 impl Running {
+    /// Takes over a process that has become our child ([`take_in_orphans`]): from then on it leads a group
+    /// of its own, and the `reaper` kills that if this process dies.
+    ///
+    /// It must not have run another program, nor anything of the user's. Absent as long as whoever
+    /// forked it has not ended: it is not our child yet.
+    pub fn of_orphan(id: u32, reaper: Option<&Reaper>) -> io::Result<Option<Self>> {
+        match system::lead_a_group(id) {
+            Err(error) if error.raw_os_error() == Some(NOT_OURS) => return Ok(None),
+            led => led?,
+        }
+        let group = Group::of(id);
+        reaper.inspect(|reaper| reaper.remember(group));
+        let (sender, ending) = oneshot::channel();
+        let started = in_waiting_thread(move || {
+            let _ = sender.send(system::wait_for_id(id));
+        });
+        if let Err(error) = started {
+            group.kill();
+            return Err(error);
+        }
+        Ok(Some(Self { group, ending, ended: None, reaper: reaper.cloned(), input: None, output: None }))
+    }
+
     /// Returns its process group.
     pub fn group(&self) -> Group {
         self.group

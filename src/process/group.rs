@@ -53,8 +53,15 @@ impl Group {
         system::send(self.0, Tell::Die);
     }
 
-    /// Stops what outlived the leader: asks, waits for `grace`, kills.
+    /// Stops what outlived the leader, which has been waited for: asks, waits for `grace`, kills.
     pub async fn stop_leftovers(self, grace: Duration) -> Leftovers {
+        let leftovers = self.stop_what_is_left(grace).await;
+        system::clear_away(self.0);
+        leftovers
+    }
+
+    async fn stop_what_is_left(self, grace: Duration) -> Leftovers {
+        system::clear_away(self.0);
         if self.is_gone_within(SETTLING).await {
             return Leftovers::None;
         }

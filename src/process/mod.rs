@@ -26,7 +26,7 @@ mod starter;
 mod system;
 
 pub use capture::{Captured, run_captured};
-pub use child::{Ended, Running, Streams, Usage, open_log, start};
+pub use child::{Ended, Running, Streams, Usage, open_log, start, take_in_orphans};
 pub use foreground::{adopt, duplicate_stdout, run_in_foreground};
 pub use group::{Group, Leftovers};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};

@@ -111,6 +111,13 @@ mod imp {
             self.0.pipe.as_ref().map(AsFd::as_fd)
         }
 
+        /// Puts a group on its list that does not announce itself.
+        pub(in crate::process) fn remember(&self, group: Group) {
+            if let Some(pipe) = self.pipe() {
+                let _ = say(pipe, b'+', group.leader());
+            }
+        }
+
         /// Takes a group from its list: it is gone.
         pub(in crate::process) fn forget(&self, group: Group) {
             if let Some(pipe) = self.pipe() {
@@ -163,6 +170,8 @@ mod imp {
         pub fn start(_: &Path, _: &[i32]) -> Result<Self, ProcessError> {
             Ok(Self(Arc::new(Link)))
         }
+
+        pub(in crate::process) fn remember(&self, _: Group) {}
 
         pub(in crate::process) fn forget(&self, _: Group) {}
     }

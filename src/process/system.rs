@@ -10,10 +10,10 @@ use std::process::{Child, Command};
 use super::{Ended, Reaper};
 
 #[cfg(unix)]
-pub use unix::{alive, prepare, send, wait};
+pub use unix::{alive, clear_away, lead_a_group, prepare, send, take_in_orphans, wait, wait_for_id};
 
 #[cfg(not(unix))]
-pub use other::{alive, prepare, send, wait};
+pub use other::{alive, clear_away, lead_a_group, prepare, send, take_in_orphans, wait, wait_for_id};
 
 /// What to tell a process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,7 +60,12 @@ mod unix {
 
     /// Waits until the child ends and takes it from the system's table.
     pub fn wait(child: &mut Child) -> Ended {
-        let pid = child.id() as libc::pid_t;
+        wait_for_id(child.id())
+    }
+
+    /// Waits, likewise, for a child that we did not start ourselves.
+    pub fn wait_for_id(id: u32) -> Ended {
+        let pid = id as libc::pid_t;
         let mut status = 0;
         // SAFETY: an all-zero `rusage` is a valid one; it is plain numbers.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
@@ -85,6 +90,27 @@ mod unix {
                 peak_kib: usage.ru_maxrss.max(0) as u64 / unit,
             },
         }
+    }
+
+    /// From now on, what our descendants leave behind becomes our child; tells whether the system can do that.
+    pub fn take_in_orphans() -> bool {
+        #[cfg(target_os = "linux")]
+        return rustix::process::set_child_subreaper(Some(rustix::process::getpid())).is_ok();
+        #[cfg(not(target_os = "linux"))]
+        return false;
+    }
+
+    /// Makes a child of ours the leader of a group of its own; an error as long as it is not our child.
+    pub fn lead_a_group(id: u32) -> io::Result<()> {
+        let pid = Pid::from_raw(id as i32).ok_or(io::ErrorKind::InvalidInput)?;
+        Ok(rustix::process::setpgid(Some(pid), Some(pid))?)
+    }
+
+    /// Takes dead members of the group from the system's table, where they became our children.
+    pub fn clear_away(group: u32) {
+        let Some(group) = Pid::from_raw(group as i32) else { return };
+        let options = rustix::process::WaitOptions::NOHANG;
+        while let Ok(Some(_)) = rustix::process::waitpgid(group, options) {}
     }
 
     /// Sends a signal to every process of the group; a group that is gone is no error.
@@ -140,7 +166,7 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use super::{Child, Command, Ended, Reaper, Tell};
+    use super::{Child, Command, Ended, Reaper, Tell, io};
     use crate::process::Usage;
 
     pub fn prepare(_: &mut Command, _: Option<&Reaper>) {}
@@ -149,6 +175,20 @@ mod other {
         let code = child.wait().ok().and_then(|status| status.code());
         Ended { code, signal: None, usage: Usage::default() }
     }
+
+    pub fn wait_for_id(_: u32) -> Ended {
+        Ended { code: None, signal: None, usage: Usage::default() }
+    }
+
+    pub fn take_in_orphans() -> bool {
+        false
+    }
+
+    pub fn lead_a_group(_: u32) -> io::Result<()> {
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    pub fn clear_away(_: u32) {}
 
     pub fn send(group: u32, _: Tell) {
         let _ = Command::new("taskkill").args(["/F", "/T", "/PID", &group.to_string()]).output();
