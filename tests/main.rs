@@ -14,6 +14,7 @@ mod examples;
 mod faults;
 mod layers;
 mod mapped;
+mod mapped_r;
 mod pages;
 mod reading;
 mod run;

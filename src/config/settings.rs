@@ -66,6 +66,10 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
         settings.store = Some(join(base, path));
     }
     replace(&mut settings.cache_namespace, namespace(&words.cache_namespace, report));
+    if let Some(mut packages) = list(&words.r_preload) {
+        packages.retain(|name| name != "false");
+        settings.r_preload = Some(packages);
+    }
     if let Some(protected) = list(&words.protected) {
         settings.protected = protected;
     }

@@ -144,6 +144,9 @@ pub(super) struct SettingsWords {
     pub python: Given<Text>,
     /// The Rscript to use: a path, or a name on PATH.
     pub rscript: Given<Text>,
+    /// The R packages that a warm session loads before it forks for items, instead of those that the scripts
+    /// name and that are safe to fork; `false` for none.
+    pub r_preload: Given<OneOrMany<Given<Text>>>,
     /// Branches (or globs of branches) that take only what was made on, or promoted to, protected branches.
     pub protected: Given<OneOrMany<Given<Text>>>,
     /// What a changed lock file does: makes tasks of its language `stale` (the default), `warn`s, or is `ignore`d.

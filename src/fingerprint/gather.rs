@@ -33,6 +33,8 @@ pub struct Gathered {
     pub notes: Vec<Diagnostic>,
     /// The Python function's parameters; absent for R and where they cannot be told.
     pub signature: Option<Signature>,
+    /// R packages that the code names, unless it also changes where packages are looked for.
+    pub packages: Vec<Box<str>>,
     /// Whether the Python function is in its script.
     pub called: Called,
     /// Whether the script or an input depends on the item: those are gathered by [`gather_item_code`].

@@ -100,6 +100,9 @@ pub struct Settings {
     pub python: Option<String>,
     /// The Rscript to use: a path or a name on PATH.
     pub rscript: Option<String>,
+    /// The R packages that a warm session loads before it forks; absent: those that scripts name and that
+    /// are safe to fork.
+    pub r_preload: Option<Vec<String>>,
     /// Branches that only take records made on protected branches; globs.
     pub protected: Vec<String>,
     /// What a changed lock file does.

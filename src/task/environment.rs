@@ -26,10 +26,11 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::execute::{Code, Job, LineSink, PythonFunction, RScript};
+use super::execute::{Code, Job, LineSink, PythonFunction, RScript, Warm, packages_to_load};
 use crate::fingerprint::{data_year, variables};
 use crate::model::{
     Argument, Cwd, Interpreter, Item, Language, Project, RunPlan, TaggedHasher, Task, TaskName, Variables,
+    Workers,
 };
 use crate::plan::list_provider;
 use crate::process::Environment;
@@ -101,6 +102,7 @@ pub struct Prepared<'a> {
     variables: Variables,
     names: Names,
     python: Option<Arc<PythonFunction>>,
+    warm: Option<Arc<Warm>>,
 }
 
 /// Makes ready what all items of a task share. What it cannot be handed is an error, before anything runs.
@@ -118,6 +120,7 @@ pub fn prepare<'a>(
         variables: variables(task, &plan.graph),
         names,
         python: None,
+        warm: None,
     };
     prepared.set_environment()?;
     if task.script.language == Language::Python && task.script.path.is_some() {
@@ -159,6 +162,20 @@ pub fn log_path(
 }
 
 impl Prepared<'_> {
+    /// Says which packages the code of a mapped R task names: what a warm session may load.
+    ///
+    /// Where the script depends on the item, each item has an R of its own.
+    pub fn with_packages<S: AsRef<str>>(mut self, named: &[S]) -> Self {
+        let Self { task, circumstances, .. } = &self;
+        let (script, is_warm) = (&task.script, task.workers == Workers::Warm && task.is_mapped());
+        if script.language == Language::R && is_warm && script.path.is_some() {
+            let preload = circumstances.project.settings.r_preload.as_deref();
+            let packages = packages_to_load(named, preload);
+            self.warm = Some(Arc::new(Warm { packages, variables: task.map_over.clone() }));
+        }
+        self
+    }
+
     /// Makes the job of one attempt, of the task or of one item.
     pub fn job(
         &self,
@@ -304,7 +321,8 @@ impl Prepared<'_> {
         let arguments = words::arguments(self.task.cli_args.as_ref(), &self.variables_of(item))?;
         // An item's file holds only what does not fit the environment, so that most items share one.
         let inputs = if item.is_some() { names.json_beyond_environment()? } else { names.json() };
-        Ok(RScript { script, prefix: prefix.words, arguments, inputs })
+        let warm = item.and(self.warm.clone());
+        Ok(RScript { script, prefix: prefix.words, arguments, inputs, warm })
     }
 
     fn python_function(&self, item: Option<&Item>) -> Result<PythonFunction, EnvironmentError> {
@@ -339,7 +357,7 @@ impl Prepared<'_> {
             function: self.task.script.function.clone().unwrap_or_else(|| name.to_owned()),
             roots,
             wants_result: self.task.cache_result,
-            warm: self.task.is_mapped() && self.task.workers == crate::model::Workers::Warm,
+            warm: self.task.is_mapped() && self.task.workers == Workers::Warm,
             given: self.names.given(),
             args: self.task.args.keys().cloned().collect(),
             config: plan.graph.config.clone(),

@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
-# Makes sure that Rscript is there, by the system's package manager. Does nothing where it is.
+# Makes sure that Rscript is there, and with apt the package data.table too, which a test and the bench
+# use where it is. Does nothing where they are.
 set -euo pipefail
 
-if command -v Rscript >/dev/null; then
+has_table() { ! command -v apt-get >/dev/null || [ -d /usr/lib/R/site-library/data.table ]; }
+
+if command -v Rscript >/dev/null && has_table; then
   exit 0
 fi
 
@@ -17,10 +20,10 @@ as_root() {
   fi
 }
 
-echo "installing R (r-base-core)" >&2
+echo "installing R" >&2
 if command -v apt-get >/dev/null; then
   as_root apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends r-base-core
+  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends r-base-core r-cran-data.table
 elif command -v brew >/dev/null; then
   brew install r
 else

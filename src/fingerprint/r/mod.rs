@@ -81,8 +81,10 @@ pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathere
         seen: BTreeSet::new(),
         packages: Packages::default(),
         folders: Vec::new(),
+        moves_library: false,
     };
     walk.code(script, "script");
+    let moves_library = walk.moves_library;
     for folder in places::start_folders(script, s) {
         let profile = folder.join(".Rprofile");
         // Looked at also where it is not: its appearance changes what R does.
@@ -91,7 +93,11 @@ pub(super) fn add(task: &Task, script: &Path, s: &Surroundings, to: &mut Gathere
             walk.code(&profile, &name);
         }
     }
-    Reached { packages: walk.packages, ..Reached::default() }
+    let packages = walk.packages;
+    if !moves_library {
+        to.packages = packages.names.iter().cloned().collect();
+    }
+    Reached { packages, ..Reached::default() }
 }
 
 struct Walk<'w, 'a> {
@@ -103,7 +109,12 @@ struct Walk<'w, 'a> {
     packages: Packages,
     /// Folders that the code goes to, as far as it was seen.
     folders: Vec<Written>,
+    /// Whether it changes where packages are looked for.
+    moves_library: bool,
 }
+
+/// Words of code that changes where packages are looked for. Too many of them do no harm.
+const LIBRARY_WORDS: [&str; 6] = [".libPaths", "lib.loc", "R_LIBS", "renv::", "packrat::", "groundhog"];
 
 /// A file to look at next.
 struct Next {
@@ -143,6 +154,7 @@ impl Walk<'_, '_> {
         self.packages.names.extend(source.facts.packages.iter().cloned());
         self.packages.more |= source.facts.more_packages;
         self.folders.extend(source.facts.folders.iter().cloned());
+        self.moves_library |= LIBRARY_WORDS.iter().any(|word| source.text.contains(word));
         self.to.files.push(path.to_path_buf());
         let file = name_of(path, &self.s.project.root);
         let digest = source.facts.digest.unwrap_or(source.shown);

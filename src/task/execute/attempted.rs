@@ -22,6 +22,9 @@ pub struct Attempted {
     pub imported: Vec<PathBuf>,
     /// What the user should know, one sentence fragment each: a background child that was stopped, a log that was cut.
     pub notes: Vec<String>,
+    /// Whether it failed in a way that may be the fault of how it was run: [`Job::alone`](super::Job::alone)
+    /// may be tried once, after what it wrote was removed.
+    pub try_alone: bool,
 }
 
 /// Why an attempt failed.

@@ -69,6 +69,28 @@ pub struct RScript {
     pub arguments: Vec<String>,
     /// What the file that `KPTN_INPUTS` names will hold: all values by name, as JSON.
     pub inputs: Option<Vec<u8>>,
+    /// For a session that forks for each item; absent where each item is to have an R of its own.
+    pub warm: Option<Arc<Warm>>,
+}
+
+/// What a session is started with that forks for each item of a mapped R task.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Warm {
+    /// Packages that it loads.
+    pub packages: Vec<String>,
+    /// The names of the variables that each item has its own values of.
+    pub variables: Vec<String>,
+}
+
+impl Job {
+    /// Returns the same job in a process of its own.
+    pub fn alone(&self) -> Self {
+        let mut job = self.clone();
+        if let Code::R(script) = &mut job.code {
+            script.warm = None;
+        }
+        job
+    }
 }
 
 /// A Python function and the values it may take; the worker reads exactly these fields.

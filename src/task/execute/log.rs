@@ -45,6 +45,8 @@ impl Default for Bounds {
 /// One attempt's part of a log file.
 pub struct Log {
     path: PathBuf,
+    /// Where its lines go in the end.
+    moves_to: Option<PathBuf>,
     file: File,
     start: u64,
     bounds: Bounds,
@@ -68,6 +70,7 @@ impl Log {
         let start = file.metadata().map_err(failed)?.len();
         Ok(Self {
             path: path.to_owned(),
+            moves_to: None,
             file,
             start,
             bounds,
@@ -77,6 +80,18 @@ impl Log {
             partial: Vec::new(),
             lines,
         })
+    }
+
+    /// Takes a file with what one attempt printed so far for a log whose lines are added to `path` at the end.
+    #[cfg(target_os = "linux")]
+    pub fn open_apart(
+        file: &Path,
+        path: &Path,
+        bounds: Bounds,
+        lines: Option<LineSink>,
+    ) -> Result<Self, ProcessError> {
+        let log = Self::open(file, bounds, lines)?;
+        Ok(Self { moves_to: Some(path.to_owned()), start: 0, streamed: 0, ..log })
     }
 
     /// Returns a second handle, for the task to write to.
@@ -107,7 +122,20 @@ impl Log {
         let left_out = self.put_together().unwrap_or(0);
         let end = self.length();
         let tail = self.tail(end).unwrap_or_default();
-        (tail, (self.start, end.saturating_sub(self.start)), left_out)
+        let range = (self.start, end.saturating_sub(self.start));
+        let range = match self.moves_to.take() {
+            Some(path) => self.move_to(&path).unwrap_or_default(),
+            None => range,
+        };
+        (tail, range, left_out)
+    }
+
+    /// Adds all that is there to another log; returns its place in that.
+    fn move_to(&mut self, path: &Path) -> io::Result<(u64, u64)> {
+        let mut to = File::options().append(true).create(true).open(path)?;
+        let start = to.metadata()?.len();
+        self.file.seek(SeekFrom::Start(self.start))?;
+        Ok((start, io::copy(&mut self.file, &mut to)?))
     }
 
     fn length(&self) -> u64 {

@@ -3,6 +3,7 @@
 //! ```text
 //! Job  ->  Workers::run  ->  Attempted
 //!            R:      Rscript, one process an attempt            (r.rs)
+//!                    an item: a fork of a warm R, if it can be  (r_warm/)
 //!            Python: worker/worker.py, many items of one task to a process (python.rs)
 //! ```
 //!
@@ -16,6 +17,11 @@ mod log;
 mod python;
 mod r;
 mod r_error;
+#[cfg(target_os = "linux")]
+mod r_warm;
+#[cfg(not(target_os = "linux"))]
+#[path = "r_plain.rs"]
+mod r_warm;
 mod watch;
 
 #[cfg(unix)]
@@ -23,8 +29,9 @@ mod watch;
 mod tests;
 
 pub use attempted::{Attempted, Failure};
-pub use job::{Code, Job, LineSink, PythonFunction, RScript};
+pub use job::{Code, Job, LineSink, PythonFunction, RScript, Warm};
 pub use log::Bounds;
+pub use r_warm::packages_to_load;
 
 use std::collections::BTreeMap;
 use std::io;
@@ -38,16 +45,18 @@ use log::Log;
 use python::Worker;
 
 /// What Python and R are started with, written into the run's folder.
-const HELPERS: [(&str, &str); 6] = [
+const HELPERS: [(&str, &str); 7] = [
     (WORKER, include_str!("../worker/worker.py")),
     ("kptn_worker_call.py", include_str!("../worker/kptn_worker_call.py")),
     ("kptn_worker_older.py", include_str!("../worker/kptn_worker_older.py")),
     ("kptn_worker_project.py", include_str!("../worker/kptn_worker_project.py")),
     ("kptn_worker_results.py", include_str!("../worker/kptn_worker_results.py")),
     (PROFILE, include_str!("../worker/profile.R")),
+    (WARM, include_str!("../worker/warm.R")),
 ];
 const WORKER: &str = "worker.py";
 const PROFILE: &str = "profile.R";
+const WARM: &str = "warm.R";
 
 /// How many last lines an attempt shows.
 const SHOWN_LINES: usize = 20;
@@ -79,7 +88,7 @@ pub struct ExecuteError {
     pub source: io::Error,
 }
 
-/// Runs jobs; keeps idle Python processes for further items of their task.
+/// Runs jobs; keeps idle Python processes and R sessions for further items of their task.
 ///
 /// Belongs to one run and must be used from a thread that lives as long as it
 /// does: on Linux, children end with the thread that started them.
@@ -88,6 +97,7 @@ pub struct Workers {
     reaper: Option<Reaper>,
     patience: Patience,
     idle: Mutex<BTreeMap<TaskName, Vec<Worker>>>,
+    warm_r: r_warm::Parents,
     stop: tokio::sync::watch::Sender<bool>,
 }
 
@@ -103,7 +113,14 @@ impl Workers {
             written.map_err(|source| ExecuteError { path: path.clone(), source })?;
         }
         let stop = tokio::sync::watch::Sender::new(false);
-        Ok(Self { folder: folder.to_owned(), reaper, patience, idle: Mutex::default(), stop })
+        Ok(Self {
+            folder: folder.to_owned(),
+            reaper,
+            patience,
+            idle: Mutex::default(),
+            warm_r: r_warm::Parents::default(),
+            stop,
+        })
     }
 
     /// Runs one attempt to its end. Any number may run at once.
@@ -113,6 +130,9 @@ impl Workers {
             Err(error) => return Attempt::not_started(&error),
         };
         match &job.code {
+            Code::R(script @ RScript { warm: Some(warm), .. }) => {
+                r_warm::run(self, job, script, warm, attempt).await
+            }
             Code::R(script) => r::run(self, job, script, attempt).await,
             Code::Python { function, item } => python::run(self, job, function, item, attempt).await,
         }
@@ -120,6 +140,7 @@ impl Workers {
 
     /// Ends the idle processes of a task that has no further items.
     pub async fn finish(&self, task: &TaskName) {
+        self.warm_r.finish(task);
         let idle = self.idle().remove(task).unwrap_or_default();
         for worker in idle {
             worker.leave(self.patience).await;
@@ -164,6 +185,7 @@ impl Attempt {
             log_range: (0, 0),
             imported: Vec::new(),
             notes: Vec::new(),
+            try_alone: false,
         }
     }
 
@@ -204,6 +226,7 @@ impl Attempt {
             log_range,
             imported: Vec::new(),
             notes: self.notes,
+            try_alone: false,
         }
     }
 }

@@ -51,12 +51,22 @@ pub(super) async fn run(workers: &Workers, job: &Job, script: &RScript, mut atte
     attempt.end(outcome, ended.usage)
 }
 
-fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, ExecuteError> {
+/// Returns the complete environment; writes the file that `KPTN_INPUTS` names.
+pub(super) fn environment(
+    workers: &Workers,
+    job: &Job,
+    script: &RScript,
+) -> Result<Environment, ExecuteError> {
     let mut environment = job.environment.clone();
     if let Some(inputs) = &script.inputs {
         environment.insert("KPTN_INPUTS".into(), write_inputs(&workers.folder, inputs)?.into());
     }
     add_profiles(&mut environment, &job.root, &job.folder, &workers.helper(super::PROFILE));
+    Ok(environment)
+}
+
+fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, ExecuteError> {
+    let environment = environment(workers, job, script)?;
     let mut words: Vec<OsString> = script.prefix.iter().map(OsString::from).collect();
     words.push(job.interpreter.clone().into());
     words.push(script.script.clone().into());

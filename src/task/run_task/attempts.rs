@@ -64,9 +64,10 @@ async fn attempt_once<'e>(
     goal: &Arc<Goal<'e>>,
     job: &Job,
 ) -> Result<Done, TaskFailure> {
-    let attempted = bench.workers.run(job).await;
-    for note in &attempted.notes {
-        bench.shared.run.note(Some(goal.task), of_item(goal, note.clone()));
+    let mut attempted = run(bench, goal, job).await;
+    if attempted.try_alone {
+        on_thread(bench, goal, clear).await;
+        attempted = run(bench, goal, &job.alone()).await;
     }
     let shown = (attempted.log_tail.clone(), job.log.clone());
     if let Err(failure) = &attempted.outcome {
@@ -81,6 +82,14 @@ async fn attempt_once<'e>(
         }
         Err(error) => Err(failed(error, shown)),
     }
+}
+
+async fn run(bench: &Bench<'_, '_>, goal: &Goal<'_>, job: &Job) -> Attempted {
+    let attempted = bench.workers.run(job).await;
+    for note in &attempted.notes {
+        bench.shared.run.note(Some(goal.task), of_item(goal, note.clone()));
+    }
+    attempted
 }
 
 async fn on_thread<'e, T: Send + 'e>(

@@ -74,7 +74,7 @@ pub async fn run<'e>(
     let decided = Arc::new(decided);
     let results = results_of(shared, &decided.dependencies)?;
     let circumstances = shared.circumstances(&results);
-    let handed = environment::prepare(task, circumstances)?;
+    let handed = environment::prepare(task, circumstances)?.with_packages(&decided.gathered.packages);
     let whole = {
         let (decided, items) = (Arc::clone(&decided), table::items_of(&plan));
         bench.threads.run(move || prepare_whole(shared, task, &decided, &items)).await?

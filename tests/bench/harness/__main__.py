@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import intake
+import r_items
 import report
 import startup
 import status
@@ -12,7 +13,7 @@ import whole_run
 from context import Context
 from measure import Meter
 
-CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status}
+CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items}
 
 
 def main() -> None:

@@ -84,7 +84,7 @@ impl Bench {
     fn r_job(&self, file: &str, text: &str) -> Job {
         let script = self.write(file, text);
         let folder = script.parent().unwrap().to_owned();
-        let code = RScript { script, prefix: Vec::new(), arguments: Vec::new(), inputs: None };
+        let code = RScript { script, prefix: Vec::new(), arguments: Vec::new(), inputs: None, warm: None };
         self.job(&RSCRIPT, folder, Code::R(code))
     }
 
