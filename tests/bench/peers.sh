@@ -15,9 +15,13 @@ install() {
   fi
   echo "setting up $name ($*)" >&2
   rm -rf "${folder:?}/$name"
-  python3 -m venv "$folder/$name"
-  "$folder/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"
-  echo "$*" >"$stamp"
+  # One that cannot be had leaves its column empty; the bench goes on.
+  if python3 -m venv "$folder/$name" &&
+    "$folder/$name/bin/python" -m pip install --quiet --disable-pip-version-check "$@"; then
+    echo "$*" >"$stamp"
+  else
+    echo "could not set up $name" >&2
+  fi
 }
 
 # The interpreter that runs everyone's scripts: without packages, whose hooks can cost more than its start.

@@ -11,7 +11,8 @@ import startup
 import status
 import whole_run
 from context import Context
-from measure import Meter
+from measure import CommandFailed, Meter
+from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items}
 
@@ -28,13 +29,17 @@ def main() -> None:
     work.mkdir(parents=True, exist_ok=True)
     context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.floor.resolve(),
                       chosen.stand_in.resolve(), chosen.peers.resolve(), work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
+    mode = "quick" if chosen.quick else "full"
     rows = []
     for name in chosen.only or CASES:
         print(f"bench: {name}", file=sys.stderr, flush=True)
-        rows += CASES[name].rows(context)
+        try:
+            rows += CASES[name].rows(context)
+        except (CommandFailed, OSError) as failure:
+            rows.append(Row(name, None, None, problem=str(failure).splitlines()[0]))
+        # After each case: what took minutes to find out is not lost with the next.
+        report.save(rows, mode, work / f"{mode}.json")
     print(report.table(rows))
-    mode = "quick" if chosen.quick else "full"
-    report.save(rows, mode, work / f"{mode}.json")
     if chosen.page:
         report.update_page(rows, chosen.page)
 

@@ -1,11 +1,15 @@
 """What every case needs: the programs, a folder to work in, and how much to do."""
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from measure import Meter
+from measure import CommandFailed, Meter
 
 PEER_PROGRAMS = {"ninja": "ninja", "dvc": "dvc", "snakemake": "snakemake", "old-kptn": "kptn"}
+
+PEER_NAMES = {"old_kptn": "kptn 0.1.17", "git_add": "git add", "dvc_add": "dvc add"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,16 @@ class Context:
     def peer(self, name: str) -> Path:
         """The program of a peer."""
         return self.peers / name / "bin" / PEER_PROGRAMS[name]
+
+    def beside(self, **measured: Callable[[], float]) -> dict[str, float]:
+        """The figures of peers; one that fails has none, and the bench goes on."""
+        figures = {}
+        for name, measure in measured.items():
+            try:
+                figures[PEER_NAMES.get(name, name)] = measure()
+            except (CommandFailed, OSError) as failure:
+                print(f"bench: no figure of {name}: {failure}", file=sys.stderr, flush=True)
+        return figures
 
     def list_of(self, name: str, paths) -> Path:
         """Writes a list of files, a path a line, for the floors."""

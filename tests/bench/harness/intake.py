@@ -37,9 +37,7 @@ def large(context: Context, folder: Path) -> Row:
     empty = lambda: shutil.rmtree(folder / "into", ignore_errors=True)
     copy = context.meter.least(["cp", "-r", "--reflink=never", folder / "large", folder / "into"], folder, 2, empty)
     hashed = context.meter.least([context.store, "hash", listed], folder, 2)
-    peers = {"cp": copy.cpu, "BLAKE3 alone": hashed.cpu, "git add": git_add(context, folder / "large")}
-    if not context.quick:
-        peers["dvc add"] = dvc_add(context, folder / "large")
+    peers = {"cp": copy.cpu, "BLAKE3 alone": hashed.cpu} | added(context, folder / "large")
     empty()
     goal = Goal("at most 1.1 times copy and hash", kptn.cpu / floor.cpu, 1.1)
     return Row(f"take in 2 x {size // MEBIBYTE} MiB", kptn.cpu, floor.cpu, peers, kptn.peak, [goal])
@@ -52,11 +50,15 @@ def small(context: Context, folder: Path) -> Row:
     kptn, floor = beside(context, folder, 3,
                          [context.store, "take-in", folder / "into", listed],
                          [context.floor, "append", listed, folder / "into"])
-    peers = {"git add": git_add(context, folder / "small")}
-    if not context.quick:
-        peers["dvc add"] = dvc_add(context, folder / "small")
+    peers = added(context, folder / "small")
     goal = Goal("at most 3 times read and append", kptn.cpu / floor.cpu, 3)
     return Row(f"take in {count} x 2 KB", kptn.cpu, floor.cpu, peers, kptn.peak, [goal])
+
+
+def added(context: Context, files: Path) -> dict[str, float]:
+    """What it costs others to take the same files in."""
+    figures = context.beside(git_add=lambda: git_add(context, files))
+    return figures if context.quick else figures | context.beside(dvc_add=lambda: dvc_add(context, files))
 
 
 def beside(context: Context, folder: Path, times: int, kptn: list, floor: list):

@@ -4,10 +4,14 @@ Wall time is kept, never compared: on a busy machine it says more about the othe
 """
 
 import os
+import signal
 import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
+
+
+LONGEST = 600  # seconds for one command; the longest, a run of 1,000 tasks, takes a minute or two
 
 
 @dataclass(frozen=True)
@@ -43,13 +47,26 @@ class Meter:
         with tempfile.TemporaryDirectory() as place:
             report, output = Path(place, "report"), Path(place, "output")
             with output.open("w") as sink:
-                subprocess.run([self.program, report, *command], cwd=folder, env=self.environment,
-                               stdin=subprocess.DEVNULL, stdout=sink, stderr=sink, check=True)
+                self.wait(subprocess.Popen([self.program, report, *command], cwd=folder, env=self.environment,
+                                           stdin=subprocess.DEVNULL, stdout=sink, stderr=sink,
+                                           start_new_session=True), command)
             cpu, peak, wall, code = (int(word) for word in report.read_text().split())
             if code != 0:
                 tail = "\n".join(output.read_text(errors="replace").splitlines()[-15:])
                 raise CommandFailed(f"`{' '.join(map(str, command))}` ended with {code} in {folder}:\n{tail}")
         return Sample(cpu / 1e6, peak, wall / 1e6)
+
+    @staticmethod
+    def wait(running: subprocess.Popen, command: list[str | Path]) -> None:
+        """Waits for a command, but not for ever: the bench as a whole has to end."""
+        try:
+            code = running.wait(LONGEST)
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            running.wait()
+            raise CommandFailed(f"`{' '.join(map(str, command))}` took longer than {LONGEST} s") from None
+        if code != 0:
+            raise CommandFailed(f"`{' '.join(map(str, command))}` could not be measured")
 
     def least(self, command: list[str | Path], folder: Path, times: int, before=None) -> Sample:
         """Runs a command several times and returns the cheapest; `before` runs, unmeasured, ahead of each.

@@ -39,8 +39,8 @@ def of_size(context: Context, tasks: int) -> list[Row]:
     ninja = ninja_status(context, shape)
     peers = {"ninja": ninja.cpu, "git": git_status(context, project).cpu}
     if tasks <= 1_000 and not (context.quick and tasks > 100):
-        peers["dvc"] = dvc_status(context, shape).cpu
-        peers["snakemake"] = snakemake_status(context, shape).cpu
+        peers |= context.beside(dvc=lambda: dvc_status(context, shape).cpu,
+                                snakemake=lambda: snakemake_status(context, shape).cpu)
     made = [
         Row(f"status, {tasks} tasks", quiet.cpu, floor.cpu, peers, quiet.peak, goals(tasks, quiet, floor, ninja)),
         Row(f"status, {tasks} tasks, a branch switched there and back", switched.cpu, floor.cpu, {},

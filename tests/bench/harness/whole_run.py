@@ -21,9 +21,9 @@ def of_size(context: Context, tasks: int) -> Row:
     what = f"run {tasks} trivial tasks"
     floor = ninja(context, shape)
     # DVC takes 0.3 s of CPU a stage: at 1,000 it would take longer than all the rest of the bench.
-    peers = {"snakemake": snakemake(context, shape), "kptn 0.1.17": old_kptn(context, shape)}
+    peers = context.beside(snakemake=lambda: snakemake(context, shape), old_kptn=lambda: old_kptn(context, shape))
     if tasks <= 100 and not context.quick:
-        peers["dvc"] = dvc(context, shape)
+        peers |= context.beside(dvc=lambda: dvc(context, shape))
     try:
         root = fresh(context, "kptn")
         projects.write_kptn(root, shape, context.python)
