@@ -285,6 +285,8 @@ fn outputs_that_are_none_are_errors() {
         refused(yaml("      A:\n", &format!("  A: {{file: t.py, outputs: ['{output}']}}\n")))
             .says("kptn.yaml:6:");
     }
+    let output = refused(yaml("      A:\n", "  A: {file: t.py, outputs: [\"a\\e[31m\\0b\"]}\n"));
+    assert!(!output.stderr.contains(['\u{1b}', '\0']), "a terminal would obey: {:?}", output.stderr);
     refused(yaml("      A:\n", "  A: {file: t.py, outputs: ['${x']}\n")).says("`${`");
     refused(yaml(
         "      A:\n      B:\n",

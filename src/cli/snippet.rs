@@ -53,7 +53,7 @@ impl Snippets<'_> {
             Severity::Warning => "warning:",
             Severity::Note => "note:",
         };
-        let mut text = format!("{} {}\n", Tone::from(found.severity).paint(head), found.message);
+        let mut text = format!("{} {}\n", Tone::from(found.severity).paint(head), visible(&found.message));
         if let Some(path) = &found.path {
             let shown = path.strip_prefix(self.base).unwrap_or(path).display();
             let place = found.location.map(|at| format!(":{}:{}", at.line, at.column)).unwrap_or_default();
@@ -85,6 +85,13 @@ impl Snippets<'_> {
             " ".repeat(before)
         )
     }
+}
+
+/// Returns a message in which nothing from a file can move the cursor or ring: control characters are spelled out.
+fn visible(message: &str) -> String {
+    let shown =
+        |c: char| if c.is_control() && c != '\n' { c.escape_default().collect() } else { String::from(c) };
+    message.chars().map(shown).collect()
 }
 
 /// One character of a line as it is shown.
