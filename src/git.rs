@@ -1,12 +1,20 @@
 //! Branch, commit and places of the git repository around a project.
 //!
-//! Read only. libgit2 answers where it can; repositories that it cannot open
-//! (reftable, SHA-256, partial clones) are asked through the `git` program, so
-//! `.git/HEAD` is never parsed by hand. Inside a hook `GIT_DIR` says which
-//! repository it is. This is the only file with libgit2 in it.
+//! libgit2 answers where it can; repositories that it cannot open (reftable,
+//! SHA-256, partial clones) are asked through the `git` program, so `.git/HEAD`
+//! is never parsed by hand. Inside a hook `GIT_DIR` says which repository it is.
+//! Only where hooks are and which program they call is ever written
+//! ([`Repository::set_hook_program`]). libgit2 stays in this file and folder.
 
+mod branches;
+mod dirty;
+mod hooks;
 mod program;
+mod reflog;
 mod tracked;
+
+pub use branches::Near;
+pub use hooks::HooksFolder;
 
 use std::path::{Path, PathBuf};
 
@@ -25,13 +33,18 @@ pub enum GitError {
     /// The `git` program failed.
     #[error("`git {command}` failed in `{}`: {message}", path.display())]
     Program { path: PathBuf, command: String, message: String },
+    /// The repository belongs to somebody else, and git reads none of its settings.
+    #[error("git does not trust the repository of `{}`, which belongs to another user", path.display())]
+    NotTrusted { path: PathBuf },
 }
 
 /// What is checked out.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Head {
-    /// The branch; `detached-` and 12 digits of the commit where there is none.
+    /// The branch; `detached/` and 12 digits of the commit where there is none.
     pub branch: BranchName,
+    /// Whether there is no branch: in a rebase, a bisection, on many CI machines.
+    pub detached: bool,
     /// The commit; absent before the first one.
     pub commit: Option<String>,
 }
@@ -45,27 +58,48 @@ pub struct Repository {
 
 enum Backend {
     Library(git2::Repository),
-    Program,
+    Program(program::Place),
 }
 
 impl Repository {
     /// Finds the repository that `start` lies in; absent where there is none, or one without a worktree.
+    ///
+    /// A `GIT_DIR` that is set counts where `start` lies in its worktree: a hook of one repository may call
+    /// kptn in another, as superprojects do.
     pub fn discover(start: &Path) -> Result<Option<Self>, GitError> {
-        let from_env = std::env::var_os("GIT_DIR").is_some();
-        let opened =
-            if from_env { git2::Repository::open_from_env() } else { git2::Repository::discover(start) };
+        if std::env::var_os("GIT_DIR").is_some() {
+            let named = Self::opened(start, git2::Repository::open_from_env(), program::Lookup::Environment);
+            match named {
+                Ok(Some(repository)) if holds(repository.root(), start) => return Ok(Some(repository)),
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Self::opened(start, git2::Repository::discover(start), program::Lookup::Folder)
+    }
+
+    fn opened(
+        start: &Path,
+        opened: Result<git2::Repository, git2::Error>,
+        lookup: program::Lookup,
+    ) -> Result<Option<Self>, GitError> {
         match opened {
             Ok(repository) => Ok(Self::from_library(repository)),
-            Err(error) if error.code() == git2::ErrorCode::NotFound && !from_env => Ok(None),
-            Err(error) => match program::places(start) {
-                Ok(places) => {
-                    Ok(places.map(|(root, common)| Self { root, common, backend: Backend::Program }))
-                }
+            Err(error) if error.code() == git2::ErrorCode::NotFound => Ok(None),
+            Err(error) => match program::places(start, lookup) {
+                Ok(places) => Ok(places.map(Self::from_program)),
                 // Without the program, libgit2's words are the better ones.
+                Err(GitError::NoProgram { path, .. }) if error.code() == git2::ErrorCode::Owner => {
+                    Err(GitError::NotTrusted { path })
+                }
                 Err(GitError::NoProgram { path, .. }) => Err(GitError::Library { path, source: error }),
                 Err(error) => Err(error),
             },
         }
+    }
+
+    fn from_program(places: program::Places) -> Self {
+        let program::Places { root, common, place } = places;
+        Self { root, common, backend: Backend::Program(place) }
     }
 
     fn from_library(repository: git2::Repository) -> Option<Self> {
@@ -101,30 +135,14 @@ impl Repository {
             Backend::Library(repository) => {
                 library_head(repository).map_err(|error| self.library_error(error))?
             }
-            Backend::Program => program::head(&self.root)?,
+            Backend::Program(place) => program::head(place)?,
         };
         let branch = match (&reference, &commit) {
-            (Some(reference), _) => reference.strip_prefix("refs/heads/").unwrap_or(reference).to_owned(),
-            (None, Some(commit)) => format!("detached-{}", commit.get(..12).unwrap_or(commit)),
+            (Some(reference), _) => reference.strip_prefix(HEADS).unwrap_or(reference).to_owned(),
+            (None, Some(commit)) => format!("{DETACHED}{}", commit.get(..12).unwrap_or(commit)),
             (None, None) => "detached".to_owned(),
         };
-        Ok(Head { branch: named(&branch, "unnamed", BranchName::parse), commit })
-    }
-
-    /// Returns whether one of these files is not as the checked-out commit has it.
-    ///
-    /// A file that git does not know counts; one outside the worktree does not.
-    pub fn is_dirty(&self, files: &[PathBuf]) -> Result<bool, GitError> {
-        let inside: Vec<&Path> = files.iter().filter_map(|file| self.relative(file)).collect();
-        if inside.is_empty() {
-            return Ok(false);
-        }
-        match &self.backend {
-            Backend::Library(repository) => {
-                library_dirty(repository, &inside).map_err(|error| self.library_error(error))
-            }
-            Backend::Program => program::is_dirty(&self.root, &inside),
-        }
+        Ok(Head { branch: branch_name(&branch), detached: reference.is_none(), commit })
     }
 
     fn relative<'a>(&self, file: &'a Path) -> Option<&'a Path> {
@@ -134,6 +152,28 @@ impl Repository {
     fn library_error(&self, source: git2::Error) -> GitError {
         GitError::Library { path: self.root.clone(), source }
     }
+}
+
+/// What the full names of branches begin with.
+const HEADS: &str = "refs/heads/";
+
+/// What a state's name begins with where there is no branch.
+pub const DETACHED: &str = "detached/";
+
+/// Tells whether a file or folder lies in a worktree.
+fn holds(root: &Path, start: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+    real(start).starts_with(real(root))
+}
+
+/// Returns what kptn calls a branch that git calls `text`; no two of them have one name.
+pub fn branch_name(text: &str) -> BranchName {
+    use unicode_normalization::is_nfc;
+    // To git two spellings of an accent are two names.
+    if is_nfc(text) {
+        return named(text, "unnamed", BranchName::parse);
+    }
+    named(&safe_folder_name(text), "unnamed", BranchName::parse)
 }
 
 /// git allows names that kptn does not; those get a cleaned one that no other name gets.
@@ -161,55 +201,6 @@ fn library_head(repository: &git2::Repository) -> Result<(Option<String>, Option
 
 fn lossy(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
-}
-
-fn library_dirty(repository: &git2::Repository, files: &[&Path]) -> Result<bool, git2::Error> {
-    let clean = clean_by_stat(repository);
-    let doubtful: Vec<&Path> = files.iter().filter(|file| !clean(file)).copied().collect();
-    if doubtful.is_empty() { Ok(false) } else { library_status(repository, &doubtful) }
-}
-
-/// Returns what tells files that surely are as committed: the commit, the index and the file's stat agree.
-///
-/// A status of libgit2 reads whole folders, which costs the more the more files a project has.
-fn clean_by_stat(repository: &git2::Repository) -> impl Fn(&Path) -> bool {
-    let tree = repository.head().and_then(|head| head.peel_to_tree()).ok();
-    let index = repository.index().and_then(|mut index| index.read(false).map(|()| index)).ok();
-    let root = repository.workdir().map(Path::to_owned);
-    move |file| {
-        let (Some(tree), Some(index), Some(root)) = (&tree, &index, &root) else { return false };
-        let Some(entry) = index.get_path(file, 0) else { return false };
-        let committed = tree.get_path(file).is_ok_and(|committed| committed.id() == entry.id);
-        committed && root.join(file).metadata().is_ok_and(|now| has_stat_of(&now, &entry))
-    }
-}
-
-#[cfg(unix)]
-fn has_stat_of(now: &std::fs::Metadata, entry: &git2::IndexEntry) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let time = (i64::from(entry.mtime.seconds()), i64::from(entry.mtime.nanoseconds()));
-    // git writes a length of 0 where it could not trust the time.
-    (now.mtime(), now.mtime_nsec()) == time && now.len() == u64::from(entry.file_size) && now.len() > 0
-}
-
-#[cfg(not(unix))]
-fn has_stat_of(_: &std::fs::Metadata, _: &git2::IndexEntry) -> bool {
-    false
-}
-
-fn library_status(repository: &git2::Repository, files: &[&Path]) -> Result<bool, git2::Error> {
-    let mut options = git2::StatusOptions::new();
-    options
-        .include_untracked(true)
-        .recurse_untracked_dirs(true)
-        .include_ignored(true)
-        .recurse_ignored_dirs(true)
-        .disable_pathspec_match(true)
-        .no_refresh(false);
-    for file in files {
-        options.pathspec(file);
-    }
-    Ok(!repository.statuses(Some(&mut options))?.is_empty())
 }
 
 #[cfg(test)]

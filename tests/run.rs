@@ -415,7 +415,7 @@ fn without_git_everything_works_in_a_folder_of_its_own() {
         .file("A.py", python_task("A", "(output_dir / 'A.txt').write_text('a')"));
     project.kptn(&["run"]).succeeds().says("1 ran");
     assert_eq!(project.not_fresh(), "");
-    assert!(project.exists(".kptn"));
+    assert!(project.exists(".kptn") && project.exists("scratch/default/A.txt"));
 }
 
 #[test]

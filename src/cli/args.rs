@@ -39,6 +39,9 @@ pub struct Global {
     /// Use this `kptn.yaml`
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
+    /// The branch whose state is meant, whatever git has checked out
+    #[arg(short = 'b', long, value_name = "BRANCH", global = true)]
+    pub branch: Option<String>,
     /// The graph that is meant
     #[arg(short = 'g', long = "graph", value_name = "GRAPH", global = true)]
     pub graph: Option<String>,

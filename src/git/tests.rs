@@ -41,8 +41,7 @@ fn found(path: &Path) -> Repository {
 
 /// The same repository, asked through the program.
 fn by_program(path: &Path) -> Repository {
-    let (root, common) = program::places(path).unwrap().unwrap();
-    Repository { root, common, backend: Backend::Program }
+    Repository::from_program(program::places(path, program::Lookup::Folder).unwrap().unwrap())
 }
 
 #[test]
@@ -77,7 +76,7 @@ fn both_ways_give_the_same_answers() {
     git(&path, &["switch", "-q", "--detach"]);
     for repository in both() {
         let head = repository.head().unwrap();
-        assert_eq!(head.branch.as_str(), format!("detached-{}", &head.commit.unwrap()[..12]));
+        assert_eq!(head.branch.as_str(), format!("detached/{}", &head.commit.unwrap()[..12]));
     }
 }
 
@@ -123,7 +122,7 @@ fn what_libgit2_cannot_open_is_read_by_the_program() {
         init.extend(format);
         committed(&path, &init);
         let repository = found(&path);
-        assert!(matches!(repository.backend, Backend::Program), "{format:?}");
+        assert!(matches!(repository.backend, Backend::Program(_)), "{format:?}");
         assert_eq!(repository.head().unwrap().branch.as_str(), "main");
         assert!(!repository.is_dirty(&[path.join("a.txt")]).unwrap());
     }
@@ -149,11 +148,10 @@ fn tracked_files_are_found_both_ways_and_only_below_the_folder() {
     }
     git(&root, &["add", "out/kept.csv", "outside.csv"]);
     let expected = std::collections::BTreeSet::from([root.join("out/kept.csv")]);
-    let mut repository = Repository::discover(&root).unwrap().unwrap();
-    assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
-    repository.backend = Backend::Program;
-    assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
-    assert!(repository.tracked_below(Path::new("/elsewhere")).unwrap().is_empty());
+    for repository in [found(&root), by_program(&root)] {
+        assert_eq!(repository.tracked_below(&root.join("out")).unwrap(), expected);
+        assert!(repository.tracked_below(Path::new("/elsewhere")).unwrap().is_empty());
+    }
 }
 
 /// Not a test of its own: started by the one below, as a hook would start it.

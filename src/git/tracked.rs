@@ -16,7 +16,7 @@ impl Repository {
             Backend::Library(repository) => {
                 library_tracked(repository, inside).map_err(|error| self.library_error(error))?
             }
-            Backend::Program => program::tracked_below(&self.root, inside)?,
+            Backend::Program(place) => program::tracked_below(place, inside)?,
         };
         Ok(paths.into_iter().map(|path| self.root.join(path)).collect())
     }

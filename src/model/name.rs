@@ -138,11 +138,28 @@ pub fn safe_folder_name(text: &str) -> String {
     if usable {
         return text.to_owned();
     }
-    let cleaned: String =
-        text.chars().take(80).map(|c| if c.is_ascii_uppercase() || plain(c) { c } else { '-' }).collect();
-    let cleaned = cleaned.trim_matches(['.', '-']);
     let digest = Digest::of(text.as_bytes()).to_string();
-    format!("{cleaned}~{}", &digest[..6])
+    format!("{}~{}", readable(text), &digest[..6])
+}
+
+/// Keeps of a text what people know it by: letters without their accents, at most 100 bytes.
+fn readable(text: &str) -> String {
+    let keep = |c: char| match c {
+        '-' | '_' | '.' => Some(c),
+        c if c.is_ascii_alphanumeric() => Some(c),
+        c if unicode_normalization::char::is_combining_mark(c) => None,
+        // Letters of other scripts mean the same to every file system once they are composed.
+        c if !c.is_ascii() && c.is_alphanumeric() => Some(c),
+        _ => Some('-'),
+    };
+    let composed: String = text.nfd().filter_map(keep).nfc().collect();
+    let mut length = 0;
+    let fits = |c: &char| {
+        length += c.len_utf8();
+        length <= 100
+    };
+    let cut: String = composed.chars().take_while(fits).collect();
+    cut.trim_matches(['.', '-']).to_owned()
 }
 
 #[cfg(test)]
@@ -172,5 +189,10 @@ mod tests {
         let folders: std::collections::BTreeSet<_> =
             names.iter().map(|n| safe_folder_name(n).to_lowercase()).collect();
         assert_eq!(folders.len(), names.len());
+        for (name, readable) in [("été/a b", "ete-a-b"), ("日本/한국", "日本-한국"), ("Main", "Main")]
+        {
+            assert_eq!(safe_folder_name(name).split('~').next(), Some(readable), "{name}");
+        }
+        assert!(safe_folder_name(&"日".repeat(200)).len() < 120);
     }
 }

@@ -131,6 +131,9 @@ pub struct RunPlan {
     pub config_path: PathBuf,
     /// The branch it is pinned to.
     pub branch: BranchName,
+    /// What git had checked out at open, where that goes by another name.
+    #[serde(default)]
+    pub head: Option<BranchName>,
     /// The commit that was checked out at open; absent without git.
     pub commit: Option<String>,
     /// The output folder, absolute.

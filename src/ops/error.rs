@@ -156,6 +156,20 @@ pub enum OpsError {
         /// The `kptn.yaml`.
         path: PathBuf,
     },
+    /// No git repository, where one is needed.
+    #[error("`{}` is in no git repository", .root.display())]
+    NoRepository {
+        /// The project's root.
+        root: PathBuf,
+    },
+    /// A hook that cannot be set aside, since one was before.
+    #[error("`{}` cannot be renamed to `{}`, which is there already", .hook.display(), .before.display())]
+    HookInTheWay {
+        /// The hook.
+        hook: PathBuf,
+        /// What it would be called.
+        before: PathBuf,
+    },
     /// A selector that does not parse or matches nothing.
     #[error(transparent)]
     Select(#[from] SelectError),

@@ -7,10 +7,10 @@ use crate::model::RunId;
 /// Returns the latest runs and other operations on this branch, at most `limit` of each.
 pub fn history(session: &Session, limit: u32) -> Result<Vec<LogEntry>, OpsError> {
     let state = session.state()?;
-    let branch = session.key.branch.to_string();
-    let operations = state.operations(&session.key, limit)?;
+    let branch = session.reads().branch.to_string();
+    let operations = state.operations(session.reads(), limit)?;
     let mut entries: Vec<LogEntry> = Vec::new();
-    for run in state.runs(limit)?.into_iter().filter(|run| run.branch == session.key) {
+    for run in state.runs(limit)?.into_iter().filter(|run| run.branch == *session.reads()) {
         let folded = operations.iter().find(|operation| operation.why == run.id.as_str());
         entries.push(LogEntry {
             at_ms: run.started_ms,

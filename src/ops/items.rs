@@ -68,7 +68,7 @@ pub fn past_of<'a>(
     Ok(StateKnown::load(Past {
         store: session.store()?,
         state: session.state()?,
-        key: &session.key,
+        key: session.reads(),
         project: &session.project,
         graph,
         outputs_dir: &session.outputs_dir,

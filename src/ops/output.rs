@@ -20,13 +20,15 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
             return Ok(TaskLog { task: name, path: Some(path), bytes: None, running: true });
         }
     }
-    if let Some(log) = state.failed_attempt(&session.key, namespace, &name)?.and_then(|attempt| attempt.log) {
+    if let Some(log) =
+        state.failed_attempt(session.reads(), namespace, &name)?.and_then(|attempt| attempt.log)
+    {
         let path = std::path::PathBuf::from(log);
         if path.exists() {
             return Ok(TaskLog { task: name, path: Some(path), bytes: None, running: false });
         }
     }
-    let records = state.records(&session.key, namespace)?;
+    let records = state.records(session.reads(), namespace)?;
     let no_log = || OpsError::NoLog { task: name.clone() };
     let record: Record = session.store()?.load_json(records.get(&name).ok_or_else(no_log)?)?;
     let bytes = match &record.log {
@@ -38,5 +40,5 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
 
 fn latest_run(session: &Session) -> Result<Option<RunId>, OpsError> {
     let runs = session.state()?.runs(20)?;
-    Ok(runs.into_iter().find(|run| run.branch == session.key).map(|run| run.id))
+    Ok(runs.into_iter().find(|run| run.branch == *session.reads()).map(|run| run.id))
 }

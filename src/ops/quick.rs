@@ -12,7 +12,7 @@ use std::time::{Duration, SystemTime};
 use serde::{Deserialize, Serialize};
 
 use super::report::{StatusReport, StatusRow};
-use super::session::head_of;
+use super::standing::{Because, Standing};
 use super::survey::{Survey, environment};
 use super::{Session, Start};
 use crate::config;
@@ -83,20 +83,33 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
     };
     let located = located.ok()?;
     let repository = Repository::discover(&located.root).ok()?;
-    let head = head_of(repository.as_ref()).ok()?;
-    let place = Place::of(&located.root, &located.config_path, repository.as_ref(), &head.branch);
+    let standing =
+        Standing::find(repository.as_ref(), start.branch.as_deref(), &located.root, &environment).ok()?;
+    if !is_plain(&standing.because) {
+        return None;
+    }
+    let place = Place::of(&located.root, &located.config_path, repository.as_ref(), &standing.branch);
     let mut index = place.load()?;
     let answer: Answer = serde_json::from_slice(index.answer()).ok()?;
-    let generation = State::open_existing(&answer.store_root)?.total_generation().ok()?;
+    let state = State::open_existing(&answer.store_root)?;
+    if super::renames::are_due(&state, repository.as_ref(), &answer.project) {
+        return None;
+    }
+    let generation = state.total_generation().ok()?;
     let now = Now { generation, time_ms: now_ms(), environment: &environment };
     match index.verify(&now) {
         Verdict::Changed(_) => return None,
         Verdict::Refreshed => drop(index.save()),
         Verdict::Same => {}
     }
-    let key = BranchKey { project: answer.project, branch: head.branch };
+    let key = BranchKey { project: answer.project, branch: standing.branch };
     let running = state::find_holder(&answer.store_root, LockOn::Branch(&key)).map(Into::into);
     Some(StatusReport { running, ..answer.report })
+}
+
+/// Where somebody else than git names the branch, there is more to say than the answer.
+fn is_plain(because: &Because) -> bool {
+    matches!(because, Because::CheckedOut | Because::NoGit)
 }
 
 /// Keeps an answer about all graphs, for the next time.
@@ -107,7 +120,7 @@ pub fn remember(
     surveys: &[Survey<'_>],
     report: &StatusReport,
 ) {
-    if !settled(session) || !look_at_rest(session, memo, surveys) {
+    if !is_plain(&session.because) || !settled(session) || !look_at_rest(session, memo, surveys) {
         return;
     }
     let place = Place::of(

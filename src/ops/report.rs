@@ -115,6 +115,8 @@ pub struct Compared {
     pub branch: String,
     /// Absent without git.
     pub commit: Option<String>,
+    /// The latest commit that was found to have exactly what it ran; absent where none was.
+    pub attested: Option<String>,
 }
 
 /// One part of the code, before and now.

@@ -10,6 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
 
 use super::choice::{self, WhichItems};
+use super::inherit::inherit;
 use super::probes::Probing;
 use super::report::{RenderedState, RunCounts, RunReport};
 use super::runner::{Rendering, render_graph};
@@ -147,6 +148,7 @@ pub fn open<'a>(
     let scope = scope::one_graph(session, &request.words)?;
     session.store()?;
     let locks = lock_all(session, request)?;
+    take_over(session)?;
     let memo = memo::open(session)?;
     let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };
     let survey = Survey::of(session, &memo, &question)?;
@@ -171,6 +173,15 @@ pub fn open<'a>(
     let plan = plan_of(session, request, survey, tasks, fresh, items);
     session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
     Ok(Opening::Opened(Box::new(Opened { plan, locks })))
+}
+
+/// A detached HEAD runs from the state that it reads: it becomes its own first.
+fn take_over(session: &Session) -> Result<(), OpsError> {
+    if session.reads() != &session.key {
+        inherit(session, &session.reads().branch, &session.key.branch)?;
+    }
+    session.owns_state();
+    Ok(())
 }
 
 /// Refuses to begin what an R task would end.
@@ -244,6 +255,7 @@ fn plan_of(
         root: session.project.root.clone(),
         config_path: session.project.config_path.clone(),
         branch: session.key.branch.clone(),
+        head: (session.head.branch != session.key.branch).then(|| session.head.branch.clone()),
         commit: session.head.commit.clone(),
         outputs_dir: session.outputs_dir.clone(),
         stream: request.streaming.of(survey.graph, &tasks),
@@ -303,7 +315,8 @@ fn start_runner(
         .arguments(&request.display)
         .folder(&session.project.root)
         .variable("KPTN_BIN", program.as_os_str())
-        .variable("KPTN_STORE", session.store_root().as_os_str());
+        .variable("KPTN_STORE", session.store_root().as_os_str())
+        .variable("KPTN_BRANCH", session.key.branch.as_str());
     let mut hand_on = Vec::new();
     for lock in &opened.locks {
         let passed =

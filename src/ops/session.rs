@@ -3,7 +3,8 @@
 //! Opening a session reads the configuration and git's HEAD, and writes
 //! nothing; the store is opened, and made, at the first verb that needs it.
 
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -11,6 +12,7 @@ use indexmap::IndexMap;
 
 use super::OpsError;
 use super::report::{Place, Running};
+use super::standing::{Because, Standing};
 use crate::config;
 use crate::git::{Head, Repository};
 use crate::graph::Dag;
@@ -25,6 +27,8 @@ pub struct Start {
     pub folder: PathBuf,
     /// The `kptn.yaml` itself (`--config`).
     pub config: Option<PathBuf>,
+    /// The branch that is meant (`--branch`), whatever git has checked out.
+    pub branch: Option<String>,
 }
 
 /// A project on a branch.
@@ -43,8 +47,10 @@ pub struct Session {
     pub repository: Option<Repository>,
     /// What is checked out.
     pub head: Head,
-    /// Whose state: project and branch.
+    /// Whose state is written: project and branch.
     pub key: BranchKey,
+    /// Who said which branch that is.
+    pub because: Because,
     /// Where tasks write, absolute.
     pub outputs_dir: PathBuf,
     /// When it was opened: the configuration was read after that.
@@ -52,6 +58,10 @@ pub struct Session {
     store_root: PathBuf,
     store: OnceCell<Store>,
     state: OnceCell<State>,
+    /// Whose state is read, where that is another one.
+    borrowed: OnceCell<Option<BranchKey>>,
+    /// Whether `key` has a state of its own since.
+    has_own: Cell<bool>,
 }
 
 impl Session {
@@ -69,15 +79,16 @@ impl Session {
             dags.insert(name.clone(), dag);
         }
         let repository = Repository::discover(&project.root)?;
-        let head = head_of(repository.as_ref())?;
+        let ask = |name: &str| super::survey::environment(name);
+        let standing = Standing::find(repository.as_ref(), start.branch.as_deref(), &project.root, &ask)?;
         let from_env = std::env::var_os("KPTN_STORE").map(PathBuf::from);
         let common = repository.as_ref().map(Repository::common_folder);
         let store_root =
             store::locate(&project.root, common, from_env.as_deref(), project.settings.store.as_deref());
-        let key =
-            BranchKey { project: project_id(&project, repository.as_ref())?, branch: head.branch.clone() };
+        let Standing { head, branch, because } = standing;
+        let key = BranchKey { project: project_id(&project, repository.as_ref())?, branch };
         Ok(Self {
-            outputs_dir: outputs_dir_of(&project.root, &outputs_template(&project), &head.branch),
+            outputs_dir: outputs_dir_of(&project.root, &outputs_template(&project), &key.branch),
             notes: loaded.notes,
             config_files: loaded.files,
             config_absent: loaded.absent,
@@ -85,10 +96,13 @@ impl Session {
             repository,
             head,
             key,
+            because,
             began,
             store_root,
             store: OnceCell::new(),
             state: OnceCell::new(),
+            borrowed: OnceCell::new(),
+            has_own: Cell::new(false),
             project,
         })
     }
@@ -110,6 +124,39 @@ impl Session {
         }
         let state = State::open(&self.store_root)?;
         Ok(self.state.get_or_init(|| state))
+    }
+
+    /// Returns whose state is read: where HEAD is detached and nothing was ever recorded for its commit,
+    /// that of the nearest branch.
+    pub fn reads(&self) -> &BranchKey {
+        if self.has_own.get() {
+            return &self.key;
+        }
+        let borrowed = self.borrowed.get_or_init(|| self.find_borrowed().unwrap_or_default());
+        borrowed.as_ref().unwrap_or(&self.key)
+    }
+
+    /// Says that the branch has a state of its own from now on.
+    pub fn owns_state(&self) {
+        self.has_own.set(true);
+    }
+
+    fn find_borrowed(&self) -> Result<Option<BranchKey>, OpsError> {
+        let (Some(repository), Some(commit)) = (&self.repository, &self.head.commit) else { return Ok(None) };
+        if self.because != Because::Detached {
+            return Ok(None);
+        }
+        let Some(state) = State::open_existing(&self.store_root) else { return Ok(None) };
+        let known: BTreeSet<BranchName> = state.branch_names(&self.key.project)?.into_iter().collect();
+        if known.contains(&self.key.branch) {
+            return Ok(None);
+        }
+        let rebasing = repository.rebasing().filter(|branch| known.contains(branch));
+        let branch = match rebasing {
+            Some(branch) => Some(branch),
+            None => repository.nearest(commit, &known)?.into_iter().next().map(|near| near.branch),
+        };
+        Ok(branch.map(|branch| BranchKey { branch, ..self.key.clone() }))
     }
 
     /// Returns where the store is, or would be made.
@@ -154,17 +201,6 @@ fn project_id(project: &Project, repository: Option<&Repository>) -> Result<Proj
         (Some(name), _) => ProjectId::parse(name).map_err(|error| OpsError::Name { error }),
         (None, Some(repository)) => Ok(repository.project_id(&project.root)),
         (None, None) => ProjectId::parse("root").map_err(|error| OpsError::Name { error }),
-    }
-}
-
-/// Returns what is checked out; `main` without git.
-pub(super) fn head_of(repository: Option<&Repository>) -> Result<Head, OpsError> {
-    match repository {
-        Some(repository) => Ok(repository.head()?),
-        None => {
-            let branch = BranchName::parse("main").map_err(|error| OpsError::Name { error })?;
-            Ok(Head { branch, commit: None })
-        }
     }
 }
 

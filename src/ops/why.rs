@@ -40,21 +40,31 @@ pub fn why(session: &Session, graph: Option<String>, task: &str) -> Result<WhyRe
     Ok(WhyReport {
         row,
         fingerprint: decision.fingerprint.map(|fingerprint| fingerprint.0.to_string()),
-        compared_with: record.as_deref().map(|record| compared(&survey, &name, record)),
+        compared_with: match record.as_deref() {
+            Some(record) => Some(compared(session, &survey, &name, record)?),
+            None => None,
+        },
         hunks,
         ingredients: decision.ingredients.iter().map(described).collect(),
     })
 }
 
-fn compared(survey: &Survey<'_>, task: &TaskName, record: &Record) -> Compared {
+fn compared(
+    session: &Session,
+    survey: &Survey<'_>,
+    task: &TaskName,
+    record: &Record,
+) -> Result<Compared, OpsError> {
     let digest = survey.known.current_digest(task).unwrap_or_else(|| Digest::of(b""));
-    Compared {
+    let attested = session.state()?.attestations(&digest)?.pop();
+    Ok(Compared {
         record: digest.to_string(),
         run: record.run.clone(),
         made_ms: record.timing.started_ms + record.timing.wall_ms,
         branch: record.provenance.branch.clone(),
         commit: record.provenance.commit.clone(),
-    }
+        attested: attested.map(|one| one.commit),
+    })
 }
 
 fn described(ingredient: &Ingredient) -> (String, Option<String>) {

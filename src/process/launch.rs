@@ -65,4 +65,9 @@ impl Launch {
         self.environment.get_or_insert_with(own_environment).insert(name.into(), value.into());
         self
     }
+    /// Takes one variable away.
+    pub fn without(mut self, name: &str) -> Self {
+        self.environment.get_or_insert_with(own_environment).remove(OsStr::new(name));
+        self
+    }
 }

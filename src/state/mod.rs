@@ -11,6 +11,7 @@
 //! `status`. [`RunLock`] and [`TaskLock`] keep two runs off one branch.
 
 mod attempts;
+mod attestations;
 mod bearings;
 mod branches;
 mod candidates;
@@ -18,6 +19,7 @@ mod clock;
 mod close;
 mod error;
 mod flat;
+mod git_branches;
 mod index;
 mod item_table;
 mod items;
@@ -41,11 +43,13 @@ use crate::model::{BranchName, ProjectId};
 use crate::store::{Layout, Store, StoreError, database};
 use snapshots::SnapshotCache;
 
+pub use attestations::Attestation;
 pub use bearings::{Bearing, Bearings};
 pub use branches::LogEntry;
 pub use candidates::Candidate;
 pub use close::{Closed, RunCounts};
 pub use error::StateError;
+pub use git_branches::Seen;
 pub use index::{Basis, Difference, Now, StatusIndex, Verdict};
 pub use item_table::{ItemTableError, Shards, load_item_table, load_shard_list, put_item_table};
 pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -108,4 +108,21 @@ CREATE TABLE item_attempts (
 ) STRICT, WITHOUT ROWID;
 -- Few are open, and many were.
 CREATE INDEX open_runs ON runs (project, branch) WHERE state = 'open';
+";
+
+const GIT: &str = "
+-- Branches that a repository was seen to have; gone_ms: since when it has one no more.
+CREATE TABLE git_branches (
+    branch INTEGER PRIMARY KEY REFERENCES branches (id) ON DELETE CASCADE,
+    repository TEXT NOT NULL,
+    gone_ms INTEGER
+) STRICT;
+
+-- Commits that have exactly what a record ran.
+CREATE TABLE attestations (
+    record BLOB NOT NULL,
+    commit_id TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (record, commit_id)
+) STRICT, WITHOUT ROWID;
 ";

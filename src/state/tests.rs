@@ -50,6 +50,7 @@ impl Place {
             root: "/p".into(),
             config_path: "/p/kptn.yaml".into(),
             branch: self.branch.branch.clone(),
+            head: None,
             commit: None,
             outputs_dir: "/p/scratch/main".into(),
             graph: Graph {

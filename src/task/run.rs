@@ -88,12 +88,13 @@ impl Run {
         )
     }
 
-    /// Returns what is checked out now where that is not the run's branch.
+    /// Returns what is checked out now where that is not what was when the run was opened.
     pub fn moved_to(&self) -> Option<Head> {
         let repository = self.repository.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         // A repository that cannot be read for a moment (git is writing) says nothing.
         let head = repository.head().ok()?;
-        (head.branch != self.plan.branch).then_some(head)
+        let expected = self.plan.head.as_ref().unwrap_or(&self.plan.branch);
+        (head.branch != *expected).then_some(head)
     }
 
     /// Returns who makes records now, from what; `files` are those that a task read.

@@ -14,8 +14,9 @@ use super::args::{Command, Global};
 use super::error::CommandError;
 use super::exit::Exit;
 use super::printer::Printer;
+use super::views;
 use crate::ops::scope::Words;
-use crate::ops::{Session, Start};
+use crate::ops::{Session, Start, renames};
 
 pub mod cat;
 pub mod check;
@@ -46,8 +47,18 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// Opens the project that the global flags name.
+    /// Opens the project that the global flags name, and says on which branch where that may surprise.
     pub fn open(&self) -> Result<Session, CommandError> {
+        let session = self.open_quietly()?;
+        self.printer.say(views::standing::text(&session));
+        // What cannot be noticed now will be by the next command.
+        let noticed = renames::notice(&session).unwrap_or_default();
+        self.printer.say(views::standing::noticed(&noticed));
+        Ok(session)
+    }
+
+    /// Opens the project for another program, which knows where it stands.
+    pub fn open_quietly(&self) -> Result<Session, CommandError> {
         Ok(Session::open(&self.start()?)?)
     }
 
@@ -55,7 +66,7 @@ impl Context<'_> {
     pub fn start(&self) -> Result<Start, CommandError> {
         let folder = self.folder()?;
         let config = self.global.config.as_ref().map(|path| folder.join(path));
-        Ok(Start { folder, config })
+        Ok(Start { folder, config, branch: self.global.branch.clone() })
     }
 
     /// Returns what was typed after a verb, with the graph that was named.

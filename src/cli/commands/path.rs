@@ -19,19 +19,11 @@ pub struct Args {
     /// A file or folder that it left: its path, or the end of it
     #[arg(value_name = "FILE")]
     pub file: Option<String>,
-    /// Of this branch, not of the one that is checked out
-    #[arg(short, long, value_name = "BRANCH")]
-    pub branch: Option<String>,
 }
 
 impl Args {
     pub(super) fn wanted(&self, context: &Context<'_>) -> Wanted {
-        Wanted {
-            graph: context.global.graph.clone(),
-            task: self.task.clone(),
-            file: self.file.clone(),
-            branch: self.branch.clone(),
-        }
+        Wanted { graph: context.global.graph.clone(), task: self.task.clone(), file: self.file.clone() }
     }
 }
 

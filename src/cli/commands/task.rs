@@ -94,7 +94,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
 
 fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandError> {
     let handed_on = tasks::adopt_handed_on();
-    let session = context.open()?;
+    let session = context.open_quietly()?;
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
         None => Joining::ByHand(by_hand(args, context)?),
@@ -114,7 +114,7 @@ fn by_hand(args: &Serve, context: &Context<'_>) -> Result<RunRequest, CommandErr
 
 fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     let handed_on = tasks::adopt_handed_on();
-    let session = context.open()?;
+    let session = context.open_quietly()?;
     let selection = Selection { words: args.words.clone(), force: args.force, ..Selection::default() };
     let request = run::request(&selection, &Manner::default(), context)?;
     let joining = match &args.run {

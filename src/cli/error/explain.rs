@@ -6,6 +6,7 @@ use super::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::words;
 use crate::config::ConfigError;
+use crate::git::GitError;
 use crate::graph::SelectError;
 use crate::model::{Diagnostic, Severity};
 use crate::ops::OpsError;
@@ -202,6 +203,16 @@ fn around_it(error: &OpsError) -> CommandError {
     match error {
         OpsError::Lock(_) => CommandError::of(Exit::CONFLICT, error)
             .hint("`--wait` waits for it; `kptn status` shows what is going on"),
+        OpsError::NoRepository { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("run `git init` first, or `-C DIR` for another folder"),
+        OpsError::HookInTheWay { before, .. } => CommandError::of(Exit::CONFLICT, error).hint(format!(
+            "look at both, remove or rename `{}`, then run `kptn hooks install` again",
+            before.display()
+        )),
+        OpsError::Git(GitError::NotTrusted { path }) => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint(format!("if you trust it: `git config --global --add safe.directory {}`", path.display())),
+        OpsError::Git(GitError::NoProgram { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("install git 2.31 or newer: this repository has a format that kptn reads through it"),
         OpsError::NoPython { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
         OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)

@@ -19,6 +19,7 @@ pub mod graph;
 pub mod log;
 pub mod plan;
 pub mod run;
+pub mod standing;
 pub mod status;
 pub mod why;
 

@@ -161,6 +161,7 @@ mod tests {
                 made_ms: 0,
                 branch: "main".into(),
                 commit: Some("fedcba9876543210".into()),
+                attested: None,
             }),
             hunks: vec![CodeHunk {
                 part: "helpers.clean".into(),

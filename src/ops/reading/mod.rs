@@ -38,8 +38,6 @@ pub struct Wanted {
     pub task: String,
     /// The file; absent means all that it left.
     pub file: Option<String>,
-    /// Whose state; absent means that of the branch that is checked out.
-    pub branch: Option<String>,
 }
 
 /// Where files are now.

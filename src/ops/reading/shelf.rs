@@ -18,7 +18,8 @@ use crate::model::{
 };
 use crate::ops::probes::Probing;
 use crate::ops::scope::{self, Words};
-use crate::ops::session::{head_of, outputs_dir_of, outputs_template};
+use crate::ops::session::{outputs_dir_of, outputs_template};
+use crate::ops::standing::{Because, Standing};
 use crate::ops::survey::{Question, Survey, environment};
 use crate::ops::{OpsError, Session, Start, memo};
 use crate::plan::Known;
@@ -73,12 +74,13 @@ impl Shelf {
             None => config::locate(&start.folder)?,
         };
         let repository = Repository::discover(&located.root)?;
-        let head = head_of(repository.as_ref())?.branch;
-        let branch = match &wanted.branch {
-            Some(text) => BranchName::parse(text).map_err(|error| OpsError::Name { error })?,
-            None => head.clone(),
+        let standing =
+            Standing::find(repository.as_ref(), start.branch.as_deref(), &located.root, &environment)?;
+        let own = standing.branch == standing.head.branch;
+        let branch = match standing.because {
+            Because::Detached => Session::open(start)?.reads().branch.clone(),
+            _ => standing.branch.clone(),
         };
-        let own = branch == head;
         let place = Place::of(&located, repository.as_ref());
         let found = match quickly(&place, wanted, &task, &branch)? {
             Some(found) => found,
@@ -99,7 +101,7 @@ impl Shelf {
             root: located.root,
             repository,
             link: found.link,
-            branch,
+            branch: standing.branch,
             own,
             outputs_dir: found.outputs_dir,
         })
@@ -218,7 +220,7 @@ fn slowly(
     task: &TaskName,
     branch: &BranchName,
 ) -> Result<Found, OpsError> {
-    let session = Session::open(start)?;
+    let session = Session::open(&Start { branch: None, ..start.clone() })?;
     let words = Words { graph: wanted.graph.clone(), words: vec![task.to_string()], exclude: Vec::new() };
     let scope = scope::one_graph(&session, &words)?;
     if scope.selectors.is_empty() {

@@ -35,6 +35,7 @@ impl Bench {
             root: root.clone(),
             config_path: root.join("kptn.yaml"),
             branch: BranchName::parse("feature/x").unwrap(),
+            head: None,
             commit: None,
             outputs_dir: root.join("scratch/feature-x"),
             graph: project.graphs[&GraphName::parse("g").unwrap()].clone(),

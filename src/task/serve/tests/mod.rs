@@ -114,6 +114,7 @@ impl Place {
             root: self.root(),
             config_path: self.root().join("kptn.yaml"),
             branch: Self::key().branch,
+            head: None,
             commit: None,
             outputs_dir: self.root().join("out"),
             base: tasks.iter().map(|task| (task.clone(), base(task))).collect(),
