@@ -12,6 +12,7 @@ mod display;
 mod docs;
 mod examples;
 mod faults;
+mod git_hooks;
 mod git_states;
 mod layers;
 mod mapped;

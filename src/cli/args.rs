@@ -112,6 +112,9 @@ pub enum Command {
     #[command(visible_alias = "codegen")]
     Render(commands::render::Args),
     Config(commands::config::Args),
+    Hooks(commands::hooks::Args),
+    #[command(hide = true)]
+    Hook(commands::hook::Args),
     Doctor(commands::doctor::Args),
     Fsck(commands::fsck::Args),
     Completions(commands::completions::Args),

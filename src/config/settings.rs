@@ -7,7 +7,7 @@ use super::given::{Entries, Given, OneOrMany};
 use super::report::Report;
 use super::shapes::Text;
 use super::words::SettingsWords;
-use crate::model::{GraphName, Location, Settings, Workers};
+use crate::model::{AutoClone, GraphName, Location, Settings, Workers};
 
 /// Settings with every path made absolute, and what tasks inherit from them.
 #[derive(Debug, Default)]
@@ -81,6 +81,12 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
     }
     if let Some(word) = words.link.value {
         settings.link = word.into();
+    }
+    if let Some(wanted) = words.auto_clone.value {
+        settings.auto_clone = if wanted { AutoClone::Yes } else { AutoClone::No };
+    }
+    if let Some(word) = words.hooks.value.as_ref().and_then(|hooks| hooks.pre_push.value) {
+        settings.pre_push = word.into();
     }
     if let Some(Entries(limits)) = &words.concurrency.value {
         let limit = |(tag, most): &(super::given::Name, Given<std::num::NonZeroU32>)| {

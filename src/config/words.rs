@@ -155,6 +155,10 @@ pub(super) struct SettingsWords {
     pub store: Given<Text>,
     /// How files leave the store: by `copy` (the default), or as read-only `hard` links.
     pub link: Given<LinkWord>,
+    /// Whether the git hook gives a new branch its parent's state; `true` where nothing is said.
+    pub auto_clone: Given<bool>,
+    /// What git hooks do.
+    pub hooks: Given<HooksWords>,
     /// The most tasks that run at once, by tag.
     pub concurrency: Given<Entries<std::num::NonZeroU32>>,
     /// Whether items share processes, for tasks that say nothing themselves.
@@ -162,6 +166,15 @@ pub(super) struct SettingsWords {
     /// In `pyproject.toml` only: where `kptn.yaml` is.
     #[schemars(skip)]
     pub tasks_conf_path: Given<Text>,
+}
+
+/// What git hooks do.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "hooks", expecting = "a mapping with `pre_push:`")]
+#[schemars(rename = "Hooks")]
+pub(super) struct HooksWords {
+    /// Where what is pushed has stale tasks: `warn`s (the default), `block`s the push, or says nothing (`off`).
+    pub pre_push: Given<PrePushWord>,
 }
 
 macro_rules! choice {
@@ -184,7 +197,7 @@ macro_rules! choice {
     };
 }
 
-use crate::model::{Cwd, FlowType, LinkMode, LockfilePolicy, MapDeps, Reuse, Workers};
+use crate::model::{Cwd, FlowType, LinkMode, LockfilePolicy, MapDeps, PrePush, Reuse, Workers};
 
 choice!(
     /// How a mapped task takes a mapped dependency.
@@ -248,6 +261,17 @@ choice!(
         Warn => LockfilePolicy::Warn,
         /// Is not looked at.
         Ignore => LockfilePolicy::Ignore,
+    }
+);
+choice!(
+    /// What a push of stale tasks does.
+    PrePushWord -> PrePush {
+        /// Is said.
+        Warn => PrePush::Warn,
+        /// Is refused.
+        Block => PrePush::Block,
+        /// Is not looked at.
+        Off => PrePush::Off,
     }
 );
 choice!(

@@ -39,7 +39,7 @@ pub use json::canonical_json;
 pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folder_name};
 pub use near::nearest_name;
 pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
-pub use project::{FlowType, Graph, LinkMode, LockfilePolicy, Project, Settings};
+pub use project::{AutoClone, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings};
 pub use record::{
     Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
 };

@@ -77,6 +77,30 @@ pub enum LinkMode {
     Hard,
 }
 
+/// Whether the git hook gives a new branch its parent's state.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AutoClone {
+    /// It does (the default).
+    #[default]
+    Yes,
+    /// Only `kptn branch clone` does.
+    No,
+}
+
+/// What a push of stale tasks does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrePush {
+    /// Is said (the default).
+    #[default]
+    Warn,
+    /// Is refused.
+    Block,
+    /// Is not looked at.
+    Off,
+}
+
 /// What `settings` and `[tool.kptn]` say, with defaults filled in and paths made absolute.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Settings {
@@ -111,6 +135,10 @@ pub struct Settings {
     pub store: Option<PathBuf>,
     /// How outputs leave the store.
     pub link: LinkMode,
+    /// Whether the git hook gives a new branch its parent's state.
+    pub auto_clone: AutoClone,
+    /// What a push of stale tasks does.
+    pub pre_push: PrePush,
     /// The most tasks at once, by tag.
     pub concurrency: BTreeMap<String, u32>,
 }

@@ -10,6 +10,7 @@ pub mod doctor;
 mod error;
 pub mod fsck;
 pub mod history;
+pub mod hooks;
 mod inherit;
 pub mod init;
 pub mod items;

@@ -25,6 +25,8 @@ pub mod config;
 pub mod doctor;
 pub mod fsck;
 pub mod graph;
+pub mod hook;
+pub mod hooks;
 pub mod init;
 pub mod log;
 pub mod output;
@@ -113,6 +115,8 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Graph(args) => graph::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Config(args) => config::run(args, context),
+        Command::Hooks(args) => hooks::run(args, context),
+        Command::Hook(args) => hook::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
         Command::Fsck(args) => fsck::run(args, context),
         Command::Completions(args) => completions::run(args, context),

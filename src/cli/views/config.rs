@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::table;
 use crate::cli::words;
-use crate::model::{Project, Settings};
+use crate::model::{AutoClone, Project, Settings};
 
 /// Returns the project as one JSON value.
 pub fn document(project: &Project) -> Value {
@@ -56,6 +56,8 @@ fn settings(settings: &Settings) -> Value {
         "lockfiles": settings.lockfiles,
         "store": settings.store,
         "link": settings.link,
+        "auto_clone": settings.auto_clone == AutoClone::Yes,
+        "hooks": { "pre_push": settings.pre_push },
         "concurrency": settings.concurrency,
     })
 }

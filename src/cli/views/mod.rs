@@ -16,6 +16,7 @@ pub mod config;
 pub mod doctor;
 pub mod files;
 pub mod graph;
+pub mod hooks;
 pub mod log;
 pub mod plan;
 pub mod run;
@@ -43,4 +44,10 @@ pub fn findings(diagnostics: &[Diagnostic], width: usize) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     let read = |path: &Path| std::fs::read(path).ok();
     Snippets { base: &here, width, read: &read }.all(diagnostics)
+}
+
+/// Returns an error and its causes in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source()).map(ToString::to_string);
+    std::iter::once(error.to_string()).chain(causes).collect::<Vec<_>>().join(": ")
 }

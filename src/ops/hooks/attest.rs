@@ -1,0 +1,84 @@
+//! `post-commit`: says of records that the commit has exactly what they ran.
+//!
+//! A record made from files that were not committed yet says so for ever; that
+//! they are now is an attestation beside it. One is enough as long as its commit
+//! is in this branch's past: a rebase takes it away, and a new one is made.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use crate::git::Repository;
+use crate::model::{Digest, Force};
+use crate::ops::standing::Because;
+use crate::ops::survey::{Question, Survey};
+use crate::ops::{OpsError, Probing, Session, memo};
+use crate::plan::Action;
+use crate::state::State;
+use crate::task::now_ms;
+
+/// Attests what can be; returns of how many records.
+pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
+    let (Some(repository), Some(commit)) = (&session.repository, &session.head.commit) else { return Ok(0) };
+    if session.because != Because::CheckedOut {
+        return Ok(0);
+    }
+    let Some(state) = State::open_existing(session.store_root()) else { return Ok(0) };
+    if !state.branch_names(&session.key.project)?.contains(&session.key.branch) {
+        return Ok(0);
+    }
+    let mut open: Vec<(Digest, Vec<PathBuf>)> = Vec::new();
+    let memo = memo::open(session)?;
+    let mut past = Past { repository, state: &state, head: commit, known: BTreeMap::new() };
+    for graph in session.project.graphs.values() {
+        let question = Question { graph, probing: Probing::Believe, force: &|_| Force::No };
+        let survey = Survey::of(session, &memo, &question)?;
+        for (task, decision) in &survey.decisions {
+            let Action::Keep(record) = &decision.action else { continue };
+            let Some(digest) = survey.known.current_digest(task) else { continue };
+            let made = record.provenance.commit.as_deref().filter(|_| !record.provenance.dirty);
+            if past.has(made, &digest)? {
+                continue;
+            }
+            let files = survey.gathered.get(task).map(|gathered| gathered.files.clone()).unwrap_or_default();
+            open.push((digest, files));
+        }
+    }
+    memo::save(&memo);
+    let all: BTreeSet<&PathBuf> = open.iter().flat_map(|(_, files)| files).collect();
+    let dirty = repository.dirty(&all.into_iter().cloned().collect::<Vec<_>>())?;
+    let settled: Vec<Digest> = open
+        .into_iter()
+        .filter(|(_, files)| !files.iter().any(|file| dirty.contains(file)))
+        .map(|(record, _)| record)
+        .collect();
+    state.attest(&settled, commit, now_ms())?;
+    Ok(settled.len() as u64)
+}
+
+/// What the commits before this one already have.
+struct Past<'a> {
+    repository: &'a Repository,
+    state: &'a State,
+    head: &'a str,
+    /// Whether a commit is among them: a few commits made all records.
+    known: BTreeMap<String, bool>,
+}
+
+impl Past<'_> {
+    fn has(&mut self, made: Option<&str>, record: &Digest) -> Result<bool, OpsError> {
+        if made.is_some_and(|commit| self.is_before(commit)) {
+            return Ok(true);
+        }
+        let said = self.state.attestations(record)?;
+        Ok(said.iter().any(|one| self.is_before(&one.commit)))
+    }
+
+    fn is_before(&mut self, commit: &str) -> bool {
+        if let Some(known) = self.known.get(commit) {
+            return *known;
+        }
+        let before = self.repository.is_ancestor(commit, self.head);
+        self.known.insert(commit.to_owned(), before);
+        before
+    }
+}
