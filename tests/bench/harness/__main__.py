@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import intake
+import item_status
 import r_items
 import report
 import startup
@@ -14,7 +15,8 @@ from context import Context
 from measure import CommandFailed, Meter
 from report import Row
 
-CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items}
+CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
+         "item_status": item_status}
 
 
 def main() -> None:
