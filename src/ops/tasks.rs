@@ -111,7 +111,7 @@ fn make_run(
     Ok(Run {
         project: session.project.clone(),
         state: crate::state::State::open(session.store_root())?,
-        memo: Arc::new(memo::open(session)?),
+        memo: Arc::new(memo::open(session)?.without_index()),
         repository: Repository::discover(&session.project.root)?.map(Mutex::new),
         reaper: start_reaper(locks),
         starter: Starter::holding(locks),

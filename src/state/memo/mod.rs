@@ -60,6 +60,12 @@ impl LocalMemo {
         }
     }
 
+    /// Makes one for a session of which no index will be made: what was looked at is not noted.
+    pub fn without_index(self) -> Self {
+        self.looked().unsteady = true;
+        self
+    }
+
     /// Writes the memory down where it has grown.
     pub fn save(&self) -> Result<(), StoreError> {
         if self.grown.swap(false, Ordering::Relaxed) { self.memory().save(&self.path) } else { Ok(()) }

@@ -66,6 +66,10 @@ impl Look {
 
 impl Looked {
     pub(super) fn note(&mut self, path: &Path, look: Look) {
+        // No index is made of what belongs to no one state.
+        if self.unsteady {
+            return;
+        }
         match self.paths.get_mut(path) {
             Some(before) => {
                 self.unsteady |= before.seen() != look.seen();
@@ -76,6 +80,9 @@ impl Looked {
     }
 
     pub(super) fn note_listing(&mut self, folder: &Path, listing: ListingLook) {
+        if self.unsteady {
+            return;
+        }
         let before = self.listings.insert(folder.to_owned(), listing);
         self.unsteady |= before.is_some_and(|before| before.names != listing.names);
     }
