@@ -5,8 +5,9 @@
 //! variables hold, an output stays inside the output folder.
 
 use std::convert::Infallible;
+use std::sync::OnceLock;
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::{Glob, GlobBuilder, GlobMatcher};
 
 use super::OutputsError;
 use super::path::checked;
@@ -30,7 +31,9 @@ pub struct Pattern {
     pub text: String,
     /// The folder that all matches are in; empty for the output folder itself.
     pub base: String,
-    matcher: GlobMatcher,
+    glob: Glob,
+    /// Made when it is first needed: fifty thousand items are compared before one of them runs.
+    matcher: OnceLock<GlobMatcher>,
 }
 
 impl Declared {
@@ -79,24 +82,24 @@ pub fn is_at_or_below(path: &str, folder: &str) -> bool {
 impl Pattern {
     fn new(text: &str) -> Result<Self, OutputsError> {
         let text = checked(text)?;
-        let matcher = GlobBuilder::new(&text)
+        let glob = GlobBuilder::new(&text)
             .literal_separator(true)
             .backslash_escape(true)
             .build()
-            .map_err(|source| OutputsError::Glob { pattern: text.clone(), source })?
-            .compile_matcher();
+            .map_err(|source| OutputsError::Glob { pattern: text.clone(), source })?;
         let fixed = text.split('/').take_while(|part| !has_wildcard(part)).count();
         // Of a pattern without a wildcard in its folders, the last part is still a name, no folder.
         let fixed = fixed.min(text.split('/').count() - 1);
         let base = text.split('/').take(fixed).collect::<Vec<_>>().join("/");
-        Ok(Self { base: unescaped(&base), matcher, text })
+        Ok(Self { base: unescaped(&base), glob, matcher: OnceLock::new(), text })
     }
 
     /// Tells whether a path matches. As in a shell, a name that begins with a dot
     /// is matched only by a pattern that has such a part.
     pub fn matches(&self, path: &str) -> bool {
         let dotted = |text: &str| text.split('/').any(|part| part.starts_with('.'));
-        (!dotted(path) || dotted(&self.text)) && self.matcher.is_match(path)
+        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
+        (!dotted(path) || dotted(&self.text)) && matcher.is_match(path)
     }
 }
 
@@ -132,8 +135,8 @@ fn as_pattern(output: &Template, variables: &Variables) -> String {
 }
 
 fn expanded(output: &Template, variables: &Variables, value: impl Fn(&str) -> String) -> String {
-    let values = variables.iter().map(|(name, text)| (name.clone(), value(text))).collect();
-    match output.expand(&values, |_| Ok::<_, Infallible>("*".to_owned())) {
+    let text = |name: &str| variables.get(name).map_or_else(|| "*".to_owned(), |text| value(text));
+    match output.expand(&Variables::new(), |name| Ok::<_, Infallible>(text(name))) {
         Ok(text) => text,
         Err(never) => match never {},
     }

@@ -61,8 +61,11 @@ impl Folder {
 
     /// Returns where a path is, without looking.
     pub fn path(&self, relative: &str) -> PathBuf {
-        // `join` of each part, so that Windows gets its own separators.
-        relative.split('/').fold(self.root.clone(), |path, part| path.join(part))
+        let mut path = PathBuf::with_capacity(self.root.as_os_str().len() + relative.len() + 1);
+        path.push(&self.root);
+        // Part by part, so that Windows gets its own separators.
+        path.extend(relative.split('/'));
+        path
     }
 
     /// Returns where a path is, after making sure that no folder on the way is a link.

@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::decide::{Decided, changed_since};
 use super::prepare::lane_log;
 use super::record::{self, Made};
-use super::{Bench, Ended, TaskError, TaskFailure, item};
+use super::{Bench, Ended, TaskError, TaskFailure};
+use crate::fingerprint::variables;
 use crate::model::{
     Digest, Fingerprint, Item, ItemKey, ItemRecord, ItemTable, OutputFile, TaggedHasher, Task, TaskOutcome,
     Timing, outputs_digest,
@@ -45,8 +46,12 @@ pub fn items_of(plan: &ItemPlan) -> Vec<Item> {
 /// Fails where two items would write one path, or an item another task's: before any of them runs.
 pub fn refuse_shared_paths(shared: &Shared<'_>, task: &Task, items: &[Item]) -> Result<(), TaskError> {
     let mut taken: HashMap<String, (&Item, Literal)> = HashMap::with_capacity(items.len());
+    let outputs: Vec<_> = task.outputs.iter().filter(|output| task.is_item_output(output)).collect();
+    let mut variables = variables(task, &shared.run.plan.graph);
     for item in items {
-        let Declared { files, folders, globs } = item::declared(shared, task, item)?;
+        // All items have the same names: these take the places of the last one's.
+        variables.extend(item.variables());
+        let Declared { files, folders, globs } = Declared::expand(outputs.iter().copied(), &variables)?;
         let literals = files.into_iter().chain(folders).map(|path| (path, Literal::Yes));
         for (path, literal) in literals.chain(globs.into_iter().map(|glob| (glob.text, Literal::No))) {
             if let Some(owner) = shared.owners.declared_by_other(&task.name, &path) {

@@ -96,3 +96,39 @@ fn a_pattern_of_the_whole_task_leaves_items_their_files() {
     });
     assert_eq!((own, all), (0, 3));
 }
+
+/// The shards of M's table that are files of their own.
+fn shards(place: &Place) -> Vec<PathBuf> {
+    let record = place.known(|known| known.current(&task("M"))).unwrap();
+    let store = Store::open(&place.store_root()).unwrap();
+    let list = load_shard_list(&store, &record.items.unwrap()).unwrap();
+    let files = list.shards.iter().map(|shard| store.layout().object(shard));
+    files.filter(|file| file.exists()).collect()
+}
+
+#[test]
+fn a_shard_that_is_gone_or_damaged_makes_the_task_stale_and_is_made_anew() {
+    let many = "[f'{n:02}' for n in range(90)]";
+    let place = Place::new(MAPPED, &[("t.py", &MAPPED_PY.replace("['NC', 'SC', 'VA']", many))]);
+    place.run();
+    let all = place.read("all.txt");
+    let damages: [fn(&PathBuf); 3] = [
+        |shard| fs::remove_file(shard).unwrap(),
+        |shard| fs::write(shard, "{}").unwrap(),
+        |shard| fs::write(shard, &fs::read(shard).unwrap()[1..]).unwrap(),
+    ];
+    for damage in damages {
+        let found = shards(&place);
+        let mut permissions = fs::metadata(&found[0]).unwrap().permissions();
+        #[expect(clippy::permissions_set_readonly_false, reason = "a folder of this test's own")]
+        permissions.set_readonly(false);
+        fs::set_permissions(&found[0], permissions).unwrap();
+        damage(&found[0]);
+        let again = place.run();
+        assert!(again.tasks().contains(&"M ran".to_owned()), "{:?}", again.tasks());
+        assert_eq!(place.read("all.txt"), all);
+        let record = place.known(|known| known.current(&task("M"))).unwrap();
+        assert_eq!(place.known(|known| known.items(&record).map(|table| table.items().len())), Some(90));
+        assert!(place.run().tasks().iter().all(|task| !task.ends_with(" ran")));
+    }
+}

@@ -21,7 +21,7 @@ use crate::model::{
 };
 use crate::plan::Known;
 use crate::process::find_program;
-use crate::state::{BranchKey, LocalMemo, State};
+use crate::state::{BranchKey, LocalMemo, State, load_shard_list};
 use crate::store::Store;
 use crate::task::{Listener, Past, StateKnown};
 
