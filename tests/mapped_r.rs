@@ -319,6 +319,66 @@ fn packages_are_loaded_before_from_where_the_script_would_take_them() {
 }
 
 #[test]
+fn a_denied_package_is_loaded_by_the_fork_alone() {
+    let library = Library::with(&[("arrow", "function(...) NULL"), ("opens", "function(...) NULL")]);
+    let tells = "writeLines(paste('before', isNamespaceLoaded('arrow'), isNamespaceLoaded('opens')))\n";
+    let script = format!("{IS_FORK}{tells}library(arrow)\nx <- opens::where()\n");
+    let project = project(&script).with_env("R_LIBS", &library.path());
+    run(&project).succeeds().never_says("plain Rscript");
+    assert_eq!(printed(&project, "each").matches("fork TRUE\nbefore FALSE TRUE").count(), 3);
+}
+
+#[test]
+fn a_session_with_a_second_thread_does_not_fork() {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (source, object) = (folder.path().join("thread.c"), folder.path().join("thread.so"));
+    let code = "#include <pthread.h>\n#include <unistd.h>\nstatic void *sleeps(void *x) { for (;;) pause(); return x; }\n\
+                __attribute__((constructor)) static void begin(void) { pthread_t t; pthread_create(&t, 0, sleeps, 0); }\n";
+    fs::write(&source, code).expect("a file");
+    let compiled = std::process::Command::new("cc")
+        .args(["-shared", "-fPIC", "-pthread", "-o"])
+        .args([&object, &source])
+        .status()
+        .expect("cc");
+    assert!(compiled.success());
+    let on_load = format!("function(...) dyn.load('{}')", object.display());
+    let library = Library::with(&[("threaded", &on_load)]);
+    let project = project(&format!("{IS_FORK}library(threaded)\n")).with_env("R_LIBS", &library.path());
+    let output = run(&project).succeeds().says("has 2 threads");
+    assert_eq!(output.stderr.matches("items run as plain Rscript").count(), 1, "{}", output.whole());
+    assert_eq!(printed(&project, "each").matches("fork FALSE").count(), 3);
+}
+
+#[test]
+fn only_the_item_that_failed_runs_again() {
+    let project = project(&format!("{IS_FORK}if (Sys.getenv('STATE') == 'VA') stop('no data')\n"));
+    run(&project).exits(1).says("VA: Error: no data").says("1 of 3 items failed");
+    project.edit("each.R", "stop('no data')", "cat('mended\\n')");
+    project.kptn(&["retry"]).succeeds().never_says("plain Rscript");
+    assert_eq!(printed(&project, "each").matches("fork TRUE\nmended").count(), 1);
+}
+
+#[test]
+fn what_serve_started_ends_when_serve_alone_is_killed() {
+    let project = project(WAITING);
+    let running = project.start(&["run"]);
+    wait_until("an item runs", || project.outside("gate/ready").exists());
+    let root = project.path("").canonicalize().expect("the project");
+    for process in fs::read_dir("/proc").expect("Linux has it").flatten() {
+        let words = fs::read(process.path().join("cmdline")).unwrap_or_default();
+        let is_serve = String::from_utf8_lossy(&words).replace('\0', " ").contains("task serve");
+        let is_ours = fs::read_link(process.path().join("cwd")).is_ok_and(|folder| folder.starts_with(&root));
+        let id = process.file_name().to_str().and_then(|name| name.parse().ok());
+        if let (true, true, Some(id)) = (is_serve, is_ours, id.and_then(rustix::process::Pid::from_raw)) {
+            rustix::process::kill_process(id, Signal::KILL).expect("it can be killed");
+        }
+    }
+    let (code, _, messages) = running.wait();
+    assert_ne!(code, Some(0), "{messages}");
+    wait_until("every R ended", || !is_r_running(&project));
+}
+
+#[test]
 fn threads_of_libraries_are_the_users_affair() {
     let script = format!("{IS_FORK}cat('threads', Sys.getenv('OMP_NUM_THREADS', 'unset'), '\\n')\n");
     let silent = project(&script);

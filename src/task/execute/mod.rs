@@ -140,7 +140,7 @@ impl Workers {
 
     /// Ends the idle processes of a task that has no further items.
     pub async fn finish(&self, task: &TaskName) {
-        self.warm_r.finish(task);
+        self.warm_r.finish(self, task).await;
         let idle = self.idle().remove(task).unwrap_or_default();
         for worker in idle {
             worker.leave(self.patience).await;

@@ -9,7 +9,7 @@ pub(super) struct Parents;
 
 impl Parents {
     /// Ends nothing.
-    pub fn finish(&self, _: &TaskName) {}
+    pub async fn finish(&self, _: &Workers, _: &TaskName) {}
 }
 
 /// Returns no package.

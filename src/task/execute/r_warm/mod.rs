@@ -11,6 +11,7 @@
 //! makes the output folder clean for that. Linux only.
 
 mod fit;
+mod message;
 mod parent;
 
 use std::collections::BTreeMap;
@@ -47,10 +48,12 @@ struct Parented {
 }
 
 impl Parents {
-    /// Ends the sessions of a task that has no further items.
-    pub fn finish(&self, task: &TaskName) {
-        // Each is killed with its group as it is dropped: nothing of the user's runs in it.
-        drop(self.tasks().remove(task));
+    /// Ends the sessions of a task that has no further items. Nothing of the user's runs in them.
+    pub async fn finish(&self, workers: &Workers, task: &TaskName) {
+        let parented = self.tasks().remove(task).unwrap_or_default();
+        for parent in parented.idle {
+            parent.end(workers).await;
+        }
     }
 
     fn tasks(&self) -> MutexGuard<'_, BTreeMap<TaskName, Parented>> {

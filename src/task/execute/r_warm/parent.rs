@@ -23,10 +23,13 @@ use super::super::log::Log;
 use super::super::watch::{Waited, wait_for};
 use super::super::{Attempt, Job, RScript, WARM, Warm, Workers};
 use super::fit::{self, Unfit};
+use super::message::{frame, quoted, request};
 use crate::process::{Ended, Environment, Launch, Running, Streams, open_log, start};
 
 /// For R to start and load packages.
 const STARTING: Duration = Duration::from_secs(300);
+/// So many forks are made at once, once it is clear that there are many items: the fork between costs as much as one.
+const MOST_WAITING: u32 = 16;
 /// For a fork to be there, and to be ours.
 const FORKING: Duration = Duration::from_secs(60);
 const BETWEEN_LOOKS: Duration = Duration::from_micros(500);
@@ -54,9 +57,21 @@ pub(super) struct Parent {
     /// Has the pipes and the output; goes with the session.
     _place: TempDir,
     requests: pipe::Sender,
+    turns: pipe::Sender,
+    jobs: pipe::Sender,
     answers: BufReader<pipe::Receiver>,
+    /// Forks that wait for their turn.
+    waiting: u32,
+    /// How many it was asked for the last time.
+    batch: u32,
     /// What it printed before its first fork.
     greeting: Vec<u8>,
+}
+
+/// What is asked for: of the session, or of one of the forks that wait.
+enum Ask<'a> {
+    Load(&'a [u8]),
+    Run(&'a [u8]),
 }
 
 /// A fork that waits for its script.
@@ -75,9 +90,9 @@ impl Parent {
         check_start_files(wanted)?;
         let failed = |error: &dyn std::fmt::Display| Unfit::NotStarted { said: error.to_string() };
         let place = tempfile::Builder::new().prefix("kptn-r-").tempdir().map_err(|error| failed(&error))?;
-        let [script_pipe, requests, answers] =
-            ["script", "requests", "answers"].map(|name| place.path().join(name));
-        make_pipes(&[&script_pipe, &requests, &answers]).map_err(|error| failed(&error))?;
+        let [script_pipe, requests, turns, jobs, answers] =
+            ["script", "requests", "turns", "jobs", "answers"].map(|name| place.path().join(name));
+        make_pipes(&[&script_pipe, &requests, &turns, &jobs, &answers]).map_err(|error| failed(&error))?;
         let output = place.path().join("output");
         let environment = fit::at_one_thread(wanted.environment);
         let launch = Launch::new(&wanted.job.interpreter)
@@ -89,15 +104,18 @@ impl Parent {
         // Held until R has read our line: a pipe without a writer would end R's input.
         let mut held = open_both_ways(&script_pipe).map_err(|error| failed(&error))?;
         let call = format!(
-            "base::eval(base::parse({}, keep.source = FALSE)[[1L]], base::new.env(parent = base::baseenv()))({}, {})\n",
+            "base::eval(base::parse({}, keep.source = FALSE)[[1L]], base::new.env(parent = base::baseenv()))({}, {}, {}, {})\n",
             quoted(&workers.helper(WARM)),
             quoted(&requests),
+            quoted(&turns),
+            quoted(&jobs),
             quoted(&answers)
         );
         held.write_all(call.as_bytes()).map_err(|error| failed(&error))?;
         let mut both_ways = pipe::OpenOptions::new();
         both_ways.read_write(true);
-        let requests = both_ways.open_sender(&requests).map_err(|error| failed(&error))?;
+        let sender = |path: &Path| both_ways.open_sender(path).map_err(|error| failed(&error));
+        let (requests, turns, jobs) = (sender(&requests)?, sender(&turns)?, sender(&jobs)?);
         let answers = both_ways.open_receiver(&answers).map_err(|error| failed(&error))?;
         let child = start(&launch, streams, workers.reaper.as_ref()).map_err(|error| failed(&error))?;
         let mut parent = Self {
@@ -108,12 +126,16 @@ impl Parent {
             output,
             _place: place,
             requests,
+            turns,
+            jobs,
             answers: BufReader::new(answers),
+            waiting: 0,
+            batch: 0,
             greeting: Vec::new(),
         };
         let mut message = frame(wanted.warm.packages.iter().map(String::as_bytes));
         message.extend(frame(fit::DENIED.iter().map(|name| name.as_bytes())));
-        let answer = parent.ask(&message, workers, attempt, STARTING).await?;
+        let answer = parent.ask(Ask::Load(&message), workers, attempt, STARTING).await?;
         match answer.as_deref() {
             Some("ready") => {}
             Some(what) => return Err(Unfit::Loaded { what: what.to_owned() }),
@@ -127,7 +149,13 @@ impl Parent {
         Ok(parent)
     }
 
-    /// Makes a fork, which waits for `text`; from then on the attempt's log is what the fork prints.
+    /// Ends it, and the forks that wait.
+    pub async fn end(mut self, workers: &Workers) {
+        self.child.group().kill();
+        self.child.stop(workers.patience.grace).await;
+    }
+
+    /// Gives a fork its turn, which then waits for `text`; from then on the attempt's log is what the fork prints.
     pub async fn fork(
         &mut self,
         workers: &Workers,
@@ -144,7 +172,15 @@ impl Parent {
         // Before the fork reads: a pipe without a writer would end its script before it began.
         let writer =
             pipe::OpenOptions::new().open_sender(&self.script_pipe).map_err(|error| failed(&error))?;
-        let answer = self.ask(&request, workers, attempt, FORKING).await?;
+        if self.waiting == 0 {
+            self.batch = (self.batch * 2).clamp(1, MOST_WAITING);
+            let count = self.batch.to_string();
+            let asked = self.requests.write_all(&frame([count.as_bytes()].into_iter())).await;
+            asked.map_err(|error| failed(&error))?;
+            self.waiting = self.batch;
+        }
+        self.waiting -= 1;
+        let answer = self.ask(Ask::Run(&request), workers, attempt, FORKING).await?;
         let answer = answer.ok_or_else(|| failed(&"it ended"))?;
         let words: Vec<&str> = answer.splitn(3, ' ').collect();
         let (Some(&"forked"), Some(id), Some(temporary)) =
@@ -167,15 +203,21 @@ impl Parent {
     /// Says something and waits for a line; absent where the session ended.
     async fn ask(
         &mut self,
-        message: &[u8],
+        what: Ask<'_>,
         workers: &Workers,
         attempt: &mut Attempt,
         patience: Duration,
     ) -> Result<Option<String>, Unfit> {
         let mut stop = workers.stop.subscribe();
-        let Self { child, requests, answers, .. } = self;
+        let Self { child, requests, turns, jobs, answers, .. } = self;
         let exchange = async {
-            requests.write_all(message).await?;
+            match what {
+                Ask::Load(message) => requests.write_all(message).await?,
+                Ask::Run(message) => {
+                    turns.write_all(b".").await?;
+                    jobs.write_all(message).await?;
+                }
+            }
             let mut line = Vec::new();
             answers.read_until(b'\n', &mut line).await?;
             io::Result::Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
@@ -293,41 +335,4 @@ fn make_pipes(paths: &[&Path]) -> io::Result<()> {
 
 fn open_both_ways(path: &Path) -> io::Result<File> {
     File::options().read(true).write(true).open(path)
-}
-
-/// Spells a path as R reads it.
-fn quoted(path: &Path) -> String {
-    format!("\"{}\"", path.to_string_lossy().replace('\\', "\\\\").replace('"', "\\\""))
-}
-
-/// What `warm.R` is told for one fork.
-fn request(wanted: &Wanted<'_>, changes: &fit::Changes<'_>) -> Vec<u8> {
-    let Wanted { job, script, .. } = wanted;
-    let mut words: Vec<Vec<u8>> = vec![bytes(job.folder.as_os_str()), bytes(script.script.as_os_str())];
-    let mut list = |list: Vec<Vec<u8>>| {
-        words.push(list.len().to_string().into_bytes());
-        words.extend(list);
-    };
-    list(script.arguments.iter().map(|word| word.clone().into_bytes()).collect());
-    list(changes.unset.iter().map(|name| bytes(name)).collect());
-    list(changes.set.iter().map(|(name, _)| bytes(name)).collect());
-    list(changes.set.iter().map(|(_, value)| bytes(value)).collect());
-    frame(words.iter().map(Vec::as_slice))
-}
-
-fn bytes(text: &OsStr) -> Vec<u8> {
-    text.as_bytes().to_vec()
-}
-
-fn frame<'a>(words: impl Iterator<Item = &'a [u8]>) -> Vec<u8> {
-    let (mut count, mut all) = (0_u32, vec![0; 8]);
-    for word in words {
-        count += 1;
-        all.extend_from_slice(word);
-        all.push(0);
-    }
-    let size = (all.len() - 8) as u32;
-    all[..4].copy_from_slice(&size.to_le_bytes());
-    all[4..8].copy_from_slice(&count.to_le_bytes());
-    all
 }
