@@ -109,7 +109,7 @@ fn records_before(
     known: &dyn Known,
     current: Option<&Record>,
 ) -> HashMap<ItemKey, Arc<ItemRecord>> {
-    let table = current.and_then(|record| known.items(record));
+    let table = current.map(|record| known.readable_items(record));
     let table = table.iter().flat_map(|table| table.items().iter().cloned());
     let since = known.finished_items(&situation.task.name);
     table.chain(since).map(|record| (record.key, record)).collect()

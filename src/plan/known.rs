@@ -38,8 +38,13 @@ pub trait Known {
     /// Returns the result of a record as JSON; absent where it has none.
     fn result(&self, record: &Record) -> Option<Arc<Value>>;
 
-    /// Returns the item table of a record; absent for an unmapped task.
+    /// Returns the item table of a record; absent for an unmapped task, and where it is not whole.
     fn items(&self, record: &Record) -> Option<Arc<ItemTable>>;
+
+    /// Returns the items of a record that can be read, also where its table is not whole.
+    fn readable_items(&self, record: &Record) -> Arc<ItemTable> {
+        self.items(record).unwrap_or_default()
+    }
 
     /// Returns items that finished in runs that did not finish the whole task, latest last.
     fn finished_items(&self, task: &TaskName) -> Vec<Arc<ItemRecord>>;

@@ -61,20 +61,34 @@ pub fn load_item_table(
     let index = load_shard_list(store, digest)?;
     let mut items: Vec<Arc<ItemRecord>> = Vec::new();
     for shard in &index.shards {
-        let shard = match known.get(shard) {
-            Some(shard) => Arc::clone(shard),
-            None => {
-                let read: Arc<[_]> = load_item_shard(store, shard)?.into();
-                Arc::clone(known.entry(*shard).or_insert(read))
-            }
-        };
-        items.extend(shard.iter().cloned());
+        items.extend(read_shard(store, shard, known)?.iter().cloned());
     }
     let in_order = items.is_sorted_by(|one, other| one.key < other.key);
     if !in_order || items.len() as u64 != index.items {
         return Err(ItemTableError::Torn { digest: *digest });
     }
     Ok(ItemTable::new(items))
+}
+
+/// Reads what can be read of a table: the items of each shard that is whole.
+///
+/// An item's record holds by itself, so what was lost with one shard need not be lost with all.
+pub fn load_readable_items(store: &Store, digest: &Digest, known: &mut Shards) -> ItemTable {
+    let Ok(list) = load_shard_list(store, digest) else { return ItemTable::default() };
+    let read = list.shards.iter().filter_map(|shard| read_shard(store, shard, known).ok());
+    ItemTable::new(read.flat_map(|items| items.to_vec()))
+}
+
+fn read_shard(
+    store: &Store,
+    digest: &Digest,
+    known: &mut Shards,
+) -> Result<Arc<[Arc<ItemRecord>]>, ItemTableError> {
+    if let Some(shard) = known.get(digest) {
+        return Ok(Arc::clone(shard));
+    }
+    let read: Arc<[_]> = load_item_shard(store, digest)?.into();
+    Ok(Arc::clone(known.entry(*digest).or_insert(read)))
 }
 
 fn check_format(digest: &Digest, format: u32) -> Result<(), ItemTableError> {
@@ -199,8 +213,14 @@ mod tests {
             assert!(matches!(load(&other), Err(ItemTableError::Store(_))));
         }
         place.store.flush().unwrap();
-        std::fs::remove_file(place.large_shard(&index).1).unwrap();
+        let (at, file) = place.large_shard(&index);
+        std::fs::remove_file(file).unwrap();
         assert!(matches!(place.load(&index), Err(ItemTableError::Store(StoreError::Absent { .. }))));
+        let store = Store::open(place.folder.path()).unwrap();
+        let readable = load_readable_items(&store, &index, &mut Shards::new());
+        let lost = table(2_000, None).shards().nth(at).unwrap().len();
+        assert_eq!(readable.items().len(), 2_000 - lost, "the others hold");
+        assert_eq!(load_readable_items(&store, &newer, &mut Shards::new()), ItemTable::default());
         place.put(&table(2_000, None));
         assert_eq!(place.load(&index).unwrap(), table(2_000, None), "whoever puts it again mends it");
     }

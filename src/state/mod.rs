@@ -51,7 +51,9 @@ pub use close::{Closed, RunCounts};
 pub use error::StateError;
 pub use git_branches::Seen;
 pub use index::{Basis, Difference, Now, StatusIndex, Verdict};
-pub use item_table::{ItemTableError, Shards, load_item_table, load_shard_list, put_item_table};
+pub use item_table::{
+    ItemTableError, Shards, load_item_table, load_readable_items, load_shard_list, put_item_table,
+};
 pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};
 pub use memo::LocalMemo;
 pub use operations::Operation;

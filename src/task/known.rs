@@ -21,7 +21,9 @@ use crate::model::{
     Reuse, Settled, TaskName,
 };
 use crate::plan::{Known, OutputsState};
-use crate::state::{BranchKey, Candidate, Shards, State, StateError, load_item_table, load_shard_list};
+use crate::state::{
+    BranchKey, Candidate, Shards, State, StateError, load_item_table, load_readable_items, load_shard_list,
+};
 use crate::store::Store;
 
 /// Whose past is asked about, and where it is kept.
@@ -223,15 +225,16 @@ impl Known for StateKnown<'_> {
     }
 
     fn outputs(&self, record: &Record) -> OutputsState {
-        let items = self.items(record);
-        let files = || record.outputs.iter().chain(items.iter().flat_map(|table| table.files()));
+        // Of a table that is not whole, what can be read still tells edits.
+        let items = self.readable_items(record);
+        let files = || record.outputs.iter().chain(items.files());
         let looked = outputs::look(self.past.store, self.past.memo, &self.folder, files());
         let all_lost = || OutputsState {
             lost: files().map(|file| file.path.clone()).collect(),
             ..OutputsState::default()
         };
         let mut state = looked.unwrap_or_else(|_| all_lost());
-        if record.items.is_some() && items.is_none() {
+        if record.items.is_some() && self.items(record).is_none() {
             state.lost.push("the table of its items".to_owned());
         }
         if record.result.is_some_and(|result| !self.past.store.has(&result).unwrap_or(false)) {
@@ -253,6 +256,13 @@ impl Known for StateKnown<'_> {
         let read = load_item_table(self.past.store, &digest, &mut tables.shards).ok().map(Arc::new);
         tables.whole.insert(digest, read.clone());
         read
+    }
+
+    fn readable_items(&self, record: &Record) -> Arc<ItemTable> {
+        let (Some(digest), None) = (record.items, self.items(record)) else {
+            return self.items(record).unwrap_or_default();
+        };
+        Arc::new(load_readable_items(self.past.store, &digest, &mut self.tables().shards))
     }
 
     fn finished_items(&self, task: &TaskName) -> Vec<Arc<ItemRecord>> {
