@@ -23,4 +23,5 @@ mod run;
 mod runner;
 mod seeds;
 mod subsets;
+mod shoes;
 mod support;

@@ -90,3 +90,8 @@ fn bash(project: &Project, command: &str, code: i32) -> String {
 fn interactive() {
     assert!(run("interactive.md") > 8);
 }
+
+#[test]
+fn debugging() {
+    assert!(run("debugging.md") > 8);
+}

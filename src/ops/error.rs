@@ -192,6 +192,9 @@ pub enum OpsError {
     /// What a task left cannot be read.
     #[error(transparent)]
     Reading(#[from] super::reading::ReadingError),
+    /// Nobody can stand in the task's shoes.
+    #[error(transparent)]
+    Shoes(#[from] super::shoes::ShoesError),
     /// Somebody else holds the branch or the output folder.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod choice;
+pub mod debug;
 pub mod doctor;
 mod error;
 pub mod fsck;
@@ -16,6 +17,7 @@ pub mod init;
 pub mod items;
 mod memo;
 pub mod output;
+mod placing;
 mod probes;
 pub mod quick;
 pub mod reading;
@@ -27,6 +29,7 @@ pub mod runner;
 pub mod scope;
 mod session;
 pub mod standing;
+pub mod shoes;
 pub mod status;
 mod survey;
 pub mod tasks;

@@ -7,6 +7,7 @@
 //! ```text
 //! Launch   what to start: program, arguments, environment, folder
 //! start    -> Running: wait, stop (SIGTERM, grace, SIGKILL), stop_leftovers
+//! run_attached   a program that has our terminal: a shell, a debugger
 //! run_captured   a short command and what it printed (git, probes)
 //! find_interpreters   which Python and which R this project uses
 //! ```
@@ -14,6 +15,7 @@
 //! This folder alone uses `std::process` and `tokio::process`. It knows
 //! nothing of tasks; what the words of a failure mean is for others to say.
 
+mod attached;
 mod capture;
 mod child;
 mod foreground;
@@ -25,6 +27,7 @@ pub mod reaper;
 mod starter;
 mod system;
 
+pub use attached::run_attached;
 pub use capture::{Captured, run_captured};
 pub use child::{Ended, Running, Streams, Usage, open_log, start, take_in_orphans};
 pub use foreground::{adopt, duplicate_stdout, run_in_foreground};

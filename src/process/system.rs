@@ -10,10 +10,10 @@ use std::process::{Child, Command};
 use super::{Ended, Reaper};
 
 #[cfg(unix)]
-pub use unix::{alive, clear_away, lead_a_group, prepare, send, take_in_orphans, wait, wait_for_id};
+pub use unix::{alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id};
 
 #[cfg(not(unix))]
-pub use other::{alive, clear_away, lead_a_group, prepare, send, take_in_orphans, wait, wait_for_id};
+pub use other::{alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id};
 
 /// What to tell a process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +56,35 @@ mod unix {
         };
         // SAFETY: between fork and exec the closure only makes system calls; it does not allocate or lock.
         unsafe { command.pre_exec(before_exec) };
+    }
+
+    /// While it is there, Ctrl-C and Ctrl-\ do nothing to this process.
+    pub struct Deaf([libc::sighandler_t; 2]);
+
+    const KEYS: [libc::c_int; 2] = [libc::SIGINT, libc::SIGQUIT];
+
+    /// Leaves the terminal's keys to the child for as long as what comes back is there.
+    pub fn leave_keys_to(command: &mut Command) -> Deaf {
+        let reset = || -> io::Result<()> {
+            for key in KEYS {
+                // SAFETY: sets a disposition, which the child would inherit as ignored otherwise.
+                unsafe { libc::signal(key, libc::SIG_DFL) };
+            }
+            Ok(())
+        };
+        // SAFETY: between fork and exec the closure only makes system calls.
+        unsafe { command.pre_exec(reset) };
+        // SAFETY: sets a disposition; no handler of ours is involved.
+        Deaf(KEYS.map(|key| unsafe { libc::signal(key, libc::SIG_IGN) }))
+    }
+
+    impl Drop for Deaf {
+        fn drop(&mut self) {
+            for (key, before) in KEYS.into_iter().zip(self.0) {
+                // SAFETY: puts back what was there before.
+                unsafe { libc::signal(key, before) };
+            }
+        }
     }
 
     /// Waits until the child ends and takes it from the system's table.
@@ -170,6 +199,8 @@ mod other {
     use crate::process::Usage;
 
     pub fn prepare(_: &mut Command, _: Option<&Reaper>) {}
+
+    pub fn leave_keys_to(_: &mut Command) {}
 
     pub fn wait(child: &mut Child) -> Ended {
         let code = child.wait().ok().and_then(|status| status.code());

@@ -10,6 +10,7 @@
 //! <root>/tmp/<writer>.lock      held as long as that process lives
 //! <root>/runs/<id>/             plan.json, events.jsonl, logs/
 //! <root>/locks/<what>           who runs what
+//! <root>/handed/                what `kptn env` and `kptn shell` hand over in files
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree
 //! <root>/index/<place>.bearings where a project's things are
@@ -104,6 +105,11 @@ impl Layout {
     /// Returns the log of one task in one run.
     pub fn run_log(&self, run: &RunId, task: &TaskName) -> PathBuf {
         self.run_logs(run).join(format!("{}.log", safe_folder_name(task.as_str())))
+    }
+
+    /// Returns the folder of files that name values for people's own processes; they may go at any time.
+    pub fn handed(&self) -> PathBuf {
+        self.root.join("handed")
     }
 
     /// Returns the lock of whatever `parts` name together; `shown` is for people who list the folder.

@@ -9,6 +9,7 @@ mod output;
 mod project;
 mod running;
 mod tasks;
+mod terminal;
 
 pub use interpreters::{python, search_path};
 pub use output::Output;

@@ -22,7 +22,9 @@ pub mod cat;
 pub mod check;
 pub mod completions;
 pub mod config;
+pub mod debug;
 pub mod doctor;
+pub mod env;
 pub mod fsck;
 pub mod graph;
 pub mod hook;
@@ -36,6 +38,7 @@ pub mod render;
 pub mod restore;
 pub mod retry;
 pub mod run;
+pub mod shell;
 pub mod status;
 pub mod task;
 pub mod why;
@@ -110,6 +113,9 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Output(args) => output::run(args, context),
         Command::Path(args) => path::run(args, context),
         Command::Cat(args) => cat::run(args, context),
+        Command::Env(args) => env::run(args, context),
+        Command::Shell(args) => shell::run(args, context),
+        Command::Debug(args) => debug::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Graph(args) => graph::run(args, context),

@@ -12,6 +12,7 @@ use crate::model::{Diagnostic, Severity};
 use crate::ops::OpsError;
 use crate::ops::reading::ReadingError;
 use crate::plan::ChoiceError;
+use crate::ops::shoes::ShoesError;
 use crate::process::ProcessError;
 use crate::state::{LockError, StateError};
 
@@ -104,6 +105,30 @@ impl From<ReadingError> for CommandError {
     }
 }
 
+impl From<ShoesError> for CommandError {
+    fn from(error: ShoesError) -> Self {
+        let told = Self::of(Exit::USAGE, &error);
+        match error {
+            ShoesError::WhichItem { task, items } if items.is_empty() => {
+                told.hint(format!("`kptn run +{task}` makes the list of its items"))
+            }
+            ShoesError::WhichItem { task, items } => {
+                let names: Vec<_> = items.iter().map(|item| format!("'{task}[{item}]'")).collect();
+                told.hint(format!("name one of them: {}", words::list(&names, 5)))
+            }
+            ShoesError::NoDependency { dependency, .. } => {
+                told.hint(format!("`kptn run +{dependency}` makes it"))
+            }
+            ShoesError::Lost { .. } => {
+                Self { exit: Exit::FAILED, ..told }.hint("`kptn run` makes them again")
+            }
+            ShoesError::NotHanded { .. } => told,
+            ShoesError::Handing(_) => Self { exit: Exit::ENVIRONMENT, ..told },
+            ShoesError::Process(error) => error.into(),
+        }
+    }
+}
+
 fn quoted<T: std::fmt::Display>(names: &[T]) -> Vec<String> {
     names.iter().map(|name| format!("`{name}`")).collect()
 }
@@ -119,6 +144,7 @@ impl From<OpsError> for CommandError {
             }
             OpsError::Process(error) => error.into(),
             OpsError::Reading(error) => error.into(),
+            OpsError::Shoes(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())

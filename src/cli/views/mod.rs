@@ -14,6 +14,7 @@ use super::snippet::Snippets;
 pub mod check;
 pub mod config;
 pub mod doctor;
+pub mod env;
 pub mod files;
 pub mod graph;
 pub mod hooks;

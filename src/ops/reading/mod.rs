@@ -9,25 +9,18 @@ mod choice;
 mod error;
 mod shelf;
 
-use std::collections::BTreeSet;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::run::holder;
+use super::placing::Placing;
 use super::{OpsError, Start};
-use crate::fingerprint::{Memo, Plain};
 use crate::model::{Digest, GraphName, OutputFile, TaskName};
-use crate::state::{LocalMemo, LockError, LockOn, RunLock, Wait};
-use crate::task::outputs::{self, Folder, Outputs, Restored};
 use choice::{Chosen, choose};
 use shelf::Shelf;
 
 pub use error::ReadingError;
-
-/// Files of more bytes than this, together, are not hashed where the memo of this worktree knows them.
-const MUCH: u64 = 4 * 1024 * 1024;
 
 /// What is to be read.
 #[derive(Debug, Clone, Default)]
@@ -70,7 +63,15 @@ pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport,
     };
     let listed: Vec<OutputFile> = chosen.files.into_iter().cloned().collect();
     let folder = shelf.outputs_folder()?;
-    let restored = put_there(&shelf, &folder, &listed, command)?;
+    let placing = Placing {
+        store: &shelf.store,
+        root: &shelf.root,
+        repository: shelf.repository.as_ref(),
+        folder: &folder,
+        link: shelf.link,
+        command,
+    };
+    let restored = placing.put_there(&listed)?;
     if !restored.lost.is_empty() {
         return Err(ReadingError::Lost { task: shelf.name(), paths: restored.lost }.into());
     }
@@ -134,57 +135,4 @@ impl Shelf {
             }
         }
     }
-}
-
-/// Puts back what is absent. Only then is the output folder's lock needed: a run may be about to write there.
-fn put_there(
-    shelf: &Shelf,
-    folder: &Folder,
-    files: &[OutputFile],
-    command: &str,
-) -> Result<Restored, OpsError> {
-    let much = files.iter().map(|file| file.size).sum::<u64>() > MUCH;
-    let local = much.then(|| LocalMemo::open(&shelf.store_root, &shelf.root));
-    let memo: &dyn Memo = local.as_ref().map_or(&Plain, |local| local);
-    let now = outputs::look(&shelf.store, memo, folder, files)?;
-    let restored = if now.absent.is_empty() && now.lost.is_empty() {
-        Restored { edited: now.edited, ..Restored::default() }
-    } else {
-        let on = LockOn::Outputs(folder.root());
-        let lock = RunLock::acquire(&shelf.store_root, on, Wait::No, &holder(command));
-        let _lock = lock.map_err(|error| match error {
-            held @ LockError::Held { .. } => ReadingError::Busy { source: held }.into(),
-            other => OpsError::Lock(other),
-        })?;
-        put_back(shelf, folder, files, memo)?
-    };
-    if let Some(local) = &local {
-        super::memo::save(local);
-    }
-    Ok(restored)
-}
-
-fn put_back(
-    shelf: &Shelf,
-    folder: &Folder,
-    files: &[OutputFile],
-    memo: &dyn Memo,
-) -> Result<Restored, OpsError> {
-    Folder::make(folder.root())?;
-    let tracked = match &shelf.repository {
-        Some(repository) => repository.tracked_below(folder.root())?,
-        None => BTreeSet::new(),
-    };
-    let store = &shelf.store;
-    let outputs = Outputs {
-        store,
-        memo,
-        take_in: &|path| store.put_file(path),
-        folder,
-        link: shelf.link,
-        kept_under: "",
-        owner: &|_| None,
-        tracked: &|path| tracked.contains(path),
-    };
-    Ok(outputs.restore(files)?)
 }

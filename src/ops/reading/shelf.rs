@@ -42,8 +42,6 @@ pub struct Shelf {
     record: Record,
     /// Objects.
     pub store: Store,
-    /// Where they are.
-    pub store_root: PathBuf,
     /// The project root.
     pub root: PathBuf,
     /// The git repository around it.
@@ -97,7 +95,6 @@ impl Shelf {
             digest: found.digest,
             record,
             store,
-            store_root: found.store_root,
             root: located.root,
             repository,
             link: found.link,

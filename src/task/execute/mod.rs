@@ -11,6 +11,7 @@
 //! an answer comes back: it may crash, hang, ignore SIGTERM, print without
 //! end or leave children behind (`tests.rs` has one of each).
 
+mod attached;
 mod attempted;
 mod job;
 mod log;
@@ -28,6 +29,7 @@ mod watch;
 #[cfg(test)]
 mod tests;
 
+pub use attached::{handed_to, run_in_terminal};
 pub use attempted::{Attempted, Failure};
 pub use job::{Code, Job, LineSink, PythonFunction, RScript, Warm};
 pub use log::Bounds;
@@ -45,7 +47,7 @@ use log::Log;
 use python::Worker;
 
 /// What Python and R are started with, written into the run's folder.
-const HELPERS: [(&str, &str); 7] = [
+const HELPERS: [(&str, &str); 9] = [
     (WORKER, include_str!("../worker/worker.py")),
     ("kptn_worker_call.py", include_str!("../worker/kptn_worker_call.py")),
     ("kptn_worker_older.py", include_str!("../worker/kptn_worker_older.py")),
@@ -53,6 +55,8 @@ const HELPERS: [(&str, &str); 7] = [
     ("kptn_worker_results.py", include_str!("../worker/kptn_worker_results.py")),
     (PROFILE, include_str!("../worker/profile.R")),
     (WARM, include_str!("../worker/warm.R")),
+    (attached::DEBUG_PYTHON, include_str!("../worker/debug.py")),
+    (attached::DEBUG_R, include_str!("../worker/debug.R")),
 ];
 const WORKER: &str = "worker.py";
 const PROFILE: &str = "profile.R";
@@ -104,14 +108,7 @@ pub struct Workers {
 impl Workers {
     /// Makes ready to run jobs; writes the helpers that they need into `folder`, the run's own.
     pub fn new(folder: &Path, reaper: Option<Reaper>, patience: Patience) -> Result<Self, ExecuteError> {
-        // A folder of its own: Python looks for modules beside the file that it is started with.
-        let folder_of_helpers = folder.join("worker");
-        for (name, text) in HELPERS {
-            let path = folder_of_helpers.join(name);
-            let written =
-                std::fs::create_dir_all(&folder_of_helpers).and_then(|()| std::fs::write(&path, text));
-            written.map_err(|source| ExecuteError { path: path.clone(), source })?;
-        }
+        write_helpers(folder)?;
         let stop = tokio::sync::watch::Sender::new(false);
         Ok(Self {
             folder: folder.to_owned(),
@@ -154,12 +151,33 @@ impl Workers {
 
     /// Returns where one of [`HELPERS`] is.
     fn helper(&self, name: &str) -> PathBuf {
-        self.folder.join("worker").join(name)
+        helper_in(&self.folder, name)
     }
 
     fn idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskName, Vec<Worker>>> {
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Writes [`HELPERS`] into a folder of their own in `folder`: Python looks for modules beside the file that it
+/// is started with.
+fn write_helpers(folder: &Path) -> Result<(), ExecuteError> {
+    for (name, text) in HELPERS {
+        let path = helper_in(folder, name);
+        // One that is there is perhaps being read; it is replaced only where it is another kptn's.
+        if std::fs::read(&path).is_ok_and(|bytes| bytes == text.as_bytes()) {
+            continue;
+        }
+        let written =
+            std::fs::create_dir_all(folder.join("worker")).and_then(|()| std::fs::write(&path, text));
+        written.map_err(|source| ExecuteError { path: path.clone(), source })?;
+    }
+    Ok(())
+}
+
+/// Returns where one of [`HELPERS`] is.
+fn helper_in(folder: &Path, name: &str) -> PathBuf {
+    folder.join("worker").join(name)
 }
 
 /// An attempt that has begun: its clock and its log.

@@ -175,7 +175,7 @@ fn outcome(answer: &Answer, wants_result: bool) -> Result<(), Failure> {
 }
 
 /// Spells a result as every other object in the store is spelled.
-fn canonical(bytes: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
+pub(super) fn canonical(bytes: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
     serde_json::from_slice::<Value>(bytes).map(|value| canonical_json(&value))
 }
 

@@ -51,22 +51,8 @@ pub(super) async fn run(workers: &Workers, job: &Job, script: &RScript, mut atte
     attempt.end(outcome, ended.usage)
 }
 
-/// Returns the complete environment; writes the file that `KPTN_INPUTS` names.
-pub(super) fn environment(
-    workers: &Workers,
-    job: &Job,
-    script: &RScript,
-) -> Result<Environment, ExecuteError> {
-    let mut environment = job.environment.clone();
-    if let Some(inputs) = &script.inputs {
-        environment.insert("KPTN_INPUTS".into(), write_inputs(&workers.folder, inputs)?.into());
-    }
-    add_profiles(&mut environment, &job.root, &job.folder, &workers.helper(super::PROFILE));
-    Ok(environment)
-}
-
 fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, ExecuteError> {
-    let environment = environment(workers, job, script)?;
+    let environment = environment(job, script, &workers.folder)?;
     let mut words: Vec<OsString> = script.prefix.iter().map(OsString::from).collect();
     words.push(job.interpreter.clone().into());
     words.push(script.script.clone().into());
@@ -75,8 +61,18 @@ fn launch(workers: &Workers, job: &Job, script: &RScript) -> Result<Launch, Exec
     Ok(Launch::new(program).arguments(words).environment(environment).folder(&job.folder))
 }
 
+/// Returns the whole environment of a script; values that go through a file are written into `folder`.
+pub(super) fn environment(job: &Job, script: &RScript, folder: &Path) -> Result<Environment, ExecuteError> {
+    let mut environment = job.environment.clone();
+    if let Some(inputs) = &script.inputs {
+        environment.insert("KPTN_INPUTS".into(), write_inputs(folder, inputs)?.into());
+    }
+    add_profiles(&mut environment, &job.root, &job.folder, &super::helper_in(folder, super::PROFILE));
+    Ok(environment)
+}
+
 /// Writes the values for `KPTN_INPUTS`; equal ones share a file, whatever item asks for them.
-fn write_inputs(folder: &Path, inputs: &[u8]) -> Result<PathBuf, ExecuteError> {
+pub(super) fn write_inputs(folder: &Path, inputs: &[u8]) -> Result<PathBuf, ExecuteError> {
     let folder = folder.join("inputs");
     let path = folder.join(format!("{}.json", Digest::of(inputs).short()));
     if !path.exists() {

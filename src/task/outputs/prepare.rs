@@ -105,6 +105,32 @@ impl Outputs<'_> {
         Ok(())
     }
 
+    /// Takes what an attempt wrote out of the folder again, though it did well: bytes that the store does not
+    /// know are kept aside. Returns those; what was there before is there again.
+    pub fn undo(
+        &self,
+        declared: &Declared,
+        prepared: &Prepared,
+        previous: &[OutputFile],
+    ) -> Result<Vec<Kept>, OutputsError> {
+        let mut paths: BTreeSet<String> = self.leaving(declared, previous)?.into_iter().collect();
+        let now = self.matches_now(declared)?;
+        paths.extend(
+            now.into_iter()
+                .filter(|(path, stat)| prepared.matched.get(path) != Some(stat))
+                .map(|(path, _)| path),
+        );
+        let mut undone = Prepared { removed: Vec::new(), kept: Vec::new(), ..prepared.clone() };
+        for path in paths {
+            self.make_leave(&path, &mut undone)?;
+        }
+        self.put_back(prepared)?;
+        if prepared.update == Update::InPlace {
+            self.restore(previous)?;
+        }
+        Ok(undone.kept)
+    }
+
     /// Puts back what was removed, after all attempts failed.
     pub fn put_back(&self, prepared: &Prepared) -> Result<(), OutputsError> {
         for file in &prepared.removed {

@@ -132,7 +132,7 @@ async fn fork(
         return Err(Unfit::Unreadable);
     }
     fit::check(script, &text)?;
-    let environment = r::environment(workers, job, script).map_err(|_| Unfit::Unreadable)?;
+    let environment = r::environment(job, script, &workers.folder).map_err(|_| Unfit::Unreadable)?;
     let wanted = Wanted { job, script, warm, environment: &environment };
     let parents = &workers.warm_r;
     while let Some(mut parent) = parents.take_idle(&job.task) {

@@ -1,0 +1,172 @@
+//! `env`, `shell` and `debug`: standing in a task's shoes, in a real terminal where it needs one.
+
+use crate::support::{Project, python_task};
+
+/// `list` returns two items; `py` and `script` (R, in a folder of its own) map over nothing; `each` maps.
+fn project() -> Project {
+    let project = Project::new().yaml(
+        "graphs:\n  g:\n    tasks: {list: , py: list, script: list, each: list}\n    config: {level: 3}\ntasks:\n  \
+         list: {file: list.py, cache_result: true, iterable_item: X, outputs: [list.txt]}\n  \
+         py: {file: py.py, outputs: [py.txt], args: {size: 4}, env: {MODE: \"it's\"}}\n  \
+         script: {file: R/script.R, outputs: [script.txt], env: {MODE: fast}, cli_args: --n 5}\n  \
+         each: {file: each.py, map_over: X, outputs: ['${X}.txt']}\n",
+    );
+    project.write(
+        "list.py",
+        python_task("list", "(output_dir / 'list.txt').write_text('xy')\n    return ['x', 'y']"),
+    );
+    project.write(
+        "py.py",
+        "def py(output_dir, size, list):\n    half = size / 2\n    open(f'{output_dir}/py.txt', 'w').write(str(half))\n",
+    );
+    project.write(
+        "R/script.R",
+        "size <- as.numeric(commandArgs(TRUE)[2])\nhalf <- size / 2\n\
+         writeLines(paste(half, Sys.getenv('MODE')), file.path(Sys.getenv('KPTN_OUTPUT_DIR'), 'script.txt'))\n",
+    );
+    project.write("each.py", "def each(X, output_dir):\n    open(f'{output_dir}/{X}.txt', 'w').write(X)\n");
+    project.commit("project");
+    project.kptn(&["run"]).succeeds();
+    project
+}
+
+#[test]
+fn a_script_runs_by_hand_in_the_environment_that_is_printed() {
+    let project = project();
+    project.remove("scratch/main");
+    let printed = project.kptn(&["env", "script"]).succeeds().stdout;
+    assert!(project.output("list.txt").exists(), "inputs are put there");
+    assert!(printed.contains("export MODE='fast'\n") && printed.contains("export level='3'\n"), "{printed}");
+    let by_hand = format!("{printed}\ncd R && Rscript script.R --n 7");
+    let ran = project.program("sh").args(["-c", &by_hand]).output().expect("sh");
+    assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
+    assert_eq!(project.read_output("script.txt"), "3.5 fast\n");
+}
+
+#[test]
+fn every_format_holds_the_same_and_kptn_inputs_has_the_values() {
+    let project = project();
+    project.kptn(&["env", "py"]).succeeds().prints(r"export MODE='it'\''s'");
+    project.kptn(&["env", "py", "--format", "dotenv"]).succeeds().prints(r"MODE='it\'s'");
+    project.kptn(&["env", "py", "-f", "r"]).succeeds().prints(r#"Sys.setenv("MODE" = "it's")"#);
+    let json = project.kptn(&["env", "py", "-f", "json"]).succeeds().json();
+    assert_eq!(json["MODE"], "it's");
+    let inputs = std::fs::read(json["KPTN_INPUTS"].as_str().expect("a path")).expect("the file");
+    let inputs: serde_json::Value = serde_json::from_slice(&inputs).expect("JSON");
+    assert_eq!(inputs, serde_json::json!({"level": 3, "size": 4, "list": ["x", "y"]}));
+    let item = project.kptn(&["env", "each[y]", "--json"]).succeeds().json();
+    let inputs = std::fs::read(item["KPTN_INPUTS"].as_str().expect("a path")).expect("the file");
+    assert!(String::from_utf8_lossy(&inputs).contains(r#""X":"y""#));
+    project.kptn(&["env", "each"]).exits(2).says("'each[x]'");
+    project.kptn(&["env", "each[z]"]).exits(2).says("z");
+}
+
+#[test]
+fn a_command_runs_where_the_task_would_and_its_exit_code_comes_back() {
+    let project = project();
+    let said =
+        project.kptn(&["shell", "script", "--", "sh", "-c", "pwd; echo $KPTN_TASK $MODE; exit 7"]).exits(7);
+    assert!(said.stdout.ends_with("/R\nscript fast\n"), "{}", said.stdout);
+    let import = "import py, os; print(py.py.__name__, os.environ['KPTN_TASK'])";
+    project.kptn(&["shell", "py", "--", "python3", "-c", import]).succeeds().prints("py py");
+    project.kptn(&["shell", "py", "--", "sh", "-c", "kill -9 $$"]).exits(137);
+    project.kptn(&["shell", "py", "--", "no-such-program"]).exits(4).says("no-such-program");
+}
+
+#[test]
+fn a_shell_has_the_terminal() {
+    let project = project().with_env("SHELL", "/bin/sh").with_env("PS1", "shoes> ");
+    let seen = project.in_terminal(
+        60,
+        &["shell", "py"],
+        &[
+            ("shoes> ", "sleep 100\n"),
+            ("sleep 100\r\n", "\u{3}"),
+            ("shoes> ", "echo in $KPTN_TASK\n"),
+            ("in py", "exit 3\n"),
+        ],
+    );
+    seen.exits(3).prints("in the shoes of `py`");
+}
+
+#[test]
+fn pdb_stops_at_the_error_and_nothing_is_recorded() {
+    let project = project();
+    project.edit(
+        "py.py",
+        "size / 2\n",
+        "size / 2\n    open(f'{output_dir}/py.txt', 'w').write('draft')\n    half / (size - 4)\n",
+    );
+    let before = project.not_fresh();
+    let seen = project.in_terminal(80, &["debug", "py"], &[("(Pdb) ", "p half + 40\n"), ("42.0", "q\n")]);
+    seen.exits(1).prints("ZeroDivisionError").prints("nothing was recorded").never_says("kptn_worker");
+    assert_eq!(project.read_output("py.txt"), "2.0", "what is on record is there again");
+    assert_eq!(project.not_fresh(), before);
+    let kept = project.program("sh").args(["-c", "cat scratch/main/.kept/*/py.txt"]).output().expect("sh");
+    assert_eq!(kept.stdout, b"draft");
+    assert!(!project.kptn(&["log"]).succeeds().stdout.contains("debug"));
+}
+
+#[test]
+fn breakpoints_and_ctrl_c_reach_python() {
+    let project = project();
+    project.edit(
+        "py.py",
+        "    half = size / 2\n",
+        "    half = size / 2\n    breakpoint()\n    import time\n    time.sleep(100)\n",
+    );
+    let steps = [
+        ("(Pdb) ", "p half\n"),
+        ("2.0", "c\n"),
+        ("c\r\n", "\u{3}"),
+        ("nterrupt", ""),
+        ("(Pdb) ", "q\n"),
+    ];
+    project.in_terminal(40, &["debug", "py"], &steps).exits(1);
+    // Leaving at a breakpoint is no error of the task's.
+    project.in_terminal(40, &["debug", "py"], &[("(Pdb) ", "q\n")]).exits(1).never_says("Traceback");
+}
+
+#[test]
+fn an_item_is_debugged_alone() {
+    let project = project();
+    project.edit("each.py", "    open", "    print('item', X)\n    open");
+    project.kptn(&["debug", "each[y]"]).succeeds().prints("item y").never_says("item x");
+    project.kptn(&["debug", "each"]).exits(2).says("'each[x]'");
+}
+
+#[test]
+fn browser_works_in_r_and_the_script_gets_its_words_and_environment() {
+    let project = project();
+    project.edit("R/script.R", "half <- size / 2\n", "half <- size / 2\nbrowser()\n");
+    let steps = [
+        ("Browse[", "half * 16.8\n"),
+        ("42", "Sys.getenv('MODE')\n"),
+        ("fast", "basename(getwd())\n"),
+        ("\"R\"", "c\n"),
+    ];
+    let seen = project.in_terminal(80, &["debug", "script"], &steps).succeeds();
+    seen.prints("came to its end").prints("nothing was recorded");
+}
+
+#[test]
+fn r_offers_its_frames_at_an_error_and_leaving_it_is_a_failure() {
+    let project = project();
+    project.write("R/script.R", "f <- function(x) { secret <- x + 40; stop('no ', secret) }\nf(2)\n");
+    let steps = [("Selection: ", "0\n"), ("> ", "1 + 41\n"), ("[1] 42", "q('no')\n")];
+    project.in_terminal(80, &["debug", "script"], &steps).exits(1).prints("no 42").prints("f(2)");
+}
+
+#[test]
+fn a_debugged_task_keeps_runs_away() {
+    let project = project();
+    project.edit("py.py", "    half = size / 2\n", "    half = size / 2\n    breakpoint()\n");
+    let script = format!(
+        "'{0}' debug py <<END\nimport os; print('run', os.system('{0} run py'))\nc\nEND\n",
+        env!("CARGO_BIN_EXE_kptn")
+    );
+    let output = project.program("bash").args(["-c", &script]).output().expect("bash");
+    let text =
+        String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("run 768") && text.contains("debug py"), "{text}");
+}
