@@ -8,6 +8,7 @@
 
 mod branches;
 mod dirty;
+mod export;
 mod hooks;
 mod program;
 mod reflog;

@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 
+mod affected;
 mod change_detection;
 mod commands;
 mod config_errors;
@@ -22,6 +23,6 @@ mod reading;
 mod run;
 mod runner;
 mod seeds;
-mod subsets;
 mod shoes;
+mod subsets;
 mod support;

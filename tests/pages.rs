@@ -95,3 +95,13 @@ fn interactive() {
 fn debugging() {
     assert!(run("debugging.md") > 8);
 }
+
+#[test]
+fn databases() {
+    assert!(run("databases.md") > 8);
+}
+
+#[test]
+fn ci() {
+    assert!(run("ci.md") > 6);
+}

@@ -113,15 +113,10 @@ fn breakpoints_and_ctrl_c_reach_python() {
     project.edit(
         "py.py",
         "    half = size / 2\n",
-        "    half = size / 2\n    breakpoint()\n    import time\n    time.sleep(100)\n",
+        "    half = size / 2\n    breakpoint()\n    import time\n    while True:\n        time.sleep(0.01)\n",
     );
-    let steps = [
-        ("(Pdb) ", "p half\n"),
-        ("2.0", "c\n"),
-        ("c\r\n", "\u{3}"),
-        ("nterrupt", ""),
-        ("(Pdb) ", "q\n"),
-    ];
+    let steps =
+        [("(Pdb) ", "p half\n"), ("2.0", "c\n"), ("c\r\n", "\u{3}"), ("nterrupt", ""), ("(Pdb) ", "q\n")];
     project.in_terminal(40, &["debug", "py"], &steps).exits(1);
     // Leaving at a breakpoint is no error of the task's.
     project.in_terminal(40, &["debug", "py"], &[("(Pdb) ", "q\n")]).exits(1).never_says("Traceback");

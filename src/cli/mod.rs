@@ -24,6 +24,7 @@ mod snippet;
 mod table;
 mod terminal;
 mod views;
+mod watching;
 mod width;
 mod words;
 

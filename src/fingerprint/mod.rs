@@ -29,6 +29,7 @@ mod values;
 
 pub use check::check_task;
 pub use gather::{Called, Gathered, gather, gather_item_code};
+pub use lockfiles::lockfile_names;
 pub use memo::{Memo, Plain, Seen, find_matches, find_matches_noting};
 pub use python::{Parameter, ParameterKind, Signature};
 pub use recipe::{

@@ -123,6 +123,16 @@ pub(super) fn tracked_below(place: &Place, folder: &Path) -> Result<Vec<PathBuf>
     Ok(place.said(words)?.split('\0').filter(|path| !path.is_empty()).map(PathBuf::from).collect())
 }
 
+/// Runs `git` in a worktree with variables of the environment, and returns what it said.
+pub(super) fn said_in<S: AsRef<OsStr>>(
+    root: &Path,
+    variables: &[(&str, &OsStr)],
+    words: impl IntoIterator<Item = S>,
+) -> Result<String, GitError> {
+    let set = |launch: Launch, (name, value): &(&str, &OsStr)| launch.variable(name, value);
+    answer(root, variables.iter().fold(launch(root), set), words)
+}
+
 /// Looking must not write, and must not start what the repository's configuration names.
 fn launch(folder: &Path) -> Launch {
     Launch::new("git")

@@ -44,8 +44,8 @@ pub use record::{
     Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
 };
 pub use run::{
-    AfterFailure, BaseRecord, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL, RunId, RunPlan,
-    Stream,
+    AfterFailure, BaseRecord, CacheUse, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL,
+    RunId, RunPlan, Stream,
 };
 pub use snapshot::{Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};

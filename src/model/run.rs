@@ -59,6 +59,33 @@ pub enum Force {
     Yes,
 }
 
+/// Whether a run takes records that were made elsewhere, and offers its own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CacheUse {
+    /// Both (the default).
+    #[default]
+    Both,
+    /// It takes them and offers none.
+    Read,
+    /// It offers its own and takes none.
+    Write,
+    /// Neither.
+    None,
+}
+
+impl CacheUse {
+    /// Tells whether records made elsewhere are taken.
+    pub fn reads(self) -> bool {
+        matches!(self, Self::Both | Self::Read)
+    }
+
+    /// Tells whether records are offered to other branches.
+    pub fn writes(self) -> bool {
+        matches!(self, Self::Both | Self::Write)
+    }
+}
+
 /// What happens to the rest after a failure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -151,6 +178,9 @@ pub struct RunPlan {
     pub items: BTreeMap<TaskName, ItemChoice>,
     /// Whether fresh tasks run all the same.
     pub force: Force,
+    /// Whether records made elsewhere are taken, and its own are offered.
+    #[serde(default)]
+    pub cache: CacheUse,
     /// What happens to the rest after a failure.
     pub after_failure: AfterFailure,
     /// Whether stale dependencies that are not selected are taken as they are (`--no-deps`).

@@ -7,7 +7,7 @@
 use serde::Serialize;
 
 use super::run::holder;
-use super::shoes::{self, ShoesError, Standing};
+use super::shoes::{self, Shoes, ShoesError};
 use super::{OpsError, Session, memo};
 use crate::state::{LockOn, RunLock, Wait};
 use crate::task::execute::{Failure, run_in_terminal};
@@ -27,7 +27,7 @@ pub struct DebugReport {
 /// Makes ready, so that people can be told what comes before the terminal is the task's.
 pub struct Ready<'a> {
     /// What is about to run.
-    pub standing: Standing<'a>,
+    pub standing: Shoes<'a>,
     session: &'a Session,
     command: String,
     locks: Vec<RunLock>,

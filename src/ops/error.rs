@@ -195,6 +195,14 @@ pub enum OpsError {
     /// Nobody can stand in the task's shoes.
     #[error(transparent)]
     Shoes(#[from] super::shoes::ShoesError),
+    /// Nothing to compare with.
+    #[error("`{base}` names no commit here")]
+    NoBase {
+        /// What was typed.
+        base: String,
+        /// What git says.
+        source: GitError,
+    },
     /// Somebody else holds the branch or the output folder.
     #[error(transparent)]
     Lock(#[from] LockError),

@@ -4,6 +4,7 @@
 //! [`report`]; `cli` gives them words, the web page will draw them. A verb puts
 //! layers together and decides nothing that `plan` decides.
 
+pub mod affected;
 pub mod check;
 pub mod choice;
 pub mod debug;
@@ -28,8 +29,8 @@ pub mod run;
 pub mod runner;
 pub mod scope;
 mod session;
-pub mod standing;
 pub mod shoes;
+pub mod standing;
 pub mod status;
 mod survey;
 pub mod tasks;

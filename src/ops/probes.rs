@@ -60,6 +60,11 @@ pub fn believed(record: Option<&Record>, task: &Task) -> Probes {
     commands(task).map(|command| (command.to_owned(), answer(command))).collect()
 }
 
+/// Tells whether these are answers to a task's probes, given just now.
+pub fn were_asked(probes: &Probes, task: &Task) -> bool {
+    commands(task).all(|command| probes.contains_key(command))
+}
+
 /// Tells whether a task has a probe.
 pub fn has_probes(task: &Task) -> bool {
     commands(task).next().is_some()

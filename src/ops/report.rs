@@ -55,6 +55,10 @@ pub struct StatusRow {
     pub estimate_ms: Option<u64>,
     /// When its record was made, in ms since the epoch.
     pub made_ms: Option<u64>,
+    /// When its probes gave the answers that are believed, in ms since the epoch; absent where they were asked
+    /// for this, and for a task without probes.
+    #[serde(default)]
+    pub probed_ms: Option<u64>,
 }
 
 /// Items of a mapped task, by status.

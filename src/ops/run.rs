@@ -19,8 +19,8 @@ use super::status::{all_before, select, stale_before};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::model::{
-    AfterFailure, BaseRecord, Diagnostic, Force, Graph, ItemChoice, Language, RunId, RunPlan, Severity,
-    Stream, TaskName,
+    AfterFailure, BaseRecord, CacheUse, Diagnostic, Force, Graph, ItemChoice, Language, RunId, RunPlan,
+    Severity, Stream, TaskName,
 };
 use crate::plan::{Action, Known};
 use crate::process::{self, Launch};
@@ -37,6 +37,8 @@ pub struct RunRequest {
     pub items: WhichItems,
     /// Whether fresh tasks run too.
     pub force: Force,
+    /// Whether records made elsewhere are taken, and its own are offered.
+    pub cache: CacheUse,
     /// What happens to the rest after a failure.
     pub after_failure: AfterFailure,
     /// Whether stale dependencies that are not selected are taken as they are.
@@ -265,6 +267,7 @@ fn plan_of(
         fresh,
         base,
         force: request.force,
+        cache: request.cache,
         after_failure: request.after_failure,
         ignore_stale_deps: request.ignore_stale_deps,
         jobs: request.jobs,

@@ -71,6 +71,7 @@ pub fn row(survey: &Survey<'_>, task: &TaskName) -> Option<StatusRow> {
         items: item_counts(survey, decision, record.as_deref()),
         estimate_ms: record.as_ref().map(|record| record.timing.wall_ms),
         made_ms: record.as_ref().map(|record| record.timing.started_ms + record.timing.wall_ms),
+        probed_ms: survey.believed(task, record.as_deref()),
     })
 }
 

@@ -9,7 +9,7 @@ use super::items::past_of;
 use super::probes::{self, Probes, Probing};
 use super::{OpsError, Session};
 use crate::fingerprint::{Gathered, Memo, Surroundings, gather, gather_item_code};
-use crate::model::{Digest, Force, Graph, Interpreters, Item, Language, Task, TaskName};
+use crate::model::{Digest, Force, Graph, Interpreters, Item, Language, Record, Task, TaskName};
 use crate::plan::{Decision, Gatherer, Known, fold};
 use crate::process;
 use crate::state::LocalMemo;
@@ -65,6 +65,16 @@ impl<'a> Survey<'a> {
             (gathered, decisions)
         };
         Ok(Self { graph, gathered, decisions, known, interpreters, probes })
+    }
+}
+
+impl Survey<'_> {
+    /// Returns when the answers of a task's probes were given that are believed here.
+    pub fn believed(&self, task: &TaskName, record: Option<&Record>) -> Option<u64> {
+        let task = self.graph.tasks.get(task).filter(|task| probes::has_probes(task))?;
+        let asked = probes::were_asked(&self.probes, task);
+        // They were asked when the run was opened, shortly before it began.
+        record.filter(|_| !asked).map(|record| record.timing.started_ms)
     }
 }
 

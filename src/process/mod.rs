@@ -23,6 +23,7 @@ mod group;
 mod interpreters;
 mod launch;
 mod machine;
+mod pause;
 pub mod reaper;
 mod starter;
 mod system;
@@ -35,6 +36,7 @@ pub use group::{Group, Leftovers};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};
 pub use launch::{Environment, Launch, own_environment};
 pub use machine::{host_name, user_name};
+pub use pause::{Pause, pause};
 pub use reaper::Reaper;
 pub use starter::Starter;
 

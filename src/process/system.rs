@@ -10,10 +10,14 @@ use std::process::{Child, Command};
 use super::{Ended, Reaper};
 
 #[cfg(unix)]
-pub use unix::{alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id};
+pub use unix::{
+    alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id,
+};
 
 #[cfg(not(unix))]
-pub use other::{alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id};
+pub use other::{
+    alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id,
+};
 
 /// What to tell a process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

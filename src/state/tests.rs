@@ -65,6 +65,7 @@ impl Place {
             base: BTreeMap::new(),
             items: BTreeMap::new(),
             force: Force::No,
+            cache: Default::default(),
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,
             jobs: None,

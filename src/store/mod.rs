@@ -21,6 +21,7 @@ mod intake;
 mod large;
 mod layout;
 mod locate;
+mod place;
 mod small;
 mod stat;
 mod sync;
@@ -42,6 +43,7 @@ pub use error::StoreError;
 pub use intake::{digest_file, read_file};
 pub use layout::Layout;
 pub use locate::locate;
+pub use place::{FileSystem, existing};
 pub use stat::FileStat;
 pub use temporary::is_temporary;
 

@@ -17,8 +17,8 @@ use super::files::Files;
 use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
-    Attempt, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project, RECORD_FORMAT, Record,
-    Reuse, Settled, TaskName,
+    Attempt, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project, RECORD_FORMAT,
+    Record, Reuse, Settled, TaskName,
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{
@@ -49,6 +49,7 @@ pub struct Past<'a> {
 pub struct StateKnown<'a> {
     past: Past<'a>,
     folder: Folder,
+    reads: bool,
     current: Mutex<BTreeMap<TaskName, Digest>>,
     failed: BTreeMap<TaskName, Attempt>,
     records: Cache<Record>,
@@ -89,6 +90,7 @@ impl<'a> StateKnown<'a> {
         let namespace = &past.graph.namespace;
         Ok(Self {
             folder: Folder::at(past.outputs_dir),
+            reads: true,
             current: Mutex::new(past.state.records(past.key, namespace)?),
             failed: past.state.failed_attempts(past.key, namespace)?,
             records: Cache::new(),
@@ -96,6 +98,11 @@ impl<'a> StateKnown<'a> {
             results: Cache::new(),
             past,
         })
+    }
+
+    /// Answers that no record made elsewhere may be taken, where the run is not to.
+    pub fn using(self, cache: CacheUse) -> Self {
+        Self { reads: cache.reads(), ..self }
     }
 
     /// Returns the digest of a task's record; absent where it never finished.
@@ -211,7 +218,7 @@ impl Known for StateKnown<'_> {
 
     fn reusable(&self, task: &TaskName, fingerprint: Fingerprint) -> Option<Arc<Record>> {
         let reuse = self.past.graph.tasks.get(task)?.reuse();
-        if reuse == Reuse::Never {
+        if reuse == Reuse::Never || !self.reads {
             return None;
         }
         let candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();

@@ -54,7 +54,7 @@ impl<'e> Shared<'e> {
             memo: &*run.memo,
         };
         Ok(Self {
-            known: StateKnown::load(past)?,
+            known: StateKnown::load(past)?.using(run.plan.cache),
             owners: Owners::of(&run.plan.graph),
             folder: run.folder(),
             kept_under: jiff::Timestamp::now().strftime("%Y-%m-%dT%H-%M-%SZ").to_string(),

@@ -4,7 +4,7 @@ use super::{Output, Project};
 
 /// Waits for each text in turn, types what belongs to it, then shows all that was on the screen.
 const DRIVER: &str = r#"
-import fcntl, json, os, pty, select, struct, sys, termios, time
+import fcntl, json, os, pty, select, struct, subprocess, sys, termios, time
 columns, steps, words = int(sys.argv[1]), json.loads(sys.argv[2]), sys.argv[3:]
 pid, screen = pty.fork()
 if pid == 0:
@@ -30,7 +30,10 @@ for text, answer in steps:
         if not read():
             leave("\n[never seen: %s]\n" % text)
     at += seen[at:].index(text.encode()) + len(text.encode())
-    os.write(screen, answer.encode())
+    if answer.startswith("!"):
+        subprocess.run(answer[1:], shell=True, check=True)
+    else:
+        os.write(screen, answer.encode())
 while read():
     pass
 if time.time() > deadline:
@@ -42,7 +45,8 @@ sys.exit(os.waitstatus_to_exitcode(status))
 "#;
 
 impl Project {
-    /// Runs the binary in a terminal of so many columns; `steps` are texts to wait for and what to type then.
+    /// Runs the binary in a terminal of so many columns; `steps` are texts to wait for and what to type then, or
+    /// after a `!` a command to run beside it.
     pub fn in_terminal(&self, columns: u32, words: &[&str], steps: &[(&str, &str)]) -> Output {
         let mut driver = self.program("python3");
         let steps = serde_json::to_string(steps).expect("JSON");

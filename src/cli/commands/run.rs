@@ -9,8 +9,10 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
 use crate::cli::terminal;
+use crate::cli::views::status::Fresh;
 use crate::cli::views::{self, Document};
-use crate::model::{AfterFailure, Force, ItemChoice, ItemName, ItemSelector};
+use crate::cli::watching::{self, Going, Watched};
+use crate::model::{AfterFailure, CacheUse, Force, ItemChoice, ItemName, ItemSelector};
 use crate::ops;
 use crate::ops::choice::WhichItems;
 use crate::ops::report::RunReport;
@@ -33,6 +35,9 @@ pub struct Args {
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
+    /// Go on, and run again what an edit makes stale
+    #[arg(short, long, conflicts_with_all = ["dry_run", "force"])]
+    pub watch: bool,
 }
 
 /// Which tasks, of which graph.
@@ -106,9 +111,23 @@ pub struct Manner {
     /// Go on with what does not depend on a failed task
     #[arg(short, long)]
     pub keep_going: bool,
+    /// Whether records made on other branches are taken (read) and its own offered to them (write); both otherwise
+    #[arg(long, value_name = "USE", value_enum)]
+    pub cache: Option<Cache>,
     /// Wait for a run that holds the branch or the output folder
     #[arg(long)]
     pub wait: bool,
+}
+
+/// What of the cache is used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Cache {
+    /// Take, and offer nothing
+    Read,
+    /// Offer, and take nothing
+    Write,
+    /// Neither
+    None,
 }
 
 /// The one line of `--json` where there is nothing to do.
@@ -124,7 +143,23 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     if args.dry_run {
         return super::plan::show(&args.selection, context);
     }
+    if args.watch {
+        return watch(args, context);
+    }
     start(&args.selection, &args.manner, context)
+}
+
+fn watch(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let words = context.words(&args.selection.words(), &args.selection.exclude);
+    let watched = Watched { words, fresh: Fresh::Counted };
+    let manner = Manner { wait: true, ..args.manner.clone() };
+    watching::run(&watched, context, || {
+        let session = context.open()?;
+        let report = ops::run::run(&session, &request(&args.selection, &manner, context)?)?;
+        let stopped =
+            report.runner_exit.is_some() || (report.counts.skipped > 0 && report.counts.failed == 0);
+        Ok(if stopped { Going::Stopped } else { Going::On })
+    })
 }
 
 /// Runs a selection and returns how it ended.
@@ -163,6 +198,12 @@ pub fn request(
         words: context.words(&selection.words(), &selection.exclude),
         items: selection.items.which()?,
         force: if selection.force { Force::Yes } else { Force::No },
+        cache: match manner.cache {
+            None => CacheUse::Both,
+            Some(Cache::Read) => CacheUse::Read,
+            Some(Cache::Write) => CacheUse::Write,
+            Some(Cache::None) => CacheUse::None,
+        },
         after_failure: if manner.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop },
         ignore_stale_deps: selection.no_deps,
         jobs: manner.jobs,

@@ -3,8 +3,10 @@
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::views::comment::{self, Format};
 use crate::cli::views::status::{self, Fresh};
 use crate::cli::views::{self, Document};
+use crate::cli::watching::{self, Watched};
 use crate::model::Status;
 use crate::ops::scope::Words;
 use crate::ops::{self, Probing};
@@ -27,16 +29,35 @@ pub struct Args {
     /// Ask probes again instead of believing their last answers
     #[arg(long)]
     pub probe: bool,
-    /// Leave with 1 where a task is not fresh
+    /// Only tasks that this branch changes, and what depends on them
+    #[arg(long, requires = "base")]
+    pub affected: bool,
+    /// What `--affected` compares with: a branch, a tag, a commit
+    #[arg(long, value_name = "REF", requires = "affected")]
+    pub base: Option<String>,
+    /// How it is written
+    #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
+    pub format: Format,
+    /// Leave with 1 where a task that is shown is not fresh
     #[arg(long)]
     pub exit_code: bool,
+    /// Go on, and show it again when something changed
+    #[arg(short, long, conflicts_with_all = ["affected", "format", "exit_code", "probe"])]
+    pub watch: bool,
 }
 
 /// Shows it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let printer = &context.printer;
-    let probing = if args.probe { Probing::Ask } else { Probing::Believe };
     let words = context.words(&args.words, &args.exclude);
+    let fresh = if args.all { Fresh::Listed } else { Fresh::Counted };
+    if args.watch {
+        return watching::status(&Watched { words, fresh }, context);
+    }
+    if let Some(base) = &args.base {
+        return affected(args, base, &words, context);
+    }
+    let probing = if args.probe { Probing::Ask } else { Probing::Believe };
     let all = words == Words::default() && probing == Probing::Believe;
     let remembered = if all { ops::quick::remembered(&context.start()?) } else { None };
     let report = match remembered {
@@ -46,10 +67,30 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     if printer.json {
         printer.document(&Document::of(&report));
     } else {
-        let fresh = if args.all { Fresh::Listed } else { Fresh::Counted };
         printer.say(views::findings(&report.notes, printer.width()));
-        printer.data(status::text(&report, fresh, printer.data_width(), context.now_ms()));
+        printer.data(match args.format {
+            Format::Text => status::text(&report, fresh, printer.data_width(), context.now_ms()),
+            format => comment::status(&report, format),
+        });
     }
-    let stale = report.rows.iter().any(|row| row.status != Status::Fresh);
-    Ok(if args.exit_code && stale { Exit::FAILED } else { Exit::FINE })
+    Ok(leave(args, report.rows.iter().map(|row| row.status)))
+}
+
+fn affected(args: &Args, base: &str, words: &Words, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let report = ops::affected::affected(&context.open()?, words, base)?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.data(match args.format {
+            Format::Text => status::affected(&report, printer.data_width()),
+            format => comment::affected(&report, format),
+        });
+    }
+    Ok(leave(args, report.rows.iter().map(|row| row.row.status)))
+}
+
+fn leave(args: &Args, statuses: impl Iterator<Item = Status>) -> Exit {
+    let mut stale = statuses.filter(|status| *status != Status::Fresh);
+    if args.exit_code && stale.next().is_some() { Exit::FAILED } else { Exit::FINE }
 }

@@ -11,8 +11,8 @@ use crate::graph::SelectError;
 use crate::model::{Diagnostic, Severity};
 use crate::ops::OpsError;
 use crate::ops::reading::ReadingError;
-use crate::plan::ChoiceError;
 use crate::ops::shoes::ShoesError;
+use crate::plan::ChoiceError;
 use crate::process::ProcessError;
 use crate::state::{LockError, StateError};
 
@@ -212,6 +212,9 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         }
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
         OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
+        OpsError::NoBase { .. } => told.hint(
+            "fetch it first: `git fetch origin main`; in CI, check out with the whole history (`fetch-depth: 0`)",
+        ),
         OpsError::ItemsUnknown { .. }
         | OpsError::Items { .. }
         | OpsError::NoCommonGraph { .. }

@@ -105,10 +105,15 @@ impl CommandError {
 
     /// Tells people and returns the exit code.
     pub fn report(&self, printer: &Printer) -> Exit {
+        printer.insist(self.for_people(printer.width()));
+        self.exit
+    }
+
+    /// Returns the whole text, the files that it shows read from disk.
+    pub fn for_people(&self, width: usize) -> String {
         let here = std::env::current_dir().unwrap_or_default();
         let read = |path: &Path| std::fs::read(path).ok();
-        printer.insist(self.text(&Snippets { base: &here, width: printer.width(), read: &read }));
-        self.exit
+        self.text(&Snippets { base: &here, width, read: &read })
     }
 }
 

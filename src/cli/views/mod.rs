@@ -12,6 +12,7 @@ use crate::model::Diagnostic;
 use super::snippet::Snippets;
 
 pub mod check;
+pub mod comment;
 pub mod config;
 pub mod doctor;
 pub mod env;

@@ -3,8 +3,10 @@
 use crate::cli::paint::Tone;
 use crate::cli::reasons;
 use crate::cli::table::{Cell, Side, Table};
+use crate::cli::views::comment::affected_by;
 use crate::cli::words;
 use crate::model::{GraphName, Status};
+use crate::ops::affected::AffectedReport;
 use crate::ops::report::{Place, Running, StatusReport, StatusRow};
 
 /// Which rows are shown.
@@ -31,7 +33,7 @@ pub fn text(report: &StatusReport, fresh: Fresh, width: usize, now_ms: u64) -> S
         if graphs.len() > 1 {
             out.push_str(&format!("{}\n", Tone::Strong.paint(format!("graph {graph}"))));
         }
-        out.push_str(&graph_text(&rows, fresh, width));
+        out.push_str(&graph_text(&rows, fresh, width, now_ms));
         out.push('\n');
     }
     out.push_str(&summary(&report.rows, &report.place, width));
@@ -48,7 +50,7 @@ fn graphs(report: &StatusReport) -> Vec<&GraphName> {
     graphs
 }
 
-fn graph_text(rows: &[&StatusRow], fresh: Fresh, width: usize) -> String {
+fn graph_text(rows: &[&StatusRow], fresh: Fresh, width: usize, now_ms: u64) -> String {
     let plain = |row: &StatusRow| row.status == Status::Fresh && row.absent == 0;
     let hidden = rows.iter().filter(|row| plain(row)).count();
     let hidden = if fresh == Fresh::Counted && hidden > FEW { hidden } else { 0 };
@@ -57,7 +59,7 @@ fn graph_text(rows: &[&StatusRow], fresh: Fresh, width: usize) -> String {
     for row in &shown {
         let name = Cell::new(Tone::Strong, row.task.as_str());
         let status = Cell::new(row.status.into(), row.status.word());
-        table.row([name, status, why(row).into()]);
+        table.row([name, status, why(row, now_ms).into()]);
     }
     let mut text = if shown.is_empty() { String::new() } else { table.render(width) };
     if hidden > 0 {
@@ -68,14 +70,31 @@ fn graph_text(rows: &[&StatusRow], fresh: Fresh, width: usize) -> String {
     text
 }
 
-fn why(row: &StatusRow) -> String {
+fn why(row: &StatusRow, now_ms: u64) -> String {
     let absent = (row.absent > 0).then(|| format!("{} not here", words::count(row.absent, "file", "files")));
     let items = row.items.filter(|items| items.stale > 0);
     // The reasons already say it where items alone are stale.
     let said = row.reasons.iter().any(|reason| matches!(reason, crate::model::Reason::Items { .. }));
     let items = items.filter(|_| !said).map(|items| reasons::items(items.stale, items.total, items.failed));
     let reasons = Some(reasons::brief(&row.reasons)).filter(|text| !text.is_empty());
-    [items, reasons, absent].into_iter().flatten().collect::<Vec<_>>().join("; ")
+    let probes =
+        row.probed_ms.map(|asked| format!("probe answered {}", words::age(now_ms.saturating_sub(asked))));
+    [items, reasons, absent, probes].into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// Returns the tasks that a branch affects, and by what.
+pub fn affected(report: &AffectedReport, width: usize) -> String {
+    let mut table = Table::new([("task", Side::Left), ("status", Side::Left), ("affected by", Side::Left)]);
+    for affected in &report.rows {
+        let row = &affected.row;
+        let status = Cell::new(row.status.into(), row.status.word());
+        table.row([Cell::new(Tone::Strong, row.task.as_str()), status, affected_by(affected).into()]);
+    }
+    let commit = report.commit.get(..9).unwrap_or(&report.commit);
+    let total = words::count(report.tasks, "task", "tasks");
+    let sum = format!("{} of {total} affected since {} ({commit})", report.rows.len(), report.base);
+    let sum = words::facts(&[vec![sum], where_it_is(&report.place)].concat(), width) + "\n";
+    if report.rows.is_empty() { sum } else { format!("{}\n{sum}", table.render(width)) }
 }
 
 /// Returns the line that sums up: `12 tasks: 9 fresh, 2 stale, 1 maybe · outputs in scratch/main`.
@@ -125,6 +144,7 @@ pub(super) mod tests {
             items: None,
             estimate_ms: Some(3_100),
             made_ms: Some(0),
+            probed_ms: None,
         }
     }
 

@@ -34,6 +34,15 @@ const PYTHON: [&str; 6] =
 const R: [&str; 2] = ["renv.lock", "packrat/packrat.lock"];
 const BOTH: [&str; 3] = ["pixi.lock", "conda-lock.yml", "conda-lock.yaml"];
 
+/// Returns the names of lock files that count for a language, globs among them.
+pub fn lockfile_names(language: Language) -> impl Iterator<Item = &'static str> {
+    let own: &[&str] = match language {
+        Language::Python => &PYTHON,
+        Language::R => &R,
+    };
+    own.iter().chain(&BOTH).copied()
+}
+
 /// What one look at the project knows of its lock files.
 #[derive(Default)]
 pub(super) struct Look {

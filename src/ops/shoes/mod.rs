@@ -1,4 +1,4 @@
-//! Standing in a task's shoes: what it is handed, and what lies where it looks for it.
+//! Shoes in a task's shoes: what it is handed, and what lies where it looks for it.
 //!
 //! [`stand`] puts together what a run would start the task or item with, and
 //! puts the files of its dependencies there; nothing is run and nothing is
@@ -16,7 +16,9 @@ use super::probes::Probing;
 use super::survey::{Question, Survey, find_interpreters};
 use super::{OpsError, Session, memo};
 use crate::fingerprint::variables;
-use crate::model::{AfterFailure, Force, Graph, OutputFile, Record, RunId, RunPlan, Stream, Task, TaskName};
+use crate::model::{
+    AfterFailure, CacheUse, Force, Graph, OutputFile, Record, RunId, RunPlan, Stream, Task, TaskName,
+};
 use crate::plan::Known;
 use crate::process::{Environment, own_environment};
 use crate::state::LocalMemo;
@@ -28,7 +30,7 @@ use crate::task::outputs::{Declared, Folder};
 pub use error::ShoesError;
 
 /// A task or an item, as a run would start it.
-pub struct Standing<'a> {
+pub struct Shoes<'a> {
     /// The graph.
     pub graph: &'a Graph,
     /// The task.
@@ -45,7 +47,7 @@ pub struct Standing<'a> {
     pub edited: Vec<String>,
 }
 
-impl Standing<'_> {
+impl Shoes<'_> {
     /// Returns how people name it.
     pub fn name(&self) -> String {
         match &self.item {
@@ -76,7 +78,7 @@ pub fn stand<'a>(
     graph: Option<String>,
     text: &str,
     command: &str,
-) -> Result<Standing<'a>, OpsError> {
+) -> Result<Shoes<'a>, OpsError> {
     let Addressed { graph, task, item } = items::address(session, graph, text)?;
     let memo = memo::open(session)?;
     let known = items::past_of(session, graph, &memo)?;
@@ -106,10 +108,10 @@ pub fn stand<'a>(
     let own = task.outputs.iter().filter(|output| item.is_none() || task.is_item_output(output));
     let declared = Declared::expand(own, &names)?;
     let previous = match &item {
-        Some(found) => found.record.as_ref().map(|record| record.outputs.clone()).unwrap_or_default(),
-        None => known.current_files(&task.name),
+        Some(found) => found.record.as_ref().map(|record| record.outputs.to_vec()).unwrap_or_default(),
+        None => known.current_files(&task.name).to_vec(),
     };
-    Ok(Standing { graph, task, item, job, declared, previous, edited })
+    Ok(Shoes { graph, task, item, job, declared, previous, edited })
 }
 
 /// Returns each direct dependency's record; on a branch that never ran, the one that stands for it.
@@ -142,7 +144,8 @@ fn put_there(
     command: &str,
 ) -> Result<Vec<String>, OpsError> {
     let folder = Folder::at(&session.outputs_dir);
-    let files: Vec<OutputFile> = dependencies.iter().flat_map(|(_, record)| known.files(record)).collect();
+    let files: Vec<OutputFile> =
+        dependencies.iter().flat_map(|(_, record)| known.files(Arc::clone(record)).to_vec()).collect();
     let restored = placing(session, &folder, command)?.put_there(&files)?;
     if restored.lost.is_empty() {
         Ok(restored.edited)
@@ -176,13 +179,16 @@ fn plan(session: &Session, graph: &Graph, task: &Task, memo: &LocalMemo) -> RunP
         root: session.project.root.clone(),
         config_path: session.project.config_path.clone(),
         branch: session.key.branch.clone(),
+        head: (session.head.branch != session.key.branch).then(|| session.head.branch.clone()),
         commit: session.head.commit.clone(),
         outputs_dir: session.outputs_dir.clone(),
         graph: graph.clone(),
         tasks: vec![task.name.clone()],
+        items: Default::default(),
         fresh: 0,
         base: BTreeMap::new(),
         force: Force::No,
+        cache: CacheUse::Both,
         after_failure: AfterFailure::Stop,
         ignore_stale_deps: true,
         jobs: None,

@@ -44,6 +44,7 @@ impl Bench {
             base: BTreeMap::new(),
             items: BTreeMap::new(),
             force: Force::No,
+            cache: Default::default(),
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,
             jobs: None,

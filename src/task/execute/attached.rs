@@ -16,7 +16,7 @@ use super::{
     write_helpers,
 };
 use crate::config::computed_by;
-use crate::model::{Timing, canonical_json};
+use crate::model::{ItemValues, Timing, canonical_json};
 use crate::process::{Ended, Environment, Launch, ProcessError, run_attached};
 
 /// The program for Python, and the profile for R.
@@ -46,12 +46,12 @@ pub fn handed_to(job: &Job, folder: &Path) -> Result<Environment, ExecuteError> 
 }
 
 /// What a Python function may take by name, less what a function of the project computes.
-fn values(function: &PythonFunction, item: &BTreeMap<String, Value>) -> BTreeMap<String, Value> {
+fn values(function: &PythonFunction, item: &ItemValues) -> BTreeMap<String, Value> {
     let plain = function.config.iter().filter(|(_, value)| computed_by(value).is_none());
     let mut all: BTreeMap<_, _> = plain.map(|(name, value)| (name.clone(), value.clone())).collect();
     let given = function.given.iter();
     all.extend(given.filter_map(|(name, text)| Some((name.clone(), serde_json::from_str(text).ok()?))));
-    all.extend(item.clone());
+    all.extend(item.iter().map(|(name, value)| (name.to_owned(), value.clone())));
     all
 }
 
@@ -88,6 +88,7 @@ pub fn run_in_terminal(job: &Job, folder: &Path) -> Result<Attempted, ExecuteErr
         },
         log_tail: Vec::new(),
         log_range: (0, 0),
+        try_alone: false,
         imported: Vec::new(),
         notes: Vec::new(),
     })
@@ -115,7 +116,7 @@ fn r_outcome(ended: &Ended, done: &Path) -> Result<(), Failure> {
 fn python_launch(
     job: &Job,
     function: &PythonFunction,
-    item: &BTreeMap<String, Value>,
+    item: &ItemValues,
     folder: &Path,
     result: &Path,
 ) -> Result<Launch, ExecuteError> {

@@ -100,7 +100,7 @@ pub fn put(
         fingerprint,
         outputs: record.outputs_digest,
         base: base(shared, task),
-        indexing: if trusted && task.cache { Indexing::Yes } else { Indexing::No },
+        indexing: if trusted && task.cache && run.plan.cache.writes() { Indexing::Yes } else { Indexing::No },
     };
     Ok(Recordable { finished, comparison })
 }

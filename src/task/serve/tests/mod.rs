@@ -123,6 +123,7 @@ impl Place {
             fresh: 0,
             items: BTreeMap::new(),
             force: Force::No,
+            cache: Default::default(),
             after_failure: AfterFailure::Stop,
             ignore_stale_deps: false,
             jobs: Some(4),

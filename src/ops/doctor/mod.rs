@@ -1,39 +1,38 @@
 //! `doctor`: what kptn finds on this machine, and what to do about it.
+//!
+//! Everything is looked at anew; programs are asked what they really use, in
+//! the project's folder, so that its `.Rprofile` and `.venv` count.
 
-use std::path::{Path, PathBuf};
+mod languages;
+mod places;
 
 use super::Session;
 use super::report::{Finding, Health};
-use super::survey::environment;
 use crate::model::{Interpreter, Language};
+use crate::ops::survey::environment;
 use crate::process;
 
-/// Looks at interpreters, git, the store and the programs on PATH.
+/// Looks at interpreters, packages, git, the store and the programs on PATH.
 pub fn doctor(session: &Session) -> Vec<Finding> {
     let interpreters =
         process::find_interpreters(&session.project, &environment, &process::AlwaysAsk).interpreters;
-    let needs = |language| {
-        session
-            .project
-            .graphs
-            .values()
-            .flat_map(|graph| graph.tasks.values())
-            .any(|task| task.script.language == language)
+    let uses = |language| {
+        let graphs = session.project.graphs.values();
+        graphs.flat_map(|graph| graph.tasks.values()).any(|task| task.script.language == language)
     };
+    let (python, r) = (interpreters.python.as_ref(), interpreters.r.as_ref());
     let mut found = vec![
         finding("kptn", program(), Health::Good, None),
         finding("project", session.project.root.display().to_string(), Health::Good, None),
-        interpreter(
-            "python",
-            interpreters.python.as_ref(),
-            true,
-            "install Python 3, or set `settings.python`",
-        ),
-        interpreter("R", interpreters.r.as_ref(), needs(Language::R), "install R, or set `settings.rscript`"),
-        git(session),
-        store(session),
-        outputs(session),
+        interpreter("python", python, true, "install Python 3, or set `settings.python`"),
     ];
+    found.extend(
+        python.filter(|_| uses(Language::Python)).map(|one| languages::python_packages(session, one)),
+    );
+    found.push(interpreter("R", r, uses(Language::R), "install R, or set `settings.rscript`"));
+    found.extend(r.filter(|_| uses(Language::R)).map(|one| languages::r_libraries(session, one)));
+    found.push(languages::lock_files(session));
+    found.extend([git(session), places::store(session), places::outputs(session)]);
     found.extend(foreign_programs());
     found
 }
@@ -68,53 +67,6 @@ fn git(session: &Session) -> Finding {
             finding("git", "no repository".to_owned(), Health::Warning, Some(hint))
         }
     }
-}
-
-fn store(session: &Session) -> Finding {
-    let root = session.store_root().display().to_string();
-    match session.state() {
-        Ok(_) => finding("store", root, Health::Good, None),
-        Err(error) => {
-            let found = format!("{root}: {error}");
-            finding(
-                "store",
-                found,
-                Health::Bad,
-                Some("set `KPTN_STORE` or `settings.store` to a folder you may write to"),
-            )
-        }
-    }
-}
-
-fn outputs(session: &Session) -> Finding {
-    let folder = session.outputs_dir.display().to_string();
-    if same_device(existing(&session.outputs_dir), existing(session.store_root())) {
-        return finding("outputs", folder, Health::Good, None);
-    }
-    let hint = "put the store on the same file system (`settings.store`), so that files need not be copied";
-    finding(
-        "outputs",
-        format!("{folder}, on another file system than the store"),
-        Health::Warning,
-        Some(hint),
-    )
-}
-
-/// Returns the nearest folder above that exists.
-fn existing(path: &Path) -> PathBuf {
-    path.ancestors().find(|path| path.exists()).unwrap_or(Path::new("/")).to_owned()
-}
-
-#[cfg(unix)]
-fn same_device(one: PathBuf, other: PathBuf) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    let device = |path: PathBuf| path.metadata().map(|meta| meta.dev()).ok();
-    device(one) == device(other)
-}
-
-#[cfg(not(unix))]
-fn same_device(_: PathBuf, _: PathBuf) -> bool {
-    true
 }
 
 /// Names programs called `kptn` on PATH that are not this one; the older Python tool has that name.
