@@ -126,7 +126,7 @@ fn in_waiting_thread(wait: impl FnOnce() + Send + 'static) -> io::Result<()> {
     thread.spawn(wait).map(drop)
 }
 
-fn command(launch: &Launch) -> Command {
+pub(super) fn command(launch: &Launch) -> Command {
     let mut command = Command::new(&launch.program);
     command.args(&launch.arguments);
     if let Some(environment) = &launch.environment {

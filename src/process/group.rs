@@ -79,6 +79,36 @@ impl Group {
         Leftovers::Stopped
     }
 
+    /// As [`Group::stop_leftovers`], for a thread of its own.
+    pub fn stop_leftovers_here(self, grace: Duration) -> Leftovers {
+        let leftovers = self.stop_what_is_left_here(grace);
+        system::clear_away(self.0);
+        leftovers
+    }
+
+    fn stop_what_is_left_here(self, grace: Duration) -> Leftovers {
+        system::clear_away(self.0);
+        if self.is_gone_within_here(SETTLING) {
+            return Leftovers::None;
+        }
+        self.ask_to_end();
+        if !self.is_gone_within_here(grace) {
+            self.kill_and_wait();
+        }
+        Leftovers::Stopped
+    }
+
+    fn is_gone_within_here(self, patience: Duration) -> bool {
+        let end = std::time::Instant::now() + patience;
+        while self.is_alive() {
+            if std::time::Instant::now() >= end {
+                return false;
+            }
+            std::thread::sleep(BETWEEN_LOOKS);
+        }
+        true
+    }
+
     async fn is_gone_within(self, patience: Duration) -> bool {
         let end = tokio::time::Instant::now() + patience;
         while self.is_alive() {

@@ -8,6 +8,7 @@
 //! Launch   what to start: program, arguments, environment, folder
 //! start    -> Running: wait, stop (SIGTERM, grace, SIGKILL), stop_leftovers
 //! run_attached   a program that has our terminal: a shell, a debugger
+//! Talker   a child that one thread talks to, line by line
 //! run_captured   a short command and what it printed (git, probes)
 //! find_interpreters   which Python and which R this project uses
 //! ```
@@ -27,6 +28,7 @@ mod pause;
 pub mod reaper;
 mod starter;
 mod system;
+mod talk;
 
 pub use attached::run_attached;
 pub use capture::{Captured, run_captured};
@@ -39,6 +41,7 @@ pub use machine::{host_name, user_name};
 pub use pause::{Pause, pause};
 pub use reaper::Reaper;
 pub use starter::Starter;
+pub use talk::{Heard, Talker};
 
 use std::ffi::OsString;
 use std::io;

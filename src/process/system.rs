@@ -11,13 +11,24 @@ use super::{Ended, Reaper};
 
 #[cfg(unix)]
 pub use unix::{
-    alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id,
+    alive, clear_away, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans, try_wait,
+    wait, wait_for_id, wait_ready,
 };
 
 #[cfg(not(unix))]
 pub use other::{
-    alive, clear_away, lead_a_group, leave_keys_to, prepare, send, take_in_orphans, wait, wait_for_id,
+    alive, clear_away, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans, try_wait,
+    wait, wait_for_id, wait_ready,
 };
+
+/// Which ends of a child's pipes can be used without waiting.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Ready {
+    /// It takes more, or is gone.
+    pub input: bool,
+    /// It has said more, or is gone.
+    pub output: bool,
+}
 
 /// What to tell a process group.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +41,14 @@ pub enum Tell {
 
 #[cfg(unix)]
 mod unix {
-    use super::{Child, Command, Ended, Reaper, Tell, io};
+    use super::{Child, Command, Ended, Ready, Reaper, Tell, io};
     use crate::process::Usage;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
     use rustix::process::{Pid, Signal, kill_process_group, test_kill_process_group};
     use std::os::fd::AsRawFd;
     use std::os::unix::process::CommandExt;
+    use std::process::{ChildStdin, ChildStdout};
+    use std::time::Instant;
 
     /// Makes the child the leader of a group of its own, and tells the reaper before anything of the user's runs.
     pub fn prepare(command: &mut Command, reaper: Option<&Reaper>) {
@@ -98,30 +112,75 @@ mod unix {
 
     /// Waits, likewise, for a child that we did not start ourselves.
     pub fn wait_for_id(id: u32) -> Ended {
+        loop {
+            // Absent only where the system was interrupted.
+            if let Some(ended) = wait_with(id, 0) {
+                return ended;
+            }
+        }
+    }
+
+    /// Takes a child that has ended from the system's table; absent where it goes on.
+    pub fn try_wait(child: &mut Child) -> Option<Ended> {
+        wait_with(child.id(), libc::WNOHANG)
+    }
+
+    fn wait_with(id: u32, options: libc::c_int) -> Option<Ended> {
         let pid = id as libc::pid_t;
         let mut status = 0;
         // SAFETY: an all-zero `rusage` is a valid one; it is plain numbers.
         let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-        loop {
-            // SAFETY: both pointers are to live locals of the right types.
-            let answer = unsafe { libc::wait4(pid, &mut status, 0, &mut usage) };
-            if answer == pid {
-                break;
-            }
-            if io::Error::last_os_error().kind() != io::ErrorKind::Interrupted {
-                // Someone else took it (SIGCHLD ignored): how it ended is lost.
-                return Ended { code: None, signal: None, usage: Usage::default() };
-            }
+        // SAFETY: both pointers are to live locals of the right types.
+        let answer = unsafe { libc::wait4(pid, &mut status, options, &mut usage) };
+        if answer == 0 {
+            return None;
+        }
+        if answer != pid {
+            let interrupted = io::Error::last_os_error().kind() == io::ErrorKind::Interrupted;
+            // Else someone took it (SIGCHLD ignored): how it ended is lost.
+            return (!interrupted).then(|| Ended { code: None, signal: None, usage: Usage::default() });
         }
         let ms = |time: libc::timeval| (time.tv_sec as u64) * 1000 + (time.tv_usec as u64) / 1000;
         let unit = if cfg!(any(target_os = "macos", target_os = "ios")) { 1024 } else { 1 };
-        Ended {
+        Some(Ended {
             code: libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)),
             signal: libc::WIFSIGNALED(status).then(|| libc::WTERMSIG(status)),
             usage: Usage {
                 cpu_ms: ms(usage.ru_utime) + ms(usage.ru_stime),
                 peak_kib: usage.ru_maxrss.max(0) as u64 / unit,
             },
+        })
+    }
+
+    /// Makes writing to a pipe come back at once where it is full.
+    pub fn never_block(pipe: &ChildStdin) -> io::Result<()> {
+        rustix::io::ioctl_fionbio(pipe, true).map_err(Into::into)
+    }
+
+    /// Waits until `output` has something, `input` takes something, or the deadline passes.
+    pub fn wait_ready(
+        output: &ChildStdout,
+        input: Option<&ChildStdin>,
+        deadline: Instant,
+    ) -> io::Result<Ready> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let left = Timespec { tv_sec: left.as_secs() as i64, tv_nsec: left.subsec_nanos().into() };
+        let reading = PollFd::new(output, PollFlags::IN);
+        let ready = |answer: Result<usize, rustix::io::Errno>| match answer {
+            Ok(_) | Err(rustix::io::Errno::INTR) => Ok(()),
+            Err(error) => Err(io::Error::from(error)),
+        };
+        match input {
+            None => {
+                let mut both = [reading];
+                ready(poll(&mut both, Some(&left)))?;
+                Ok(Ready { input: false, output: !both[0].revents().is_empty() })
+            }
+            Some(input) => {
+                let mut both = [reading, PollFd::new(input, PollFlags::OUT)];
+                ready(poll(&mut both, Some(&left)))?;
+                Ok(Ready { input: !both[1].revents().is_empty(), output: !both[0].revents().is_empty() })
+            }
         }
     }
 
@@ -199,8 +258,10 @@ mod unix {
 
 #[cfg(not(unix))]
 mod other {
-    use super::{Child, Command, Ended, Reaper, Tell, io};
+    use super::{Child, Command, Ended, Ready, Reaper, Tell, io};
     use crate::process::Usage;
+    use std::process::{ChildStdin, ChildStdout};
+    use std::time::Instant;
 
     pub fn prepare(_: &mut Command, _: Option<&Reaper>) {}
 
@@ -224,6 +285,20 @@ mod other {
     }
 
     pub fn clear_away(_: u32) {}
+
+    pub fn try_wait(child: &mut Child) -> Option<Ended> {
+        let code = child.try_wait().ok().flatten()?.code();
+        Some(Ended { code, signal: None, usage: Usage::default() })
+    }
+
+    pub fn never_block(_: &ChildStdin) -> io::Result<()> {
+        Ok(())
+    }
+
+    /// Nobody can tell without reading: then reading waits.
+    pub fn wait_ready(_: &ChildStdout, _: Option<&ChildStdin>, _: Instant) -> io::Result<Ready> {
+        Ok(Ready { input: true, output: true })
+    }
 
     pub fn send(group: u32, _: Tell) {
         let _ = Command::new("taskkill").args(["/F", "/T", "/PID", &group.to_string()]).output();
