@@ -92,7 +92,9 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
     let mut index = place.load()?;
     let answer: Answer = serde_json::from_slice(index.answer()).ok()?;
     let state = State::open_existing(&answer.store_root)?;
-    if super::renames::are_due(&state, repository.as_ref(), &answer.project) {
+    let key = BranchKey { project: answer.project, branch: standing.branch };
+    // A run that goes on, or was killed, may have finished items that only its journal knows.
+    if super::renames::are_due(&state, repository.as_ref(), &key.project) || state.has_journals(&key).ok()? {
         return None;
     }
     let generation = state.total_generation().ok()?;
@@ -102,7 +104,6 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
         Verdict::Refreshed => drop(index.save()),
         Verdict::Same => {}
     }
-    let key = BranchKey { project: answer.project, branch: standing.branch };
     let running = state::find_holder(&answer.store_root, LockOn::Branch(&key)).map(Into::into);
     Some(StatusReport { running, ..answer.report })
 }

@@ -150,6 +150,7 @@ pub fn open<'a>(
     let scope = scope::one_graph(session, &request.words)?;
     session.store()?;
     let locks = lock_all(session, request)?;
+    session.state()?.take_in_dead(&session.key)?;
     take_over(session)?;
     let memo = memo::open(session)?;
     let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };

@@ -123,6 +123,9 @@ impl Session {
             return Ok(state);
         }
         let state = State::open(&self.store_root)?;
+        // A run that was killed may have finished items that only its journal knows. Where they cannot be
+        // taken in (a read-only store), they look stale; the next run takes them in or fails.
+        drop(state.take_in_dead(&self.key));
         Ok(self.state.get_or_init(|| state))
     }
 

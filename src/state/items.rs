@@ -10,6 +10,13 @@ use super::row::{from_json, text, to_json};
 use super::{BranchKey, State, StateError, branches};
 use crate::model::{FailedItem, GraphName, ItemRecord, TaskName};
 
+pub(super) const KEEP: &str = "
+    INSERT OR REPLACE INTO item_results (branch, graph, task, key, item) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const FAIL: &str = "
+    INSERT OR REPLACE INTO item_attempts (branch, graph, task, key, attempt) VALUES (?1, ?2, ?3, ?4, ?5)";
+pub(super) const MENDED: &str = "
+    DELETE FROM item_attempts WHERE branch = ?1 AND graph = ?2 AND task = ?3 AND key = ?4";
+
 impl State {
     /// Keeps finished items, in one transaction: call it with many. Their objects must be on disk.
     pub fn keep_items(
@@ -24,13 +31,8 @@ impl State {
         }
         self.write(|transaction| {
             let row = branches::find_or_make(transaction, branch)?;
-            let mut statement = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO item_results (branch, graph, task, key, item)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
-            let mut mended = transaction.prepare_cached(
-                "DELETE FROM item_attempts WHERE branch = ?1 AND graph = ?2 AND task = ?3 AND key = ?4",
-            )?;
+            let mut statement = transaction.prepare_cached(KEEP)?;
+            let mut mended = transaction.prepare_cached(MENDED)?;
             for item in items {
                 let key = item.key.0;
                 statement.execute((row.id, graph.as_str(), task.as_str(), key.as_bytes(), to_json(item)))?;
@@ -53,10 +55,7 @@ impl State {
         }
         self.write(|transaction| {
             let row = branches::find_or_make(transaction, branch)?;
-            let mut statement = transaction.prepare_cached(
-                "INSERT OR REPLACE INTO item_attempts (branch, graph, task, key, attempt)
-                 VALUES (?1, ?2, ?3, ?4, ?5)",
-            )?;
+            let mut statement = transaction.prepare_cached(FAIL)?;
             for item in failed {
                 let key = item.key.0;
                 statement.execute((row.id, graph.as_str(), task.as_str(), key.as_bytes(), to_json(item)))?;

@@ -23,10 +23,12 @@ mod git_branches;
 mod index;
 mod item_table;
 mod items;
+mod journal;
 mod lock;
 mod memo;
 mod operations;
 mod reach;
+mod replay;
 mod results;
 mod roots;
 mod row;
@@ -54,6 +56,7 @@ pub use index::{Basis, Difference, Now, StatusIndex, Verdict};
 pub use item_table::{
     ItemTableError, Shards, load_item_table, load_readable_items, load_shard_list, put_item_table,
 };
+pub use journal::{Journal, JournalScope, Segment};
 pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};
 pub use memo::LocalMemo;
 pub use operations::Operation;
@@ -74,7 +77,7 @@ pub struct BranchKey {
 pub struct State {
     path: PathBuf,
     connection: Mutex<Connection>,
-    /// Snapshots are objects; this only reads them.
+    /// Snapshots are objects, and so is what items of a dead run left in its journals.
     store: Store,
     snapshots: SnapshotCache,
 }
@@ -138,5 +141,7 @@ fn hit(name: &'static str, path: &Path) -> Result<(), StateError> {
 #[cfg(test)]
 #[cfg(feature = "failpoints")]
 mod fault_tests;
+#[cfg(test)]
+mod journal_tests;
 #[cfg(test)]
 mod tests;

@@ -13,18 +13,18 @@ use crate::model::{
     ItemKey, ItemRecord, RunId, RunPlan, Snapshot, Stream, TaskName, Timing,
 };
 
-struct Place {
-    folder: tempfile::TempDir,
-    store: Store,
-    state: State,
-    branch: BranchKey,
-    graph: GraphName,
+pub(super) struct Place {
+    pub(super) folder: tempfile::TempDir,
+    pub(super) store: Store,
+    pub(super) state: State,
+    pub(super) branch: BranchKey,
+    pub(super) graph: GraphName,
 }
 
 const ENTRY: LogEntry<'_> = LogEntry { verb: "run", why: "", user: "me", at_ms: 9 };
 
 impl Place {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let state = State::open(folder.path()).unwrap();
@@ -32,11 +32,11 @@ impl Place {
     }
 
     /// A second process, as far as SQLite can tell.
-    fn other(&self) -> State {
+    pub(super) fn other(&self) -> State {
         State::open(self.folder.path()).unwrap()
     }
 
-    fn open_run(&self, n: u32) -> RunId {
+    pub(super) fn open_run(&self, n: u32) -> RunId {
         let run = RunId::new(1000, n);
         self.state.open_run(&self.plan(&run), "host", 1000 + u64::from(n)).unwrap();
         run
@@ -75,7 +75,7 @@ impl Place {
         }
     }
 
-    fn finish(&self, run: &RunId, name: &str, record: &str, base: Option<&str>) -> Recorded {
+    pub(super) fn finish(&self, run: &RunId, name: &str, record: &str, base: Option<&str>) -> Recorded {
         let (task, record) = (task(name), Digest::of(record.as_bytes()));
         let finished = Finished {
             branch: &self.branch,
@@ -112,7 +112,7 @@ fn branch(name: &str) -> BranchKey {
     BranchKey { project: ProjectId::parse("/").unwrap(), branch: BranchName::parse(name).unwrap() }
 }
 
-fn task(name: &str) -> TaskName {
+pub(super) fn task(name: &str) -> TaskName {
     TaskName::parse(name).unwrap()
 }
 
@@ -225,7 +225,7 @@ fn success_clears_the_failed_attempt_and_kept_items_and_all_of_it_shows_in_the_g
     assert_eq!(place.state.generation(&branch("other")).unwrap(), 0);
 }
 
-fn item(state: &str) -> ItemRecord {
+pub(super) fn item(state: &str) -> ItemRecord {
     let item = Item { values: [("state".to_owned(), state.into())].into() };
     ItemRecord {
         key: item.key(),
@@ -238,7 +238,7 @@ fn item(state: &str) -> ItemRecord {
     }
 }
 
-fn failed_item(state: &str) -> FailedItem {
+pub(super) fn failed_item(state: &str) -> FailedItem {
     let ItemRecord { key, fingerprint, .. } = item(state);
     FailedItem {
         key,

@@ -8,7 +8,7 @@
 //! <root>/state.db               branches, results, operations, runs
 //! <root>/tmp/<writer>/          what a living process has not finished yet
 //! <root>/tmp/<writer>.lock      held as long as that process lives
-//! <root>/runs/<id>/             plan.json, events.jsonl, logs/
+//! <root>/runs/<id>/             plan.json, events.jsonl, logs/, items/ (journals, while a mapped task runs)
 //! <root>/locks/<what>           who runs what
 //! <root>/handed/                what `kptn env` and `kptn shell` hand over in files
 //! <root>/index/<place>.status   the flat index of one worktree and branch
@@ -100,6 +100,11 @@ impl Layout {
     /// Returns the folder of a run's logs.
     pub fn run_logs(&self, run: &RunId) -> PathBuf {
         self.run(run).join("logs")
+    }
+
+    /// Returns the folder of a run's journals of items; absent where none has more than the databases.
+    pub fn run_items(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("items")
     }
 
     /// Returns the log of one task in one run.

@@ -29,6 +29,7 @@ mod temporary;
 
 use std::io::{Read, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -179,6 +180,16 @@ impl Store {
         self.large.flush()?;
         self.small.flush()?;
         large::hit("store.flush.committed", &self.layout)
+    }
+
+    /// As [`Store::flush`], for those objects alone that are files: the others go into a journal.
+    pub fn flush_large(&self) -> Result<(), StoreError> {
+        self.large.flush()
+    }
+
+    /// Returns the bytes of a small object that waits in memory for a flush.
+    pub fn waiting(&self, digest: &Digest) -> Option<Arc<[u8]>> {
+        self.small.waits(digest)
     }
 
     /// Fails where `bytes` are not those of the object.

@@ -61,6 +61,11 @@ impl Small {
         if full { self.flush() } else { Ok(()) }
     }
 
+    /// Returns the bytes of an object that waits for the next flush.
+    pub(super) fn waits(&self, digest: &Digest) -> Option<Arc<[u8]>> {
+        self.waiting().objects.get(digest).cloned()
+    }
+
     /// Returns the bytes of an object; absent where there is none of this digest.
     pub(super) fn get(&self, digest: &Digest) -> Result<Option<Arc<[u8]>>, StoreError> {
         if let Some(bytes) = self.waiting().objects.get(digest) {

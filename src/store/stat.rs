@@ -4,6 +4,7 @@
 //! file's digest again without reading it. It decides nothing by it itself.
 
 use std::fs::Metadata;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
@@ -26,6 +27,13 @@ pub struct FileStat {
     pub changed_ns: i64,
     /// Whether its owner may execute it.
     pub executable: bool,
+}
+
+impl FileStat {
+    /// Returns the stat of what a path leads to now; absent where that is nothing.
+    pub fn at(path: &Path) -> Option<Self> {
+        std::fs::metadata(path).ok().map(|metadata| Self::from(&metadata))
+    }
 }
 
 #[cfg(unix)]
