@@ -15,6 +15,7 @@ mod examples;
 mod faults;
 mod git_hooks;
 mod git_states;
+mod item_faults;
 mod layers;
 mod mapped;
 mod mapped_r;

@@ -262,7 +262,7 @@ impl Prepared<'_> {
     }
 
     /// A number that is the same whenever and wherever this task or item runs; R's `set.seed` takes it.
-    fn seed(&self, item: Option<&Item>) -> u32 {
+    pub fn seed(&self, item: Option<&Item>) -> u32 {
         let mut hasher = TaggedHasher::new("kptn seed 1");
         hasher.field("task", self.task.name.as_str().as_bytes());
         if let Some(item) = item {
@@ -358,6 +358,7 @@ impl Prepared<'_> {
             roots,
             wants_result: self.task.cache_result,
             warm: self.task.is_mapped() && self.task.workers == Workers::Warm,
+            memory_kib: self.task.compute.memory_mib.map(|mib| mib * 1024),
             given: self.names.given(),
             args: self.task.args.keys().cloned().collect(),
             config: plan.graph.config.clone(),

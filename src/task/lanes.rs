@@ -35,6 +35,11 @@ impl<'v> Lanes<'v> {
         self.granted.get()
     }
 
+    /// Returns how many of them the runner wants back.
+    pub fn owed(&self) -> u32 {
+        self.owed.get()
+    }
+
     /// Says how many more could be used.
     pub fn ask(&self, slots: u32) {
         if let Some((voice, task)) = &self.lender {
@@ -51,6 +56,7 @@ impl<'v> Lanes<'v> {
     /// Takes note that the runner wants some back.
     pub fn reclaim(&self, slots: u32) {
         self.owed.set(self.owed.get() + slots);
+        self.changed.notify_one();
     }
 
     /// Gives one lane back where the runner wants it; the lane that got `true` ends.
@@ -75,7 +81,7 @@ impl<'v> Lanes<'v> {
         true
     }
 
-    /// Waits until more lanes were lent.
+    /// Waits until more lanes were lent, or some are wanted back.
     pub async fn changed(&self) {
         self.changed.notified().await;
     }

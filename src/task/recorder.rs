@@ -1,18 +1,17 @@
 //! Group commits: what finishes at about the same time is made durable together.
 //!
 //! Whoever records waits until its objects are on disk and its row is written;
-//! meanwhile others may finish and wait for the next commit. An item does not
-//! wait: the task does, before it ends, so a kill loses few items and no task.
+//! meanwhile others may finish and wait for the next commit. Items have a
+//! journal of their own (`run_task/ledger.rs`).
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokio::sync::{Notify, oneshot};
 
 use super::work::{Shared, Threads};
 use crate::failpoint;
-use crate::model::{Digest, Fingerprint, ItemRecord, TaskName};
+use crate::model::{Digest, Fingerprint, TaskName};
 use crate::state::{Finished, Indexing, Recorded, StateError};
 use crate::store::StoreError;
 
@@ -57,10 +56,6 @@ pub struct Recorder<'s, 'e> {
 #[derive(Default)]
 struct Waiting {
     tasks: Vec<(FinishedTask, Answer<Recorded>)>,
-    items: BTreeMap<TaskName, Vec<ItemRecord>>,
-    barriers: Vec<Answer<()>>,
-    /// An error with items, for those who wait at a barrier later.
-    failed: Option<Arc<RecordError>>,
 }
 
 impl<'s, 'e> Recorder<'s, 'e> {
@@ -77,69 +72,31 @@ impl<'s, 'e> Recorder<'s, 'e> {
         receiver.await.unwrap_or(Ok(Recorded::Yes))
     }
 
-    /// Hands over a finished item, to be recorded soon.
-    pub fn item(&self, task: &TaskName, item: ItemRecord) {
-        self.waiting.borrow_mut().items.entry(task.clone()).or_default().push(item);
-        self.added.notify_one();
-    }
-
-    /// Waits until all items handed over so far are durable.
-    pub async fn barrier(&self) -> Result<(), Arc<RecordError>> {
-        let (sender, receiver) = oneshot::channel();
-        self.waiting.borrow_mut().barriers.push(sender);
-        self.added.notify_one();
-        receiver.await.unwrap_or(Ok(()))
-    }
-
     /// Records what comes, for ever.
     pub async fn drive(&self) {
         loop {
             self.added.notified().await;
             let batch = self.waiting.take();
             let rows: Vec<_> = batch.tasks.iter().map(|(finished, _)| finished.clone()).collect();
-            let (shared, items) = (self.shared, batch.items);
-            let committed = self.threads.run(move || commit(shared, &rows, &items)).await.map_err(Arc::new);
-            self.answer(committed, batch.tasks, batch.barriers, batch.failed);
-        }
-    }
-
-    fn answer(
-        &self,
-        committed: Result<Vec<Recorded>, Arc<RecordError>>,
-        tasks: Vec<(FinishedTask, Answer<Recorded>)>,
-        barriers: Vec<Answer<()>>,
-        failed_before: Option<Arc<RecordError>>,
-    ) {
-        let failed = failed_before.or_else(|| committed.as_ref().err().cloned());
-        for (at, (_, answer)) in tasks.into_iter().enumerate() {
-            let recorded = committed.as_ref().map_err(Arc::clone).map(|all| all.get(at).copied());
-            // Who gave up waiting does not want to know.
-            drop(answer.send(recorded.map(|one| one.unwrap_or(Recorded::Yes))));
-        }
-        if barriers.is_empty() {
-            self.waiting.borrow_mut().failed = failed;
-            return;
-        }
-        for barrier in barriers {
-            drop(barrier.send(failed.clone().map_or(Ok(()), Err)));
+            let shared = self.shared;
+            let committed = self.threads.run(move || commit(shared, &rows)).await.map_err(Arc::new);
+            answer(committed, batch.tasks);
         }
     }
 }
 
-fn commit(
-    shared: &Shared<'_>,
-    tasks: &[FinishedTask],
-    items: &BTreeMap<TaskName, Vec<ItemRecord>>,
-) -> Result<Vec<Recorded>, RecordError> {
+fn answer(committed: Result<Vec<Recorded>, Arc<RecordError>>, tasks: Vec<(FinishedTask, Answer<Recorded>)>) {
+    for (at, (_, answer)) in tasks.into_iter().enumerate() {
+        let recorded = committed.as_ref().map_err(Arc::clone).map(|all| all.get(at).copied());
+        // Who gave up waiting does not want to know.
+        drop(answer.send(recorded.map(|one| one.unwrap_or(Recorded::Yes))));
+    }
+}
+
+fn commit(shared: &Shared<'_>, tasks: &[FinishedTask]) -> Result<Vec<Recorded>, RecordError> {
     let run = shared.run;
     run.store.flush()?;
     let (key, namespace) = (run.key(), &run.plan.graph.namespace);
-    for (task, items) in items {
-        run.state.keep_items(&key, namespace, task, items)?;
-    }
-    if tasks.is_empty() {
-        return Ok(Vec::new());
-    }
     let now_ms = super::now_ms();
     let rows: Vec<_> = tasks
         .iter()

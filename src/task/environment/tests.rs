@@ -217,8 +217,7 @@ fn an_item_gets_its_own_value_and_never_the_list() {
     assert_eq!(r(&job).script, bench.plan.root.join("NC.R"));
     let job = bench.job_of("C", Some(&item(json!({"a": 1})))).unwrap();
     assert!(python(&job).given.is_empty());
-    let Code::Python { item, .. } = &job.code else { unreachable!() };
-    assert_eq!(item.get("STATE"), Some(&json!({"a": 1})));
+    assert_eq!(job.item.as_deref(), Some(r#"{"a":1}"#));
     assert_eq!(
         bench.error("D"),
         "argument `all` refers to `A`, whose list this task maps over; an item gets its own value alone"

@@ -53,7 +53,8 @@ pub enum Code {
     Python {
         /// The function and the values that all items get.
         function: Arc<PythonFunction>,
-        /// The values of this item, by name; empty for an unmapped task.
+        /// The values of the item that it was made for, by name; empty for an unmapped task. What a lane is asked
+        /// for names its own: [`super::Call`].
         item: ItemValues,
     },
 }
@@ -106,6 +107,8 @@ pub struct PythonFunction {
     pub wants_result: bool,
     /// Whether a process is used for many items.
     pub warm: bool,
+    /// A process of that much resident memory takes no further item.
+    pub memory_kib: Option<u64>,
     /// Values by name, each as JSON text: `args` and dependencies' results.
     pub given: BTreeMap<String, String>,
     /// Which of `given` come from `args`: the function must take these.

@@ -42,7 +42,7 @@ impl Default for Bounds {
     }
 }
 
-/// One attempt's part of a log file.
+/// A log file, and the part of it that one attempt writes.
 pub struct Log {
     path: PathBuf,
     /// Where its lines go in the end.
@@ -94,6 +94,19 @@ impl Log {
         Ok(Self { moves_to: Some(path.to_owned()), start: 0, streamed: 0, ..log })
     }
 
+    /// Returns the file.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Begins the part of the next attempt, where the last one's ended.
+    pub fn begin_part(&mut self, lines: Option<LineSink>) {
+        self.streamed = self.start;
+        self.lines = lines;
+        self.kept.clear();
+        self.cut = 0;
+    }
+
     /// Returns a second handle, for the task to write to.
     pub fn writer(&self) -> Result<File, ProcessError> {
         self.file.try_clone().map_err(|source| ProcessError::Io { path: self.path.clone(), source })
@@ -114,20 +127,33 @@ impl Log {
     /// Ends it, when nobody writes any more. Returns its last lines, the place of its bytes in
     /// the file, and how many bytes were left out.
     pub fn finish(mut self) -> (Vec<String>, (u64, u64), u64) {
+        self.end_part(None)
+    }
+
+    /// Ends the part of one attempt, as [`Log::finish`] does; the next begins there.
+    ///
+    /// `told` is where the writer says that it ends, with nothing in it where it wrote nothing; the next
+    /// attempt may write already. Without it the part goes to the end of the file.
+    pub fn end_part(&mut self, told: Option<Option<u64>>) -> (Vec<String>, (u64, u64), u64) {
+        if told == Some(None) && self.cut == 0 {
+            return (Vec::new(), (self.start, 0), 0);
+        }
         let _ = self.pass_on();
         self.flush_partial();
         if self.length() < self.start {
             self.start = 0;
         }
-        let left_out = self.put_together().unwrap_or(0);
-        let end = self.length();
-        let tail = self.tail(end).unwrap_or_default();
-        let range = (self.start, end.saturating_sub(self.start));
+        let left_out = self.put_together(told.flatten()).unwrap_or(0);
+        let told = told.flatten().filter(|_| self.cut == 0 && left_out == 0);
+        let start = self.start;
+        let end = told.unwrap_or_else(|| self.length()).max(start);
+        let lines = self.tail(end).unwrap_or_default();
         let range = match self.moves_to.take() {
             Some(path) => self.move_to(&path).unwrap_or_default(),
-            None => range,
+            None => (start, end - start),
         };
-        (tail, range, left_out)
+        self.start = end;
+        (lines, range, left_out)
     }
 
     /// Adds all that is there to another log; returns its place in that.
@@ -168,8 +194,8 @@ impl Log {
     }
 
     /// Puts head and tail together, with a line between them that says what is missing.
-    fn put_together(&mut self) -> io::Result<u64> {
-        let length = self.length();
+    fn put_together(&mut self, told: Option<u64>) -> io::Result<u64> {
+        let length = if self.cut == 0 { told.unwrap_or_else(|| self.length()) } else { self.length() };
         let rest = length.saturating_sub(self.head_end());
         if self.cut == 0 && rest <= self.bounds.tail {
             return Ok(0);

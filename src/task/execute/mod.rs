@@ -4,7 +4,8 @@
 //! Job  ->  Workers::run  ->  Attempted
 //!            R:      Rscript, one process an attempt            (r.rs)
 //!                    an item: a fork of a warm R, if it can be  (r_warm/)
-//!            Python: worker/worker.py, many items of one task to a process (python.rs)
+//! Call ->  Lane::answer  ->  Attempted
+//!            Python: worker/worker.py, many items of one task to a process (lane.rs, python.rs)
 //! ```
 //!
 //! It looks at no state and takes in no outputs. However the code behaves,
@@ -14,6 +15,7 @@
 mod attached;
 mod attempted;
 mod job;
+mod lane;
 mod log;
 mod python;
 mod r;
@@ -32,19 +34,20 @@ mod tests;
 pub use attached::{handed_to, run_in_terminal};
 pub use attempted::{Attempted, Failure};
 pub use job::{Code, Job, LineSink, PythonFunction, RScript, Warm};
+pub use lane::Lane;
 pub use log::Bounds;
+pub use python::Call;
 pub use r_warm::packages_to_load;
 
-use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crate::model::{TaskName, Timing};
 use crate::process::{Ended, Leftovers, ProcessError, Reaper, Running, Usage};
 use log::Log;
-use python::Worker;
 
 /// What Python and R are started with, written into the run's folder.
 const HELPERS: [(&str, &str); 9] = [
@@ -92,7 +95,7 @@ pub struct ExecuteError {
     pub source: io::Error,
 }
 
-/// Runs jobs; keeps idle Python processes and R sessions for further items of their task.
+/// Runs jobs, and makes lanes for items of Python tasks; keeps R sessions for further items of theirs.
 ///
 /// Belongs to one run and must be used from a thread that lives as long as it
 /// does: on Linux, children end with the thread that started them.
@@ -100,9 +103,10 @@ pub struct Workers {
     folder: PathBuf,
     reaper: Option<Reaper>,
     patience: Patience,
-    idle: Mutex<BTreeMap<TaskName, Vec<Worker>>>,
     warm_r: r_warm::Parents,
     stop: tokio::sync::watch::Sender<bool>,
+    /// The same, for threads.
+    stopped: Arc<AtomicBool>,
 }
 
 impl Workers {
@@ -114,38 +118,71 @@ impl Workers {
             folder: folder.to_owned(),
             reaper,
             patience,
-            idle: Mutex::default(),
             warm_r: r_warm::Parents::default(),
             stop,
+            stopped: Arc::default(),
         })
     }
 
     /// Runs one attempt to its end. Any number may run at once.
     pub async fn run(&self, job: &Job) -> Attempted {
+        let script = match &job.code {
+            Code::R(script) => script,
+            Code::Python { .. } => return self.call_once(job).await,
+        };
         let attempt = match Attempt::begin(job, self.patience.log) {
             Ok(attempt) => attempt,
             Err(error) => return Attempt::not_started(&error),
         };
-        match &job.code {
-            Code::R(script @ RScript { warm: Some(warm), .. }) => {
-                r_warm::run(self, job, script, warm, attempt).await
-            }
-            Code::R(script) => r::run(self, job, script, attempt).await,
-            Code::Python { function, item } => python::run(self, job, function, item, attempt).await,
+        match &script.warm {
+            Some(warm) => r_warm::run(self, job, script, warm, attempt).await,
+            None => r::run(self, job, script, attempt).await,
         }
     }
 
-    /// Ends the idle processes of a task that has no further items.
+    /// Ends the R sessions of a task that has no further items.
     pub async fn finish(&self, task: &TaskName) {
         self.warm_r.finish(self, task).await;
-        let idle = self.idle().remove(task).unwrap_or_default();
-        for worker in idle {
-            worker.leave(self.patience).await;
-        }
+    }
+
+    /// Makes a lane for calls of Python functions, to be used by one thread.
+    pub fn lane(&self) -> Lane {
+        let stopped = Arc::clone(&self.stopped);
+        Lane::new(self.helper(WORKER), self.reaper.clone(), self.patience, stopped)
+    }
+
+    /// Calls a Python function in a lane of its own.
+    async fn call_once(&self, job: &Job) -> Attempted {
+        let mut lane = self.lane();
+        let cancel = CancelOnDrop(lane.cancel());
+        let call =
+            Call { job: Arc::new(job.clone()), item: None, seed: None, log: None, lines: job.lines.clone() };
+        let (sender, receiver) = tokio::sync::oneshot::channel();
+        // The thread that starts a process has to outlive it.
+        let thread = std::thread::Builder::new().name("kptn call".to_owned());
+        let started = thread.spawn(move || {
+            lane.ask(call);
+            // Who gave up waiting does not want to know.
+            drop(sender.send(lane.answer()));
+            lane.leave();
+        });
+        let answered = match started {
+            Ok(_) => receiver.await.ok().flatten(),
+            Err(_) => None,
+        };
+        drop(cancel);
+        answered.unwrap_or_else(|| {
+            let source = io::ErrorKind::OutOfMemory.into();
+            Attempt::not_started(&ProcessError::NotStarted {
+                program: job.interpreter.clone().into(),
+                source,
+            })
+        })
     }
 
     /// Stops everything that runs: those jobs come back as [`Failure::Stopped`], and no other starts.
     pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         self.stop.send_replace(true);
     }
 
@@ -153,9 +190,14 @@ impl Workers {
     fn helper(&self, name: &str) -> PathBuf {
         helper_in(&self.folder, name)
     }
+}
 
-    fn idle(&self) -> std::sync::MutexGuard<'_, BTreeMap<TaskName, Vec<Worker>>> {
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner)
+/// Stops a call that nobody waits for any more.
+struct CancelOnDrop(Arc<AtomicBool>);
+
+impl Drop for CancelOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::Relaxed);
     }
 }
 
@@ -233,7 +275,7 @@ impl Attempt {
         let outcome = outcome(&log_tail);
         log_tail.drain(..log_tail.len().saturating_sub(SHOWN_LINES));
         if left_out > 0 {
-            self.notes.push(format!("the log was cut: {} of it left out", log::size(left_out)));
+            self.notes.push(cut_note(left_out));
         }
         let Usage { cpu_ms, peak_kib } = usage;
         Attempted {
@@ -247,6 +289,10 @@ impl Attempt {
             try_alone: false,
         }
     }
+}
+
+fn cut_note(left_out: u64) -> String {
+    format!("the log was cut: {} of it left out", log::size(left_out))
 }
 
 /// What a process that ended by itself, and not well, is said to have died of.

@@ -110,7 +110,8 @@ pub fn capture(shared: &Shared<'_>, goal: &Goal<'_>) -> Result<Captured, TaskErr
     Ok(captured)
 }
 
-fn clear(shared: &Shared<'_>, goal: &Goal<'_>) {
+/// Makes room for another attempt: what the last one wrote leaves.
+pub fn clear(shared: &Shared<'_>, goal: &Goal<'_>) {
     let cleared = shared
         .with_outputs(goal.task, &goal.declared, |outputs| outputs.clear(&goal.declared, &goal.prepared));
     if let Err(error) = cleared {
@@ -133,7 +134,7 @@ pub fn roll_back(shared: &Shared<'_>, goal: &Goal<'_>) {
 }
 
 /// Only what the code did can turn out otherwise.
-fn may_be_tried_again(error: &TaskError) -> bool {
+pub fn may_be_tried_again(error: &TaskError) -> bool {
     match error {
         TaskError::Code(failure) => !matches!(failure, Failure::Stopped | Failure::NotStarted { .. }),
         TaskError::Outputs(error) => matches!(error, OutputsError::NotWritten { .. }),
@@ -145,7 +146,8 @@ fn failed(error: impl Into<TaskError>, (log_tail, log): (Vec<String>, PathBuf)) 
     TaskFailure { log_tail, log: Some(log), ..TaskFailure::from(error) }
 }
 
-fn of_item(goal: &Goal<'_>, message: String) -> String {
+/// Says which item a message is about.
+pub fn of_item(goal: &Goal<'_>, message: String) -> String {
     match &goal.item {
         Some(item) => format!("[{item}] {message}"),
         None => message,

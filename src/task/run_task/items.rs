@@ -1,65 +1,56 @@
 //! Runs the stale items of a mapped task, as many at once as lanes are lent.
 //!
+//! ```text
+//! queue -> bundle -> lane: prepare, call, capture -> ledger, journal -> table
+//! ```
+//! A lane of Python items is a thread with a process of its own
+//! (`python_lanes.rs`); R items run side by side on the thread of all tasks (`r_lanes.rs`).
 //! Each finished item is kept as it ends, so a failure or a kill loses only
 //! what was running. The task itself is recorded when all its items are done;
 //! with a failed one it has failed, and the next run does the rest.
 
-use std::cell::{Cell, RefCell};
-use std::collections::{BTreeSet, VecDeque};
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
-
-use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
 
 use super::attempts::{Goal, capture, roll_back};
 use super::decide::Decided;
-use super::item;
+use super::ledger::Ledger;
 use super::prepare::{prepare_dependencies, prepare_outputs, results_of};
 use super::subset::{Part, leave_rest};
 use super::table::{self, Finished};
 use super::unseen;
-use super::{Bench, Ended, TaskError, TaskFailure};
+use super::{Bench, Ended, TaskError, TaskFailure, in_one_line, item, python_lanes, r_lanes};
 use crate::fingerprint::variables;
-use crate::model::{Event, Item, ItemRecord, OutputFile, Task};
-use crate::plan::StaleItem;
+use crate::model::{Event, FailedItem, Item, ItemRecord, Language, OutputFile, Task, Variables};
+use crate::plan::{ItemPlan, StaleItem};
+use crate::state::{Journal, JournalScope};
 use crate::task::Lanes;
 use crate::task::environment::{self, Circumstances};
-use crate::task::execute::Failure;
+use crate::task::execute::{Failure, Workers};
 use crate::task::outputs::Declared;
 use crate::task::work::Shared;
 
-/// How many failed items are told of by name.
-const NAMED: usize = 3;
 /// How often progress is told.
 const TELL_EVERY: Duration = Duration::from_millis(200);
 
-/// The work on one mapped task.
-pub struct Mapped<'b, 's, 'e> {
-    pub bench: &'b Bench<'s, 'e>,
+/// The work on one mapped task: what its lanes share.
+pub struct Mapped<'m, 'e> {
+    pub shared: &'e Shared<'e>,
     pub task: &'e Task,
+    pub workers: &'m Workers,
     pub decided: Arc<Decided<'e>>,
-    pub circumstances: Circumstances<'b>,
-    pub handed: &'b environment::Prepared<'b>,
+    pub circumstances: Circumstances<'m>,
+    pub handed: &'m environment::Prepared<'m>,
+    /// What outputs may use that is the same for all items.
+    variables: Variables,
     total: u64,
-    queue: RefCell<VecDeque<StaleItem>>,
-    done: RefCell<Vec<ItemRecord>>,
-    /// Ended, but not yet looked whether the code held still.
-    unverified: RefCell<Vec<ItemRecord>>,
-    /// What did not hold still; from then on no item can be trusted.
-    changed: RefCell<Vec<String>>,
-    failures: RefCell<Vec<ItemFailure>>,
-    /// The project's files that were really imported.
-    pub imported: RefCell<BTreeSet<PathBuf>>,
-    stopped: Cell<bool>,
-    told: Cell<Instant>,
-    verified: Cell<Instant>,
-}
-
-struct ItemFailure {
-    label: String,
-    failure: TaskFailure,
+    queue: Mutex<VecDeque<StaleItem>>,
+    ledger: Mutex<Ledger>,
+    stopped: AtomicBool,
+    told: Mutex<Instant>,
 }
 
 /// Runs what is stale, and records the whole.
@@ -70,7 +61,7 @@ pub async fn run<'e>(
     lanes: &Lanes<'_>,
 ) -> Result<Ended, TaskFailure> {
     let shared = bench.shared;
-    let plan = decided.decision.items.take().unwrap_or_default();
+    let mut plan = decided.decision.items.take().unwrap_or_default();
     let decided = Arc::new(decided);
     let results = results_of(shared, &decided.dependencies)?;
     let circumstances = shared.circumstances(&results);
@@ -80,39 +71,34 @@ pub async fn run<'e>(
         bench.threads.run(move || prepare_whole(shared, task, &decided, &items)).await?
     };
     let whole = Arc::new(whole);
+    let stale = std::mem::take(&mut plan.stale);
+    let total = stale.len() as u64;
     shared.run.tell(&Event::TaskStarted {
         task: task.name.clone(),
-        items: Some(plan.stale.len() as u64),
+        items: Some(total),
         estimate_ms: shared.run.plan.base.get(&task.name).and_then(|base| base.estimate_ms),
     });
-    let mapped = Mapped {
-        bench,
-        task,
-        circumstances,
-        handed: &handed,
-        decided: Arc::clone(&decided),
-        total: plan.stale.len() as u64,
-        queue: RefCell::new(plan.stale.into()),
-        done: RefCell::default(),
-        unverified: RefCell::default(),
-        changed: RefCell::default(),
-        failures: RefCell::default(),
-        imported: RefCell::default(),
-        stopped: Cell::new(false),
-        told: Cell::new(Instant::now()),
-        verified: Cell::new(Instant::now()),
-    };
-    let ended = match mapped.all_items(lanes, &whole).await {
-        Ok(_) if !plan.left.is_empty() => {
-            let (done, changed) = (mapped.done.take(), mapped.changed.take());
-            let part = Part { done, changed, left: plan.left.len() as u64, total: plan.order.len() as u64 };
-            leave_rest(shared, task, &part)
+    let ran = match task.script.language {
+        Language::Python => python_lanes::run(bench, task, Arc::clone(&decided), stale, lanes).await,
+        Language::R => {
+            let mapped = Mapped::new(
+                shared,
+                task,
+                &bench.workers,
+                Arc::clone(&decided),
+                circumstances,
+                &handed,
+                stale,
+            );
+            r_lanes::run(&mapped, bench, lanes).await;
+            bench.workers.finish(&task.name).await;
+            Ok(mapped.close())
         }
-        Ok(whole) => {
-            let (order, fresh, removed) = (plan.order, plan.fresh, plan.removed);
-            let (done, changed) = (mapped.done.take(), mapped.changed.take());
-            let finished = Finished { whole, order, fresh, done, removed, changed };
-            table::record(bench, task, decided, finished).await
+    };
+    let ended = match ran {
+        Ok(ran) => {
+            let (ledger, captured) = ran.all_done(bench, task, &decided, &whole).await;
+            finish(bench, task, decided, plan, ledger, captured).await
         }
         Err(failure) => Err(failure),
     };
@@ -120,6 +106,90 @@ pub async fn run<'e>(
         bench.threads.run(move || roll_back(shared, &whole)).await;
     }
     ended
+}
+
+/// Records the task where all its items are done, else keeps what is.
+async fn finish<'e>(
+    bench: &Bench<'_, 'e>,
+    task: &'e Task,
+    decided: Arc<Decided<'e>>,
+    plan: ItemPlan,
+    mut ledger: Ledger,
+    captured: Result<Vec<OutputFile>, TaskFailure>,
+) -> Result<Ended, TaskFailure> {
+    let (done, changed) = (std::mem::take(&mut ledger.done), ledger.changed.clone());
+    let ended = match captured {
+        Ok(_) if !plan.left.is_empty() => {
+            let part = Part { done, changed, left: plan.left.len() as u64, total: plan.order.len() as u64 };
+            leave_rest(bench.shared, task, &part)
+        }
+        Ok(whole) => {
+            let ItemPlan { order, fresh, removed, .. } = plan;
+            let finished = Finished { whole, order, fresh, done, removed, changed };
+            let recorded = table::record(bench, task, Arc::clone(&decided), finished).await;
+            if recorded.is_ok() {
+                // The table has all that the journal has.
+                ledger.forget();
+                return recorded;
+            }
+            recorded
+        }
+        Err(failure) => Err(failure),
+    };
+    let Some(segment) = ledger.cut(&decided.steady) else { return ended };
+    let run = bench.shared.run;
+    let kept = bench.threads.run(move || run.state.take_in(&run.store, segment)).await;
+    match (kept, ended) {
+        (Err(error), Ok(_)) => Err(error.into()),
+        (Err(error), Err(failure)) => {
+            let message = format!("its items stay in the journal: {}", in_one_line(&error));
+            run.note(Some(task), message);
+            Err(failure)
+        }
+        (Ok(()), ended) => ended,
+    }
+}
+
+/// What is left of the work when its lanes are done.
+pub struct Ran {
+    ledger: Ledger,
+    total: u64,
+    stopped: bool,
+}
+
+impl Ran {
+    /// Looks how it went; returns the files that belong to no item.
+    async fn all_done<'e>(
+        self,
+        bench: &Bench<'_, 'e>,
+        task: &'e Task,
+        decided: &Arc<Decided<'e>>,
+        whole: &Arc<Goal<'e>>,
+    ) -> (Ledger, Result<Vec<OutputFile>, TaskFailure>) {
+        let Self { mut ledger, total, stopped } = self;
+        let shared = bench.shared;
+        ledger.close(&decided.steady);
+        let (done, failed) = ledger.counts();
+        shared.run.tell(&Event::Items { task: task.name.clone(), done, failed, total });
+        unseen::tell(shared, task, &decided.gathered, ledger.imported.iter());
+        let failure = match (ledger.take_broken(), stopped) {
+            (Some(error), _) => Some(error.into()),
+            (None, true) => Some(TaskError::Stopped.into()),
+            (None, false) => ledger.failure(total),
+        };
+        if let Some(failure) = failure {
+            return (ledger, Err(failure));
+        }
+        let goal = Arc::clone(whole);
+        let captured = bench.threads.run(move || capture(shared, &goal)).await;
+        let files = captured.map_err(TaskFailure::from).map(|captured| {
+            for note in &captured.notes {
+                shared.run.note(Some(task), note.message());
+            }
+            captured.files
+        });
+        (ledger, files)
+    }
 }
 
 /// What belongs to no item is made ready once, before the first of them.
@@ -136,156 +206,148 @@ fn prepare_whole<'e>(
     prepare_outputs(shared, task, None, declared, &shared.known.own_files(&task.name).to_vec())
 }
 
-impl<'e> Mapped<'_, '_, 'e> {
-    /// Runs every item; returns the files that belong to none of them.
-    async fn all_items(
-        &self,
-        lanes: &Lanes<'_>,
-        whole: &Arc<Goal<'e>>,
-    ) -> Result<Vec<OutputFile>, TaskFailure> {
-        let bench = self.bench;
-        self.run_lanes(lanes).await;
-        bench.workers.finish(&self.task.name).await;
-        self.verify();
-        self.tell_progress();
-        unseen::tell(bench.shared, self.task, &self.decided.gathered, self.imported.borrow().iter());
-        bench.recorder.barrier().await.map_err(TaskError::Record)?;
-        if let Some(failure) = self.failure() {
-            return Err(failure);
+impl<'m, 'e> Mapped<'m, 'e> {
+    /// Puts together what lanes share.
+    pub fn new(
+        shared: &'e Shared<'e>,
+        task: &'e Task,
+        workers: &'m Workers,
+        decided: Arc<Decided<'e>>,
+        circumstances: Circumstances<'m>,
+        handed: &'m environment::Prepared<'m>,
+        stale: Vec<StaleItem>,
+    ) -> Self {
+        let plan = &shared.run.plan;
+        let scope = JournalScope {
+            project: plan.project.clone(),
+            branch: plan.branch.clone(),
+            graph: plan.graph.namespace.clone(),
+            task: task.name.clone(),
+            run: plan.id.clone(),
+            watched: decided.steady.files().to_vec(),
+        };
+        Self {
+            variables: variables(task, &plan.graph),
+            total: stale.len() as u64,
+            queue: Mutex::new(stale.into()),
+            ledger: Mutex::new(Ledger::new(Journal::new(shared.run.store.layout(), scope))),
+            stopped: AtomicBool::new(false),
+            told: Mutex::new(Instant::now()),
+            shared,
+            task,
+            workers,
+            decided,
+            circumstances,
+            handed,
         }
-        let (shared, whole) = (bench.shared, Arc::clone(whole));
-        let captured = bench.threads.run(move || capture(shared, &whole)).await?;
-        for note in &captured.notes {
-            shared.run.note(Some(self.task), note.message());
-        }
-        Ok(captured.files)
     }
 
-    /// Runs lanes side by side until nothing is left to start.
-    async fn run_lanes(&self, lanes: &Lanes<'_>) {
-        let mut running = FuturesUnordered::new();
-        // Numbers of lanes, and of their log files, are used again.
-        let (mut idle, mut next_lane) = (Vec::new(), 0);
-        let wanted = self.most_lanes();
-        if wanted > 1 {
-            lanes.ask(wanted - 1);
-        }
-        loop {
-            while (running.len() as u32) < lanes.granted().min(wanted) && !self.is_over() {
-                let lane = idle.pop().unwrap_or(next_lane);
-                next_lane = next_lane.max(lane + 1);
-                running.push(self.run_lane(lanes, lane));
-            }
-            tokio::select! {
-                ended = running.next() => match ended {
-                    Some(lane) => idle.push(lane),
-                    None => break,
-                },
-                () = lanes.changed() => {
-                    // Lent when there was nothing left to do with it.
-                    while self.is_over() && lanes.granted() as usize > running.len().max(1) && lanes.release() {}
-                }
-            }
-        }
+    /// Ends the work; what is in the ledger is what came of it.
+    pub fn close(self) -> Ran {
+        let ledger = self.ledger.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ran { ledger, total: self.total, stopped: self.stopped.into_inner() }
+    }
+
+    fn ledger(&self) -> MutexGuard<'_, Ledger> {
+        self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn queue(&self) -> MutexGuard<'_, VecDeque<StaleItem>> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Bundles in flight at most: a sliding window of `group_size` items, and never more than there are.
-    fn most_lanes(&self) -> u32 {
+    pub fn most_lanes(&self) -> u32 {
         let bundle = self.task.bundle_size.max(1);
         let window = self.task.group_size.map_or(u32::MAX, |group| (group / bundle).max(1));
         let bundles = self.total.div_ceil(bundle.into()).min(u32::MAX.into()) as u32;
         window.min(bundles).max(1)
     }
 
-    fn is_over(&self) -> bool {
-        self.stopped.get() || self.queue.borrow().is_empty()
+    /// Tells whether nothing is left to start.
+    pub fn is_over(&self) -> bool {
+        self.is_stopped() || self.queue().is_empty()
     }
 
-    /// Takes one bundle after another; returns its number.
-    async fn run_lane(&self, lanes: &Lanes<'_>, lane: u32) -> u32 {
-        loop {
-            let bundle = self.next_bundle();
-            if bundle.is_empty() {
-                lanes.release();
-                return lane;
-            }
-            for stale in bundle {
-                if self.stopped.get() {
-                    return lane;
-                }
-                self.run_item(stale, lane).await;
-            }
-            if !self.is_over() && lanes.give_back_if_owed() {
-                return lane;
-            }
+    /// Tells whether nothing more is to start, whatever is left.
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+
+    /// Takes the items of the next bundle from the queue; none where nothing is to start any more.
+    pub fn next_bundle(&self) -> Vec<StaleItem> {
+        if self.is_stopped() {
+            return Vec::new();
         }
-    }
-
-    fn next_bundle(&self) -> Vec<StaleItem> {
-        let mut queue = self.queue.borrow_mut();
+        let mut queue = self.queue();
         let count = queue.len().min(self.task.bundle_size.max(1) as usize);
-        if self.stopped.get() { Vec::new() } else { queue.drain(..count).collect() }
+        queue.drain(..count).collect()
     }
 
-    async fn run_item(&self, stale: StaleItem, lane: u32) {
-        let label = stale.item.label(&self.task.map_over);
-        match item::run(self, stale, &label, lane).await {
-            Ok(record) => {
-                self.unverified.borrow_mut().push(record);
-                if self.decided.steady.is_due(self.verified.get()) {
-                    self.verify();
-                }
-            }
-            Err(failure) => {
-                if matches!(*failure.error, TaskError::Code(Failure::Stopped) | TaskError::Stopped) {
-                    self.stopped.set(true);
-                }
-                self.failures.borrow_mut().push(ItemFailure { label, failure });
-            }
+    /// Returns the outputs that belong to an item.
+    pub fn declared(&self, item: &Item) -> Result<Declared, TaskError> {
+        let mut outputs =
+            self.task.outputs.iter().filter(|output| self.task.is_item_output(output)).peekable();
+        if outputs.peek().is_none() {
+            return Ok(Declared::default());
         }
-        if self.told.get().elapsed() >= TELL_EVERY {
-            self.tell_progress();
-        }
+        let mut all = self.variables.clone();
+        all.extend(item.variables());
+        Ok(Declared::expand(outputs, &all)?)
     }
 
-    /// Hands items over whose code held still; those that it did not for are never taken for fresh.
-    fn verify(&self) {
-        self.verified.set(Instant::now());
-        let mut known = self.changed.borrow_mut();
-        for name in self.decided.steady.changed() {
-            if !known.contains(&name) {
-                known.push(name);
+    /// Takes a finished item in, and the journal into the databases where that is due.
+    pub fn finished(&self, record: ItemRecord, imported: impl IntoIterator<Item = PathBuf>) {
+        let due = {
+            let mut ledger = self.ledger();
+            ledger.imported.extend(imported);
+            ledger.finished(self.shared, &self.decided.steady, record);
+            if ledger.is_broken() {
+                self.stopped.store(true, Ordering::Relaxed);
             }
+            ledger.due(&self.decided.steady)
+        };
+        if let Some(segment) = due {
+            let run = self.shared.run;
+            let taken = run.state.take_in(&run.store, segment);
+            self.ledger().batched(taken);
         }
-        for mut record in self.unverified.take() {
-            if known.is_empty() {
-                self.bench.recorder.item(&self.task.name, record.clone());
-            } else {
-                record.fingerprint = table::unsettled(record.fingerprint);
-            }
-            self.done.borrow_mut().push(record);
-        }
+        self.after_item();
     }
 
-    fn tell_progress(&self) {
-        self.told.set(Instant::now());
-        let failed = self.failures.borrow().len() as u64;
-        let done = (self.done.borrow().len() + self.unverified.borrow().len()) as u64 + failed;
+    /// Takes a failed item in; one that was stopped has not failed.
+    pub fn failed(
+        &self,
+        stale: &StaleItem,
+        label: &str,
+        failure: TaskFailure,
+        at: Option<(&Path, (u64, u64))>,
+    ) {
+        if matches!(*failure.error, TaskError::Code(Failure::Stopped) | TaskError::Stopped) {
+            self.stopped.store(true, Ordering::Relaxed);
+            return;
+        }
+        let failed = FailedItem {
+            key: stale.key,
+            label: label.to_owned(),
+            fingerprint: stale.fingerprint,
+            run: self.shared.run.plan.id.clone(),
+            ended_ms: crate::task::now_ms(),
+            error: failure.in_one_line(),
+            log: at.and_then(|(file, range)| item::log_of(self.shared, file, range)),
+        };
+        self.ledger().failed(&failed, failure);
+        self.after_item();
+    }
+
+    fn after_item(&self) {
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.elapsed() < TELL_EVERY {
+            return;
+        }
+        *told = Instant::now();
+        let (done, failed) = self.ledger().counts();
         let task = self.task.name.clone();
-        self.bench.shared.run.tell(&Event::Items { task, done, failed, total: self.total });
-    }
-
-    /// Returns why the task failed; absent where all items are done.
-    fn failure(&self) -> Option<TaskFailure> {
-        if self.stopped.get() {
-            return Some(TaskError::Stopped.into());
-        }
-        let failures = self.failures.take();
-        let failed = failures.len() as u64;
-        let errors: Vec<_> =
-            failures.iter().take(NAMED).map(|one| (one.label.clone(), one.failure.in_one_line())).collect();
-        let first = failures.into_iter().next()?;
-        let error = TaskError::Items { failed, total: self.total, errors };
-        Some(TaskFailure { log_tail: first.failure.log_tail, log: first.failure.log, ..error.into() })
+        self.shared.run.tell(&Event::Items { task, done, failed, total: self.total });
     }
 }

@@ -16,8 +16,11 @@ mod decide;
 mod error;
 mod item;
 mod items;
+mod ledger;
 mod missing;
 mod prepare;
+mod python_lanes;
+mod r_lanes;
 mod record;
 mod reuse;
 mod single;
@@ -28,6 +31,7 @@ mod unseen;
 
 use std::cell::Cell;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{TaskError, TaskFailure, in_one_line};
@@ -53,13 +57,14 @@ pub struct Bench<'s, 'e> {
     /// For what finished.
     pub recorder: Recorder<'s, 'e>,
     /// For what is to run.
-    pub workers: Workers,
+    pub workers: Arc<Workers>,
     stopped: Cell<bool>,
 }
 
 impl<'s, 'e> Bench<'s, 'e> {
     /// Puts together what tasks are run with.
     pub fn new(shared: &'e Shared<'e>, threads: Threads<'s, 'e>, workers: Workers) -> Self {
+        let workers = Arc::new(workers);
         let recorder = Recorder::new(shared, threads);
         Self { shared, threads, recorder, workers, stopped: Cell::new(false) }
     }

@@ -5,7 +5,6 @@
 //! leaves as they were. A file that was only touched counts as changed: too
 //! much is fine.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -26,8 +25,13 @@ pub struct Steady {
 impl Steady {
     /// Takes note of how files are now.
     pub fn now(files: &[PathBuf], root: &Path) -> Self {
-        let files = files.iter().map(|path| (path.clone(), stat(path))).collect();
+        let files = files.iter().map(|path| (path.clone(), FileStat::at(path))).collect();
         Self { files, root: root.to_owned() }
+    }
+
+    /// Returns the files, and how they were.
+    pub fn files(&self) -> &[(PathBuf, Option<FileStat>)] {
+        &self.files
     }
 
     /// Tells whether it is time to look again, after `last`.
@@ -37,18 +41,15 @@ impl Steady {
 
     /// Returns the files that are not as they were, named from the project's root.
     pub fn changed(&self) -> Vec<String> {
-        let changed = self.files.iter().filter(|(path, before)| stat(path) != *before);
+        let changed = self.files.iter().filter(|(path, before)| FileStat::at(path) != *before);
         changed.map(|(path, _)| path.strip_prefix(&self.root).unwrap_or(path).display().to_string()).collect()
     }
-}
-
-fn stat(path: &Path) -> Option<FileStat> {
-    fs::metadata(path).ok().map(|metadata| FileStat::from(&metadata))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_file_that_was_changed_and_changed_back_did_not_hold_still() {

@@ -23,28 +23,41 @@ def attempt(project, task, item):
         try:
             return {"ended": "returned"}, results.Plain(task["pipeline"]["scratch_dir"]).text(returned)
         except results.NotJson as error:
-            sys.stderr.write("the result cannot be kept as JSON: %s\n" % error)
+            _say("the result cannot be kept as JSON: %s\n" % error)
             return {"ended": "unkeepable", "error": str(error)}, None
     except Refused as error:
-        sys.stderr.write("%s\n" % error)
+        _say("%s\n" % error)
         return {"ended": "refused", "error": str(error)}, None
     except SystemExit as error:
         if error.code is None or error.code == 0:
             return {"ended": "exited", "code": 0}, None
         if not isinstance(error.code, int):
-            sys.stderr.write("%s\n" % error.code)
+            _say("%s\n" % error.code)
             return {"ended": "exited", "code": 1, "error": str(error.code).split("\n")[0]}, None
         return {"ended": "exited", "code": error.code}, None
     except BaseException as error:
         return {"ended": "raised", "error": _tell(error)}, None
 
 
+def _say(text):
+    """Prints to the log, whatever became of `sys.stderr`."""
+    try:
+        sys.stderr.write(text)
+    except Exception:
+        try:
+            os.write(2, text.encode("utf-8", "replace"))
+        except OSError:
+            pass
+
+
 def _call(project, task, item):
     """Calls the function and returns what it returned."""
     module = project.load(task["script"])
     function = _function(module, task["function"], task["script"])
-    # Values are parsed anew for each call: an item may change the list that it was given.
-    given = {**{name: json.loads(text) for name, text in task["given"].items()}, **item}
+    given = item
+    if task["given"]:
+        # Values are parsed anew for each call: an item may change the list that it was given.
+        given = {**{name: json.loads(text) for name, text in task["given"].items()}, **item}
     positional, keywords = _arguments(function, task, given)
     returned = function(*positional, **keywords)
     if hasattr(returned, "__await__"):
@@ -114,31 +127,20 @@ def _inspected(function):
 
 def _arguments(function, task, given):
     """Returns positional and keyword arguments: each parameter by its name."""
-    pipeline = older.PipelineConfig(**task["pipeline"])
-    runtime = older.RuntimeConfig(task["config"], pipeline, task["info"])
-    parameters, takes_others = _parameters(function)
+    parameters, takes_others = _known_parameters(function)
+    others = _Others(task)
     positional, keywords, missing = [], {}, []
     for name, parameter in parameters.items():
         if name in given:
             value = given[name]
-        elif name in runtime:
-            value = runtime[name]
-        elif name == "pipeline_config":
-            value = pipeline
-        elif name == "runtime_config":
-            value = runtime
-        elif name == "output_dir":
-            value = pipeline.scratch_dir
-        elif name == "idx":
-            value = None
-        elif not name.startswith("_") and hasattr(pipeline, name):
-            value = getattr(pipeline, name)
+        elif others.has(name):
+            value = others.value(name)
         elif parameter.required:
             missing.append(name)
             continue
         else:
             continue
-        if isinstance(value, str) and parameter.annotation is not None and _wants_path(function, name, parameter):
+        if parameter.annotation is not None and isinstance(value, str) and _wants_path(function, name, parameter):
             import pathlib
 
             value = pathlib.Path(value)
@@ -149,13 +151,56 @@ def _arguments(function, task, given):
     if missing:
         listed = ", ".join("`%s`" % name for name in missing)
         raise Refused("nothing supplies parameter %s of `%s`" % (listed, task["function"]))
-    unknown = [name for name in task["args"] if name not in parameters]
+    unknown = [name for name in task["args"] if name not in parameters] if task["args"] else None
     if takes_others:
         keywords.update((name, value) for name, value in given.items() if name not in parameters)
     elif unknown:
         listed = ", ".join("`%s`" % name for name in unknown)
         raise Refused("`%s` does not take %s, which `args` names" % (task["function"], listed))
     return positional, keywords
+
+
+class _Others:
+    """What a parameter may ask for beside the values that it is given; made where one does."""
+
+    def __init__(self, task):
+        self.task, self.pipeline, self.runtime = task, None, None
+
+    def has(self, name):
+        if self.pipeline is None:
+            self.pipeline = older.PipelineConfig(**self.task["pipeline"])
+            self.runtime = older.RuntimeConfig(self.task["config"], self.pipeline, self.task["info"])
+        return (
+            name in self.runtime
+            or name in ("pipeline_config", "runtime_config", "output_dir", "idx")
+            or (not name.startswith("_") and hasattr(self.pipeline, name))
+        )
+
+    def value(self, name):
+        if name in self.runtime:
+            return self.runtime[name]
+        if name == "pipeline_config":
+            return self.pipeline
+        if name == "runtime_config":
+            return self.runtime
+        if name == "output_dir":
+            return self.pipeline.scratch_dir
+        return None if name == "idx" else getattr(self.pipeline, name)
+
+
+# The function that was asked about last, all that its parameters follow from, and these.
+_asked = [None, None, None]
+
+
+def _known_parameters(function):
+    """Returns what `_parameters` does, found anew only for another function or one that was changed."""
+    code = getattr(function, "__code__", None)
+    if code is None or getattr(function, "__wrapped__", None) is not None or hasattr(function, "__signature__"):
+        return _parameters(function)
+    basis = code, function.__defaults__, function.__kwdefaults__, function.__annotations__
+    if _asked[0] is not function or any(one is not other for one, other in zip(_asked[1], basis)):
+        _asked[:] = function, basis, _parameters(function)
+    return _asked[2]
 
 
 def _wants_path(function, name, parameter):
@@ -198,7 +243,7 @@ def _tell(error):
         seen.add(id(one))
         one.stack = traceback.StackSummary.from_list([frame for frame in one.stack if not is_hidden(frame.filename)])
         rest += [one.__cause__, one.__context__] + list(getattr(one, "exceptions", None) or [])
-    sys.stderr.write("".join(told.format()))
+    _say("".join(told.format()))
     try:
         said = str(error).strip().split("\n")[0]
     except Exception:

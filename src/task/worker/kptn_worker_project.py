@@ -35,6 +35,8 @@ class Project:
         self.foreign = [prefix for prefix in environments if any(below(prefix, root) for root in self.roots)]
         self.looked_at = set()
         self.found = set()
+        # The script that was loaded last, its module, its module's name, and `sys.path` after that.
+        self.loaded = None
 
     @classmethod
     def from_text(cls, text):
@@ -87,6 +89,16 @@ class Project:
 
     def load(self, script):
         """Imports a script, once, and returns its module."""
+        if self.loaded is not None:
+            known, module, name, path = self.loaded
+            # As long as nobody took it away or changed where modules are looked for.
+            if known == script and sys.modules.get(name) is module and sys.path == path:
+                return module
+        module = self._load(script)
+        self.loaded = script, module, module.__name__, list(sys.path)
+        return module
+
+    def _load(self, script):
         folder, file = os.path.split(script)
         for entry in reversed([folder] + self.roots):
             if entry not in sys.path:
@@ -125,6 +137,8 @@ class Project:
 
     def imported(self):
         """Returns the project's files that were imported since this was asked last."""
+        if len(sys.modules) == len(self.looked_at):
+            return []
         new = sys.modules.keys() - self.looked_at
         self.looked_at |= new
         files = (getattr(sys.modules.get(name), "__file__", None) for name in new)

@@ -4,9 +4,12 @@ kptn starts this file with pipes on descriptors 0 and 1. They are moved out of
 the way at once, so that whatever the task reads or prints has nothing to do
 with them: its input is empty, its output is its log. Then, in JSON lines:
 
-    kptn -> here   the task: script, function, values by name
-    kptn -> here   one line a call: the item's values, where its log is
+    kptn -> here   the task: script, function, values by name; the folder
+    kptn -> here   one line a call: the item's values, its seed, where its log is now
     here -> kptn   one line a call: how it ended (and the bytes of a result)
+
+Calls may be several ahead of the answers. An answer that says `leaves` is the
+last: calls that came after it are for another process.
 
 Needs Python 3.8 and its standard library alone. What is seldom needed is
 imported when it is: a start must stay cheap, for there may be thousands.
@@ -14,6 +17,9 @@ imported when it is: a start must stay cheap, for there may be thousands.
 
 import os
 import sys
+
+# A process takes no more calls than this, however well it behaves.
+MOST_CALLS = 5000
 
 _HERE = os.path.dirname(os.path.abspath(__file__))
 
@@ -44,77 +50,163 @@ def main():
     os.dup2(null, 0)
     os.close(null)
     os.dup2(2, 1)
-    streams, me = (sys.stdout, sys.stderr), os.getpid()
-    task = json.loads(requests.readline())
+    me = os.getpid()
+    start = json.loads(requests.readline())
+    task = start["task"]
     own = project.Project(task["roots"])
     own.install()
-    start = dict(os.environ)
     sys.argv = [task["script"]]
-    if task["warm"]:
+    warm = task["warm"]
+    if warm:
         _adopt_orphans()
+    fresh = Fresh(start["folder"])
+    used, calls = Used(), 0
     for line in iter(requests.readline, b""):
         request = json.loads(line)
-        _reset(request, streams, start)
-        before, _ = _used()
-        answer, result = call.attempt(own, task, request["item"])
+        item = request.get("item")
+        fresh.restore(request.get("seed"), request.get("log"))
+        answer, result = call.attempt(own, task, item["values"] if item else {})
         if os.getpid() != me:
             # A fork of the task's own came back here; it is not ours to answer.
             os._exit(0)
-        for stream in (sys.stdout, sys.stderr, *streams):
-            try:
-                stream.flush()
-            except Exception:
-                pass
-        after, answer["peak_kib"] = _used()
-        answer["cpu_ms"] = after - before
-        answer["imported"] = own.imported()
-        answer["threads"] = _threads()
-        answer["children"] = task["warm"] and _has_children()
-        answer["result_bytes"] = None if result is None else len(result)
+        fresh.flush()
+        calls += 1
+        peak = used.note(answer)
+        imported = own.imported()
+        if imported:
+            answer["imported"] = imported
+        threads = _threads()
+        if threads:
+            answer["threads"] = threads
+        if not warm or threads or calls >= MOST_CALLS or _has_children() or _is_large(peak, task["memory_kib"]):
+            answer["leaves"] = True
+        if result is not None:
+            answer["result_bytes"] = len(result)
+        end = fresh.log_end()
+        if end is not None:
+            answer["log_end"] = end
         # Bytes that are no text (`\udce9` of a file's name) would make it no JSON for others.
         line = json.dumps(answer, ensure_ascii=False).encode("utf-8", "replace")
         answers.write(line + b"\n" + (result or b""))
         answers.flush()
+        if "leaves" in answer:
+            return
 
 
-def _reset(request, streams, start):
-    """Makes the process look as if it had just started, with the environment `start`."""
-    sys.stdout, sys.stderr = streams
-    if request["log"] is not None:
-        log = os.open(request["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        os.close(log)
-    wanted = {**start, **request["set"]}
-    # `Project` says where it is through the environment, for processes that the task starts.
-    wanted[project.VARIABLE] = os.environ.get(project.VARIABLE, "")
-    if dict(os.environ) != wanted:
-        os.environ.clear()
-        os.environ.update(wanted)
-    os.chdir(request["folder"])
-    sys.argv[1:] = []
-    # A module that is not loaded yet will seed itself from the system.
-    for name in ("random", "numpy.random"):
-        module = sys.modules.get(name)
-        if module is not None:
-            module.seed()
+class Fresh:
+    """Makes the process look to each call as if it had just started: what was changed is put back."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.streams = sys.stdout, sys.stderr
+        self.environ = os.environ
+        # Both are bytes; comparing them is cheap, making them anew is not.
+        self.environment = dict(os.environ._data)
+        self.seed = os.environ.encodekey("KPTN_SEED")
+        self.place = os.environ.encodekey(project.VARIABLE)
+        self._log_is(os.dup(1))
+
+    def restore(self, seed, log):
+        sys.stdout, sys.stderr = self.streams
+        if log is not None:
+            os.close(self.log)
+            self._log_is(os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o666))
+        for stream in (1, 2):
+            if _file(stream) != self.file:
+                os.dup2(self.log, stream)
+        os.environ = self.environ
+        now, wanted = os.environ._data, self.environment
+        # `Project` says where it is through the environment, for processes that the task starts.
+        if self.place in now:
+            wanted[self.place] = now[self.place]
+        if now != wanted:
+            os.environ.clear()
+            os.environ.update({os.environ.decodekey(key): os.environ.decodevalue(text) for key, text in wanted.items()})
+        if seed is not None:
+            os.environ["KPTN_SEED"] = seed
+            wanted[self.seed] = now[self.seed]
+        os.chdir(self.folder)
+        if len(sys.argv) > 1:
+            sys.argv[1:] = []
+        # A module that is not loaded yet will seed itself from the system.
+        for name in ("random", "numpy.random"):
+            module = sys.modules.get(name)
+            if module is not None:
+                module.seed()
+
+    def _log_is(self, log):
+        self.log, self.file = log, _file(log)
+        self.end = os.fstat(log).st_size
+
+    def flush(self):
+        for stream in (sys.stdout, sys.stderr) + self.streams:
+            try:
+                stream.flush()
+            except Exception:
+                pass
+
+    def log_end(self):
+        """Returns where the log ends now; None where nothing was added since this was asked last."""
+        end = os.fstat(self.log).st_size
+        if end == self.end:
+            return None
+        self.end = end
+        return end
 
 
-def _used():
-    """Returns CPU time in ms, of this process and those it waited for, and peak memory in KiB."""
+def _file(descriptor):
+    """Tells which file a descriptor leads to; None where it is closed."""
     try:
-        import resource
-    except ImportError:
-        return 0, 0
-    both = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    seconds = sum(used.ru_utime + used.ru_stime for used in both)
-    return int(seconds * 1000), max(used.ru_maxrss for used in both) // (1024 if sys.platform == "darwin" else 1)
+        found = os.fstat(descriptor)
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+class Used:
+    """What this process and those it waited for have used."""
+
+    def __init__(self):
+        try:
+            import resource
+        except ImportError:
+            resource = None
+        self.resource, self.seconds = resource, 0.0
+        self.seconds, _ = self._now()
+
+    def _now(self):
+        if self.resource is None:
+            return 0.0, 0
+        own = self.resource.getrusage(self.resource.RUSAGE_SELF)
+        children = self.resource.getrusage(self.resource.RUSAGE_CHILDREN)
+        seconds = own.ru_utime + own.ru_stime + children.ru_utime + children.ru_stime
+        return seconds, max(own.ru_maxrss, children.ru_maxrss) // (1024 if sys.platform == "darwin" else 1)
+
+    def note(self, answer):
+        """Says in an answer what was used since the last one; returns the peak memory so far, in KiB."""
+        seconds, peak = self._now()
+        spent, self.seconds = int((seconds - self.seconds) * 1000), seconds
+        if spent:
+            answer["cpu_ms"] = spent
+        answer["peak_kib"] = peak
+        return peak
+
+
+def _is_large(peak, limit):
+    """Tells whether the process holds more memory than its task may have."""
+    if limit is None or peak <= limit:
+        return False
+    try:
+        with open("/proc/self/statm") as file:
+            return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") // 1024 > limit
+    except OSError:
+        return True
 
 
 def _threads():
     """Returns the names of the threads that Python would wait for before it ends."""
     threading = sys.modules.get("threading")
-    if threading is None:
+    if threading is None or threading.active_count() < 2:
         return []
     me = threading.current_thread()
     return [thread.name for thread in threading.enumerate() if thread is not me and not thread.daemon]

@@ -2,6 +2,7 @@
 
 mod calls;
 mod faults;
+mod lanes;
 mod python;
 mod r;
 mod results;
@@ -15,7 +16,6 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::ItemValues;
 use crate::process::{AlwaysAsk, find_interpreters, own_environment};
 
 static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
@@ -99,6 +99,7 @@ impl Bench {
             roots: vec![self.root()],
             wants_result: true,
             warm: false,
+            memory_kib: None,
             given: BTreeMap::new(),
             args: Vec::new(),
             config: BTreeMap::new(),
@@ -111,7 +112,7 @@ impl Bench {
     }
 
     fn python_job(&self, function: PythonFunction) -> Job {
-        let code = Code::Python { function: Arc::new(function), item: ItemValues::default() };
+        let code = Code::Python { function: Arc::new(function), item: Default::default() };
         self.job(&PYTHON, self.root(), code)
     }
 

@@ -89,51 +89,6 @@ async fn an_async_function_is_awaited() {
 }
 
 #[tokio::test]
-async fn items_share_a_process_that_looks_new_to_each() {
-    let bench = Bench::new();
-    let text = "
-import os, random, sys
-def B(STATE, A):
-  before = [os.environ.get('LEFT'), os.path.basename(os.getcwd()), sys.argv[1:], len(A)]
-  os.environ['LEFT'] = 'x'; os.chdir('/'); sys.argv.append('x'); A.append(1); random.seed(1)
-  print(STATE); sys.stdout = None
-  if STATE == 'crash': os._exit(1)
-  if STATE == 'orphan': os.system('sleep 1000 &')
-  return [os.getpid(), before]
-";
-    let mut function = bench.function("B.py", text);
-    function.given.insert("A".into(), "[]".into());
-    function.warm = true;
-    let function = Arc::new(function);
-    let mut seen = Vec::new();
-    for state in ["NC", "SC", "crash", "VA", "orphan", "GA"] {
-        let item = [("STATE", json!(state))].into_iter().collect();
-        let code = Code::Python { function: Arc::clone(&function), item };
-        let mut job = bench.job(&PYTHON, bench.root(), code);
-        job.item = Some(state.to_owned());
-        job.log = bench.root().join(format!("{state}.log"));
-        let done = bench.workers.run(&job).await;
-        assert_eq!(done.log_tail[0], state);
-        if state == "crash" {
-            assert_eq!(failure_of(&done), "the process ended before the function returned: exit code 1");
-            continue;
-        }
-        let left: &[&str] =
-            if state == "orphan" { &["background child stopped: it outlived the task"] } else { &[] };
-        assert_eq!(done.notes, left);
-        assert_eq!(done.imported, [bench.root().join("B.py")]);
-        let value = value(&done);
-        assert_eq!(value[1], json!([null, "project", [], 0]), "{state}");
-        seen.push(value[0].clone());
-    }
-    bench.workers.finish(&TaskName::parse("B").unwrap()).await;
-    assert_eq!(seen[0], seen[1], "the second item has the first one's process");
-    assert_ne!(seen[1], seen[2], "after a crash there is a new one");
-    assert_eq!(seen[2], seen[3]);
-    assert_ne!(seen[3], seen[4], "after leaving a child behind as well");
-}
-
-#[tokio::test]
 async fn an_error_that_is_no_text_is_told_all_the_same() {
     let bench = Bench::new();
     let done = bench.python("def B():\n  raise ValueError('caf\\udce9')\n").await;
