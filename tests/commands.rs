@@ -106,11 +106,35 @@ fn doctor_names_interpreters_and_a_foreign_kptn() {
 }
 
 #[test]
-fn completions_are_scripts() {
+fn completions_know_tasks_and_branches() {
     for shell in ["bash", "zsh", "fish"] {
-        let output = Project::new().kptn(&["completions", shell]).succeeds();
-        assert!(output.stdout.contains("kptn") && output.stdout.len() > 500, "{shell}");
+        Project::new().kptn(&["completions", shell]).succeeds().prints("COMPLETE").prints("kptn");
     }
+    let project = two_tasks();
+    project.commit("project");
+    project.git(&["branch", "feature/x"]);
+    // As the script for fish asks.
+    let asked = |words: &[&str]| {
+        let mut command = project.command(&[&["--"], words].concat());
+        command.env("COMPLETE", "fish");
+        project.finish(command, words).succeeds().stdout
+    };
+    assert_eq!(asked(&["kptn", "path", ""]).lines().filter(|line| ["A", "B"].contains(line)).count(), 2);
+    assert!(asked(&["kptn", "run", "+"]).contains("+B"));
+    assert!(asked(&["kptn", "cat", "A", "--branch", "fea"]).contains("feature/x"));
+    project.write("kptn.yaml", "graphs: [");
+    let broken = asked(&["kptn", "path", ""]);
+    assert!(!broken.contains("error:"), "{broken}");
+}
+
+#[test]
+fn manual_pages_are_made_of_what_the_commands_say() {
+    let project = two_tasks();
+    project.kptn(&["man"]).succeeds().prints(".TH kptn");
+    project.kptn(&["man", "run"]).succeeds().prints("in parallel");
+    project.kptn(&["man", "walk"]).exits(2).says("walk");
+    project.kptn(&["man", "--dir", "man"]).succeeds();
+    assert!(project.read("man/kptn-run.1").contains("in parallel") && project.exists("man/kptn.1"));
 }
 
 #[test]

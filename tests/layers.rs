@@ -17,7 +17,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (r"\btoml::", &["config/", "fingerprint/lockfiles/read.rs"]),
     (r"\bpetgraph::", &["graph/"]),
     (r"\btree_sitter(_python|_r)?::", &["fingerprint/"]),
-    (r"\b(clap|clap_complete|indicatif|anstream|owo_colors)::", &["cli/"]),
+    (r"\b(clap|clap_complete|clap_mangen|indicatif|anstream|owo_colors)::", &["cli/"]),
     (r"\b(e?print(ln)?|dbg)!", &["cli/", "main.rs"]),
     (r"\b(std|tokio)::process::(Command|\{[^}]*\bCommand)\b", &["process/"]),
     (r"\bminijinja::", &["render/"]),

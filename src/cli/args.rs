@@ -11,6 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Args, Parser, Subcommand};
 
 use super::commands;
+use super::complete;
 use super::gone;
 use super::printer::{Color, Volume};
 
@@ -40,10 +41,10 @@ pub struct Global {
     #[arg(long, value_name = "FILE", global = true)]
     pub config: Option<PathBuf>,
     /// The branch whose state is meant, whatever git has checked out
-    #[arg(short = 'b', long, value_name = "BRANCH", global = true)]
+    #[arg(short = 'b', long, value_name = "BRANCH", global = true, add = complete::branches())]
     pub branch: Option<String>,
     /// The graph that is meant
-    #[arg(short = 'g', long = "graph", value_name = "GRAPH", global = true)]
+    #[arg(short = 'g', long = "graph", value_name = "GRAPH", global = true, add = complete::graphs())]
     pub graph: Option<String>,
     /// Print data as JSON
     #[arg(long, global = true)]
@@ -121,6 +122,7 @@ pub enum Command {
     Doctor(commands::doctor::Args),
     Fsck(commands::fsck::Args),
     Completions(commands::completions::Args),
+    Man(commands::man::Args),
     Task(commands::task::Args),
 }
 

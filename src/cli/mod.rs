@@ -11,6 +11,7 @@ use std::sync::Arc;
 
 pub mod args;
 mod commands;
+mod complete;
 mod error;
 pub mod exit;
 mod gone;
@@ -37,6 +38,9 @@ use printer::Printer;
 /// Runs the program and returns what it leaves with.
 pub fn main() -> ExitCode {
     error::install_panic_hook();
+    if complete::answered() {
+        return Exit::FINE.into();
+    }
     let exit = match args::parse(std::env::args_os()) {
         Parsed::Command(arguments) => {
             let global = &arguments.global;

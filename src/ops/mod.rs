@@ -17,6 +17,7 @@ mod inherit;
 pub mod init;
 pub mod items;
 mod memo;
+pub mod names;
 pub mod output;
 mod placing;
 mod probes;

@@ -89,6 +89,11 @@ impl Bearings {
         flat::write(&path, MAGIC, &postcard::to_stdvec(self).unwrap_or_default())
     }
 
+    /// Returns the names of the tasks of all graphs, in the order written.
+    pub fn task_names(&self) -> impl Iterator<Item = &str> {
+        self.tasks.lines().filter_map(|row| row.split('\t').nth(1))
+    }
+
     /// Returns every graph that has a task, or the one that is named.
     pub fn find(&self, graph: Option<&str>, task: &str) -> Vec<Bearing> {
         let wanted = |(name, _): &&(GraphName, GraphName)| graph.is_none_or(|graph| graph == name.as_str());

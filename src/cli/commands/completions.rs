@@ -1,15 +1,15 @@
-//! `kptn completions`: prints completions for a shell.
-
-use clap::CommandFactory;
+//! `kptn completions`: prints what a shell needs to complete kptn's words.
 
 use super::Context;
-use crate::cli::args::Arguments;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 
 /// Print completions for a shell
 ///
-/// For bash: `kptn completions bash > ~/.local/share/bash-completion/completions/kptn`.
+/// They know this project's tasks and this repository's branches: the shell asks kptn.
+/// For bash, in `~/.bashrc`: `source <(kptn completions bash)`. For zsh, in `~/.zshrc`:
+/// `source <(kptn completions zsh)`. For fish: `kptn completions fish > ~/.config/fish/completions/kptn.fish`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The shell
@@ -19,8 +19,10 @@ pub struct Args {
 
 /// Prints them.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Arguments::command(), "kptn", &mut script);
+    let name = args.shell.to_string();
+    let script = complete::registration(&name);
+    let script =
+        script.ok_or_else(|| CommandError::usage(format!("there are no completions for `{name}`")))?;
     context.printer.bytes(&script);
     Ok(Exit::FINE)
 }

@@ -1,6 +1,7 @@
 //! `kptn debug`: one task or item in the foreground, with the terminal.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::paint::Tone;
@@ -16,7 +17,7 @@ use crate::ops::debug::{self, DebugReport};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task, or one of its items
-    #[arg(value_name = "TASK[ITEM]")]
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
 }
 

@@ -1,6 +1,7 @@
 //! `kptn env`: prints what a task's process is given, for a process of one's own.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::env::{self, Format};
@@ -15,7 +16,7 @@ use crate::ops::shoes;
 #[group(id = "env")]
 pub struct Args {
     /// The task, or one of its items
-    #[arg(value_name = "TASK[ITEM]")]
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
     /// How it is written
     #[arg(short, long, value_name = "FORMAT", value_enum, default_value_t)]

@@ -31,6 +31,7 @@ pub mod hook;
 pub mod hooks;
 pub mod init;
 pub mod log;
+pub mod man;
 pub mod output;
 pub mod path;
 pub mod plan;
@@ -126,6 +127,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Doctor(args) => doctor::run(args, context),
         Command::Fsck(args) => fsck::run(args, context),
         Command::Completions(args) => completions::run(args, context),
+        Command::Man(args) => man::run(args, context),
         Command::Task(args) => task::run(args, context),
     }
 }

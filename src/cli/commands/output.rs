@@ -6,6 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::ops::{self, Session};
@@ -16,7 +17,7 @@ use crate::ops::{self, Session};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task
-    #[arg(value_name = "TASK")]
+    #[arg(value_name = "TASK", add = complete::tasks())]
     pub task: String,
     /// Go on for as long as it runs
     #[arg(short, long)]

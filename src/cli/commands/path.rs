@@ -1,6 +1,7 @@
 //! `kptn path`: puts what a task left where it belongs, and says where that is.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
@@ -14,7 +15,7 @@ use crate::ops::reading::{self, Wanted};
 #[group(id = "reading")]
 pub struct Args {
     /// The task, or one of its items
-    #[arg(value_name = "TASK[ITEM]")]
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
     /// A file or folder that it left: its path, or the end of it
     #[arg(value_name = "FILE")]

@@ -1,6 +1,7 @@
 //! `kptn restore`: puts files back.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
@@ -13,7 +14,7 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Tasks whose files to put back
-    #[arg(value_name = "GRAPH|TASK")]
+    #[arg(value_name = "GRAPH|TASK", add = complete::selection())]
     pub words: Vec<String>,
     /// Leave these out
     #[arg(long, value_name = "TASK")]

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
@@ -44,7 +45,7 @@ pub struct Args {
 #[derive(Debug, Clone, Default, clap::Args)]
 pub struct Selection {
     /// A graph, then tasks; without tasks the whole graph
-    #[arg(value_name = "GRAPH|TASK")]
+    #[arg(value_name = "GRAPH|TASK", add = complete::selection())]
     pub words: Vec<String>,
     /// Leave these out
     #[arg(long, value_name = "TASK")]

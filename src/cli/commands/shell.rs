@@ -3,6 +3,7 @@
 use std::ffi::OsString;
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::paint::Tone;
@@ -16,7 +17,7 @@ use crate::process::{Launch, run_attached};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task, or one of its items
-    #[arg(value_name = "TASK[ITEM]")]
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
     /// A command instead of `$SHELL`
     #[arg(value_name = "COMMAND", last = true)]

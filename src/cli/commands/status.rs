@@ -1,6 +1,7 @@
 //! `kptn status`: says which tasks are fresh, stale or failed.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::comment::{self, Format};
@@ -18,7 +19,7 @@ use crate::ops::{self, Probing};
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Tasks to show: names, `a+`, `+b`, `tag:x`, `state:stale`, `clean_*`
-    #[arg(value_name = "GRAPH|TASK")]
+    #[arg(value_name = "GRAPH|TASK", add = complete::selection())]
     pub words: Vec<String>,
     /// Leave these out
     #[arg(long, value_name = "TASK")]

@@ -1,6 +1,7 @@
 //! `kptn why`: says why a task has its status.
 
 use super::Context;
+use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
@@ -15,7 +16,7 @@ use crate::ops;
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task
-    #[arg(value_name = "TASK")]
+    #[arg(value_name = "TASK", add = complete::tasks())]
     pub task: String,
     /// Show changed code in full, not only its first lines
     #[arg(long)]

@@ -185,6 +185,23 @@ impl Place {
     }
 }
 
+/// Returns the tasks of all graphs where that needs no look into `kptn.yaml`.
+pub fn known_tasks(start: &Start) -> Option<Vec<String>> {
+    Some(bearings(start)?.task_names().map(str::to_owned).collect())
+}
+
+/// Returns the graphs, likewise.
+pub fn known_graphs(start: &Start) -> Option<Vec<String>> {
+    Some(bearings(start)?.graphs.iter().map(|(name, _)| name.to_string()).collect())
+}
+
+fn bearings(start: &Start) -> Option<Bearings> {
+    let located = config::locate(&start.folder).ok()?;
+    let repository = Repository::discover(&located.root).ok()?;
+    let place = Place::of(&located, repository.as_ref());
+    Bearings::load(&place.index_root, &place.root, &place.key)
+}
+
 /// Finds a record by bearings taken earlier; absent where they do not hold or do not tell.
 fn quickly(
     place: &Place,
