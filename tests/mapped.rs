@@ -1,6 +1,6 @@
 //! Mapped tasks, item by item: what reaches an item, what one item's change costs, and partial failure.
 
-use crate::support::{Project, tasks_yaml};
+use crate::support::{Project, tasks_yaml, wait_until};
 
 const LIST: &str = "def states():\n    return ['NC', 'SC', 'VA']\n";
 
@@ -155,4 +155,105 @@ fn map_deps_item_takes_the_same_item_alone() {
     project.edit("states.py", "'VA'", "'VA', 'GA'");
     project.kptn(&["run"]).succeeds();
     assert_eq!(project.ran(), "GA after-GA");
+}
+
+/// Items that leave `+N` and `-N` in the trace; item 0 waits at its gate.
+const WATCHED: &str = "
+import os
+import time
+
+
+def mark(text):
+    trace = os.open(os.environ['TRACE'], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.write(trace, (text + '\\n').encode())
+    os.close(trace)
+
+
+def each(N):
+    mark('+%d' % N)
+    deadline = time.time() + 60
+    while N == 0 and not os.path.exists(os.environ['GATE'] + '/each.go'):
+        assert time.time() < deadline, 'the gate stayed shut'
+        time.sleep(0.01)
+    mark('-%d' % N)
+";
+
+#[test]
+fn bundles_of_three_in_groups_of_ten_are_nine_items_at_once_and_slide() {
+    let project = Project::new()
+        .yaml(&tasks_yaml(
+            "numbers: , each: numbers",
+            &[
+                "numbers: {cache_result: true, iterable_item: N}",
+                "each: {map_over: N, bundle_size: 3, group_size: 10}",
+            ],
+        ))
+        .file("numbers.py", "def numbers():\n    return list(range(40))\n")
+        .file("each.py", WATCHED);
+    let run = project.start(&["run", "-j8"]);
+    let trace = || std::fs::read_to_string(project.outside("trace")).unwrap_or_default();
+    let ended = |trace: &str| trace.lines().filter(|line| line.starts_with('-')).count();
+    // Its bundle has three; everything else goes by while it waits: a group is no barrier.
+    wait_until("all items but those behind the first have ended", || ended(&trace()) == 37);
+    project.open_gate("each");
+    let (code, _, messages) = run.wait();
+    assert_eq!(code, Some(0), "{messages}");
+    let (mut running, mut most) = (0, 0);
+    for line in project.trace() {
+        running += if line.starts_with('+') { 1 } else { -1 };
+        most = most.max(running);
+    }
+    // Three bundles, in each of which one item runs and two may wait: nine.
+    assert!((2..=3).contains(&most), "{most} items ran at once");
+}
+
+#[test]
+fn the_examples_make_the_same_bytes_with_warm_and_with_fresh_workers() {
+    for example in ["states", "readme-mapped"] {
+        let run = |workers: &str| {
+            let project = Project::example(example);
+            let yaml = "kptn.yaml";
+            let text = project.read(yaml);
+            let settings = format!("settings:\n  workers: {workers}\n");
+            let has_some = text.contains("\nsettings:\n");
+            let text = if has_some { text.replacen("settings:\n", &settings, 1) } else { text + &settings };
+            project.write(yaml, text);
+            project.kptn(&["run"]).succeeds();
+            files_below(&project.output(""))
+        };
+        let warm = run("warm");
+        assert!(!warm.is_empty(), "{example}");
+        assert_eq!(warm, run("fresh"), "{example}");
+    }
+}
+
+/// Returns every file below a folder, but for logs.
+fn files_below(folder: &std::path::Path) -> std::collections::BTreeMap<String, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![folder.to_owned()];
+    while let Some(next) = folders.pop() {
+        for entry in std::fs::read_dir(next).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            let name = path.strip_prefix(folder).expect("it is below").display().to_string();
+            match path.is_dir() {
+                true if name != "log" => folders.push(path),
+                true => {}
+                false => drop(found.insert(name, std::fs::read(path).expect("a file"))),
+            }
+        }
+    }
+    found
+}
+
+#[test]
+fn three_failed_items_are_shown_with_their_last_lines() {
+    let project = project();
+    project.edit("states.py", "['NC', 'SC', 'VA']", "['NC', 'SC', 'VA', 'GA', 'WV']");
+    project.edit(
+        "each.py",
+        "(output_dir / 'each').mkdir",
+        "print('looked at', STATE); assert STATE == 'NC', 'no data'; (output_dir / 'each').mkdir",
+    );
+    let output = project.kptn(&["run", "-j1"]).exits(1);
+    output.says("4 of 5 items failed").says("[SC]").says("looked at SC").says("looked at VA");
 }

@@ -4,6 +4,7 @@
 //! store take-in STORE LIST         kptn's store: put each file, then flush
 //! store copy-and-hash FOLDER LIST  the floor: copy each file and hash it in one pass, then sync
 //! store hash LIST                  BLAKE3 alone, as `b3sum` does
+//! store spawn N                    the floor of a process an item: /bin/true, N times
 //! ```
 //! LIST has a path a line. The harness starts it and measures CPU from outside; it measures nothing
 //! itself. It is a library user, so that no worker or interpreter is counted in.
@@ -23,9 +24,17 @@ fn main() -> Fallible {
         ["take-in", store, list] => take_in(Path::new(store), list),
         ["copy-and-hash", folder, list] => copy_and_hash(Path::new(folder), list),
         ["hash", list] => paths(list)?.iter().try_for_each(|path| pass(path, &mut std::io::sink())),
+        ["spawn", count] => spawn(count.parse()?),
         // `cargo bench` alone starts it without a word; `make bench` is the way.
         _ => Ok(()),
     }
+}
+
+fn spawn(count: u32) -> Fallible {
+    for _ in 0..count {
+        std::process::Command::new("/bin/true").status()?;
+    }
+    Ok(())
 }
 
 fn paths(list: &str) -> Result<Vec<String>, Box<dyn Error>> {

@@ -129,10 +129,12 @@ class Fresh:
         if len(sys.argv) > 1:
             sys.argv[1:] = []
         # A module that is not loaded yet will seed itself from the system.
-        for name in ("random", "numpy.random"):
-            module = sys.modules.get(name)
-            if module is not None:
-                module.seed()
+        random, numpy = sys.modules.get("random"), sys.modules.get("numpy.random")
+        if random is not None:
+            # As good a seed as its own, at less than half the price.
+            random.seed(int.from_bytes(os.urandom(32), "big"))
+        if numpy is not None:
+            numpy.seed()
 
     def _log_is(self, log):
         self.log, self.file = log, _file(log)

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import intake
+import items
 import item_status
 import r_items
 import report
@@ -16,7 +17,7 @@ from measure import CommandFailed, Meter
 from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
-         "item_status": item_status}
+         "item_status": item_status, "items": items}
 
 
 def main() -> None:
