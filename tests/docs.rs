@@ -43,6 +43,29 @@ fn the_pipeline_of_the_first_guide_runs() {
 }
 
 #[test]
+fn the_pipeline_of_the_guide_about_items_runs() {
+    let text = page("docs/guides/mapped-tasks.md");
+    let project = Project::new();
+    for (language, block) in blocks(&text) {
+        match block.lines().next().and_then(|line| line.strip_prefix("# tasks/")) {
+            Some(name) => project.write(&format!("tasks/{name}"), &block),
+            None if language == "yaml" && !project.exists("kptn.yaml") => project.write("kptn.yaml", &block),
+            None => {}
+        }
+    }
+    project.kptn(&["check"]).succeeds();
+    project.kptn(&["run"]).succeeds().says("3 ran");
+    assert_eq!(project.read_output("report.txt"), "3 states\n");
+    assert_eq!(project.kptn(&["output", "summary[NC]"]).succeeds().stdout, "working on NC\n");
+    project.edit("tasks/states.py", "\"VA\"", "\"VA\", \"GA\"");
+    project.kptn(&["run", "states"]).succeeds();
+    project.kptn(&["plan"]).succeeds().prints("run 1 item ");
+    project.kptn(&["run", "summary", "--items", "G*"]).succeeds();
+    project.kptn(&["run"]).succeeds();
+    assert_eq!(project.read_output("report.txt"), "4 states\n");
+}
+
+#[test]
 fn the_readme_has_every_command() {
     let readme = page("README.md");
     for name in commands(&help(&[])) {
@@ -55,7 +78,7 @@ fn the_command_reference_is_what_help_says() {
     let mut text = "# Commands\n\nWhat `kptn COMMAND --help` says; made by `make reference`.\n".to_owned();
     let names = commands(&help(&[]));
     let calls = [vec![]].into_iter().chain(names.iter().map(|name| vec![name.as_str()]));
-    for call in calls.chain([vec!["task", "run"], vec!["config", "schema"]]) {
+    for call in calls.chain([vec!["task", "run"], vec!["task", "bundles"], vec!["config", "schema"]]) {
         let title = [&["kptn"], &call[..]].concat().join(" ");
         text += &format!("\n## {title}\n\n```text\n{}\n```\n", help(&call).trim_end());
     }

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 
 mod affected;
+mod bundles;
 mod change_detection;
 mod commands;
 mod config_errors;
@@ -16,6 +17,7 @@ mod faults;
 mod git_hooks;
 mod git_states;
 mod item_faults;
+mod items_shown;
 mod layers;
 mod mapped;
 mod mapped_r;

@@ -257,3 +257,34 @@ fn three_failed_items_are_shown_with_their_last_lines() {
     let output = project.kptn(&["run", "-j1"]).exits(1);
     output.says("4 of 5 items failed").says("[SC]").says("looked at SC").says("looked at VA");
 }
+
+#[test]
+fn an_item_that_r_cannot_be_handed_is_found_before_any_runs() {
+    let project = Project::new()
+        .yaml(&tasks_yaml(
+            "list: , r: list",
+            &[
+                "list: {cache_result: true, iterable_item: NAME}",
+                "r: {map_over: NAME, outputs: ['${NAME}.txt']}",
+            ],
+        ))
+        .file(
+            "r.R",
+            "writeLines('', file.path(Sys.getenv('KPTN_OUTPUT_DIR'), paste0(Sys.getenv('NAME'), '.txt')))\n",
+        );
+    project.edit("kptn.yaml", "r.py", "r.R");
+    for (value, problem) in [("'x\\0y'", "`NAME` holds a NUL"), ("'y' * 140000", "has 140005 bytes")] {
+        project.write("list.py", format!("def list():\n    return ['good', {value}]\n"));
+        project.kptn(&["run"]).exits(1).says(problem);
+        assert!(!project.output("good.txt").exists(), "{value}");
+    }
+}
+
+#[test]
+fn items_whose_outputs_lie_in_one_another_are_found_before_any_runs() {
+    let project = project();
+    project.edit("kptn.yaml", "each/${STATE}.txt", "each/${STATE}/");
+    project.edit("states.py", "'NC', 'SC'", "'NC', 'NC/a'");
+    project.kptn(&["run"]).exits(1).says("each/NC/a");
+    assert_eq!(project.ran(), "");
+}

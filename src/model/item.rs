@@ -98,6 +98,16 @@ impl Item {
         let parts = names.iter().filter_map(|name| self.values.get(name)).map(Self::text);
         parts.collect::<Vec<_>>().join(",")
     }
+
+    /// Returns [`Item::label`] for a message: one line of some length.
+    pub fn short_label(&self, names: &[String]) -> String {
+        let label = self.label(names);
+        let whole = label.chars().nth(SHORT).is_none();
+        let shown = label.chars().take(if whole { SHORT } else { SHORT - 1 });
+        let plain =
+            shown.map(|c| if c.is_control() { c.escape_default().to_string() } else { c.to_string() });
+        plain.chain((!whole).then(|| "…".to_owned())).collect()
+    }
 }
 
 impl ItemValues {
@@ -155,6 +165,11 @@ impl<'de> Deserialize<'de> for ItemValues {
         BTreeMap::<String, Value>::deserialize(deserializer).map(Self::from)
     }
 }
+/// The most bytes of `NAME=value` that Linux allows, the NUL at its end not counted.
+pub const LONGEST_VARIABLE: usize = 131_071;
+
+/// In a message, so many characters of an item's name are shown.
+const SHORT: usize = 60;
 
 #[cfg(test)]
 mod tests {

@@ -14,7 +14,7 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Digest, Item, ItemKey, ItemName, ItemNotFound};
+use super::{Digest, Item, ItemKey, ItemName, ItemNotFound, TaggedHasher};
 
 /// Which items of a mapped task a run is about: all that any of these names.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
@@ -64,6 +64,16 @@ impl Bundle {
             Some(Self { list: list.parse().ok()?, from, to }).filter(|_| from < to)
         };
         parts().ok_or_else(|| BundleError { text: text.escape_debug().to_string() })
+    }
+
+    /// Returns what tells it from other bundles, for locks.
+    pub fn key(&self) -> ItemKey {
+        ItemKey(TaggedHasher::new("kptn bundle 1").field("name", self.to_string().as_bytes()).finish())
+    }
+
+    /// Returns the name of its own folder or file within its run's.
+    pub fn file_name(&self) -> String {
+        format!("bundle-{}-{}-{}", self.list.short(), self.from, self.to)
     }
 }
 
@@ -130,6 +140,16 @@ impl<'n, 'a> ItemIndex<'n, 'a> {
                 Err(ItemNotFound::Ambiguous { names: exact.collect() })
             }
         }
+    }
+
+    /// Returns how many items there are.
+    pub fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    /// Tells whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.items.is_empty()
     }
 
     /// Returns the keys of a stretch of the list; absent where it is not so long.

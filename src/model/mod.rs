@@ -31,7 +31,7 @@ pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, TaggedHasher};
 pub use event::{Event, TaskOutcome};
 pub use ingredient::{CodePart, Fingerprint, Ingredient, IngredientKind};
-pub use item::{Item, ItemKey, ItemValues};
+pub use item::{Item, ItemKey, ItemValues, LONGEST_VARIABLE};
 pub use item_choice::{Bundle, BundleError, ItemChoice, ItemIndex, ItemSelector};
 pub use item_name::{Address, AddressError, ItemName, ItemNotFound};
 pub use item_table::{ITEM_TABLE_FORMAT, ItemShard, ItemTable, ShardList};

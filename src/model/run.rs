@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, Digest, Graph, ItemChoice, ProjectId, TaskName};
+use super::{BranchName, Bundle, Digest, Graph, ItemChoice, ItemSelector, ProjectId, TaskName};
 
 /// The version of the messages between a runner and `kptn task serve`.
 pub const RUNNER_PROTOCOL: u32 = 1;
@@ -193,6 +193,21 @@ pub struct RunPlan {
     pub interpreters: Interpreters,
     /// What each probe said, by its command.
     pub probes: BTreeMap<String, ProbeAnswer>,
+}
+
+impl RunPlan {
+    /// Returns what tells the bundle of a task that this process runs from others of the same run.
+    pub fn bundle_of(&self, task: &TaskName) -> Option<&Bundle> {
+        match self.items.get(task)?.0.as_slice() {
+            [ItemSelector::Bundle(bundle)] => Some(bundle),
+            _ => None,
+        }
+    }
+
+    /// Returns the bundle that this process runs, of whatever task.
+    pub fn bundle(&self) -> Option<&Bundle> {
+        self.items.keys().find_map(|task| self.bundle_of(task))
+    }
 }
 
 /// What a task had when the run was opened.

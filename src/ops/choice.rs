@@ -3,11 +3,11 @@
 //! Where the list is known and holds, a name that is no item's is refused here.
 //! Where the run makes the list first, its task finds that out.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::survey::Survey;
 use super::{OpsError, Session};
-use crate::model::{ItemChoice, ItemIndex, ItemSelector, Status, Task, TaskName};
+use crate::model::{ItemChoice, ItemIndex, ItemKey, ItemSelector, Status, Task, TaskName};
 use crate::plan::{ChoiceError, Known, choose_items, expand_items, list_provider, refuse_shared_output};
 
 /// Which items of the selected tasks a run is about.
@@ -33,7 +33,7 @@ pub fn of_request(
         WhichItems::All => Ok(BTreeMap::new()),
         WhichItems::Of(choice) => {
             let task = the_mapped_task(session, survey, selected)?;
-            check(survey, task, choice, selected)?;
+            keys(survey, task, choice, selected)?;
             Ok(BTreeMap::from([(task.name.clone(), choice.clone())]))
         }
         WhichItems::Failed => {
@@ -81,26 +81,26 @@ fn the_mapped_task<'a>(
     }
 }
 
-fn check(
+/// Returns the items that are meant; absent where the list will only be known when the task before has run.
+pub fn keys(
     survey: &Survey<'_>,
     task: &Task,
     choice: &ItemChoice,
     selected: &[TaskName],
-) -> Result<(), OpsError> {
+) -> Result<Option<HashSet<ItemKey>>, OpsError> {
     let wrong = |error| OpsError::items(&task.name, error);
-    refuse_shared_output(task).map_err(wrong)?;
-    let Ok(provider) = list_provider(survey.graph, task) else { return Ok(()) };
+    let Ok(provider) = list_provider(survey.graph, task) else { return Ok(None) };
     let runs_first = selected.contains(&provider.name)
         && survey.decisions.get(&provider.name).is_some_and(|decision| decision.status != Status::Fresh);
     let record = survey.decisions.get(&provider.name).and_then(|decision| decision.record().cloned());
     let record = record.or_else(|| survey.known.current(&provider.name));
     let list = record.as_ref().and_then(|record| survey.known.result(record));
-    let (Some(record), Some(list), false) = (record, list, runs_first) else { return Ok(()) };
+    let (Some(record), Some(list), false) = (record, list, runs_first) else { return Ok(None) };
     // What is wrong with the list is said where it is run over.
-    let Ok(items) = expand_items(provider, &list) else { return Ok(()) };
+    let Ok(items) = expand_items(provider, &list) else { return Ok(None) };
     let index = ItemIndex::new(&task.map_over, items.iter().map(|item| (item.key(), item)));
     let failed = || survey.known.failed_items(&task.name).iter().map(|item| item.key).collect();
-    choose_items(task, choice, record.result, &index, failed).map(drop).map_err(wrong)
+    choose_items(task, choice, record.result, &index, failed).map(Some).map_err(wrong)
 }
 
 impl OpsError {

@@ -226,6 +226,14 @@ pub enum OpsError {
         /// The task.
         task: TaskName,
     },
+    /// There is no log of that item.
+    #[error("`{task}[{item}]` has no log: it never ran on this branch")]
+    NoItemLog {
+        /// The task.
+        task: TaskName,
+        /// What people call the item.
+        item: String,
+    },
     /// Files that would be overwritten.
     #[error("these files are there already: {}", list(.paths))]
     Exists {

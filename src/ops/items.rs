@@ -35,6 +35,8 @@ pub struct FoundItem {
     pub key: ItemKey,
     /// How people name it.
     pub label: String,
+    /// Whether it is in the list as it is now.
+    pub listed: bool,
     /// What it left last on this branch, of whatever fingerprint; absent where it never finished.
     pub record: Option<Arc<ItemRecord>>,
 }
@@ -106,8 +108,9 @@ pub fn find_item(
         }
         why => OpsError::item(&task.name, name, why),
     })?;
+    let listed = listed.as_ref().is_some_and(|items| items.contains(item));
     let (label, record) = (item.label(&task.map_over), records.get(&key).cloned());
-    Ok(FoundItem { key, item: item.clone(), label, record })
+    Ok(FoundItem { key, item: item.clone(), label, listed, record })
 }
 
 fn index<'a>(task: &'a Task, items: impl Iterator<Item = (ItemKey, &'a Item)>) -> ItemIndex<'a, 'a> {

@@ -5,6 +5,7 @@
 //! layers together and decides nothing that `plan` decides.
 
 pub mod affected;
+pub mod bundles;
 pub mod check;
 pub mod choice;
 pub mod debug;
@@ -20,6 +21,7 @@ mod memo;
 pub mod names;
 pub mod output;
 mod placing;
+pub mod plan;
 mod probes;
 pub mod quick;
 pub mod reading;
@@ -36,6 +38,7 @@ pub mod status;
 mod survey;
 pub mod tasks;
 pub mod why;
+mod why_item;
 
 pub use error::OpsError;
 pub use probes::Probing;

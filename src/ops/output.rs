@@ -1,19 +1,23 @@
-//! `output TASK`: the log of a task's latest attempt.
+//! `output TASK`: the log of a task's latest attempt, or of one item's.
 
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom};
+
+use super::items::{self, Addressed};
 use super::report::TaskLog;
-use super::scope::{self, Words};
-use super::{OpsError, Session};
-use crate::model::{Record, RunId, TaskName};
+use super::{OpsError, Session, memo};
+use crate::model::{ItemLog, ItemName, LogFolder, Record, RunId};
+use crate::plan::Known;
 
 /// Finds the log of a task: of the attempt that is going on, the one that failed last, or its record.
 pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<TaskLog, OpsError> {
-    let words = Words { graph, words: vec![task.to_owned()], exclude: Vec::new() };
-    let scope = scope::one_graph(session, &words)?;
-    let selector =
-        scope.selectors.first().ok_or_else(|| OpsError::GraphIsNoTask { name: task.to_owned() })?;
-    let name = TaskName::parse(selector).map_err(|error| OpsError::Name { error })?;
+    let addressed = items::address(session, graph, task)?;
+    let name = addressed.task.name.clone();
     let state = session.state()?;
-    let namespace = &scope.graph.namespace;
+    let namespace = &addressed.graph.namespace;
+    if let Some(item) = &addressed.item {
+        return item_log(session, &addressed, item);
+    }
     if let (Some(run), true) = (latest_run(session)?, session.running().is_some()) {
         let path = session.store()?.layout().run_log(&run, &name);
         if path.exists() {
@@ -36,6 +40,41 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
         None => Vec::new(),
     };
     Ok(TaskLog { task: name, path: None, bytes: Some(bytes), running: false })
+}
+
+/// Returns what one item printed: of its attempt that failed last, else of the one that it has on record.
+fn item_log(session: &Session, addressed: &Addressed<'_>, name: &ItemName) -> Result<TaskLog, OpsError> {
+    let Addressed { graph, task, .. } = addressed;
+    let memo = memo::open(session)?;
+    let known = items::past_of(session, graph, &memo)?;
+    let found = items::find_item(&known, graph, task, name)?;
+    let failed = known.failed_items(&task.name).into_iter().find(|item| item.key == found.key);
+    let log = match (failed, found.record) {
+        (Some(failed), _) => failed.log,
+        (None, Some(record)) => record.log.clone(),
+        (None, None) => return Err(OpsError::NoItemLog { task: task.name.clone(), item: found.label }),
+    };
+    let bytes = match &log {
+        Some(log) => read_part(session, log)?,
+        None => Vec::new(),
+    };
+    Ok(TaskLog { task: task.name.clone(), path: None, bytes: Some(bytes), running: false })
+}
+
+fn read_part(session: &Session, log: &ItemLog) -> Result<Vec<u8>, OpsError> {
+    let folder = match log.folder {
+        LogFolder::Run => session.store()?.layout().run_logs(&log.run),
+        LogFolder::Outputs => session.outputs_dir.clone(),
+    };
+    let path = folder.join(&log.file);
+    let mut bytes = Vec::new();
+    let mut read = || {
+        let mut file = File::open(&path)?;
+        file.seek(SeekFrom::Start(log.offset))?;
+        file.take(log.length).read_to_end(&mut bytes)
+    };
+    read().map_err(|source| OpsError::io("read", &path, source))?;
+    Ok(bytes)
 }
 
 fn latest_run(session: &Session) -> Result<Option<RunId>, OpsError> {

@@ -51,6 +51,9 @@ pub struct StatusRow {
     pub absent: u64,
     /// Items of a mapped task; absent for an unmapped one or where the list is not known yet.
     pub items: Option<ItemCounts>,
+    /// Of a plan that is about some items: how many of them would run; absent where that is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub chosen: Option<u64>,
     /// How long it took last, in ms; absent where it never finished.
     pub estimate_ms: Option<u64>,
     /// When its record was made, in ms since the epoch.
@@ -94,6 +97,9 @@ impl From<Holder> for Running {
 /// `kptn why TASK`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct WhyReport {
+    /// The item that it is about; absent for a whole task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub item: Option<String>,
     /// Its row as in `status`.
     pub row: StatusRow,
     /// Today's fingerprint; absent while something before it is stale.

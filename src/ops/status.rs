@@ -10,11 +10,27 @@ use super::{OpsError, Session, memo, quick};
 use crate::graph::{self, Dag};
 use crate::model::{Force, Reason, Severity, Status, TaskName};
 use crate::plan::{Action, Decision, Known};
+use crate::state::LocalMemo;
 
 /// Returns the status of the tasks that the words select.
 pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<StatusReport, OpsError> {
     let memo = memo::open(session)?;
     let generation = session.state()?.total_generation()?;
+    let (report, surveys) = look(session, words, probing, &memo)?;
+    memo::save(&memo);
+    if *words == Words::default() && probing == Probing::Believe {
+        quick::remember(session, &memo, generation, &surveys, &report);
+    }
+    Ok(report)
+}
+
+/// Looks at every graph that the words are about; returns the rows, and all that they rest on.
+pub(super) fn look<'a>(
+    session: &'a Session,
+    words: &Words,
+    probing: Probing,
+    memo: &'a LocalMemo,
+) -> Result<(StatusReport, Vec<Survey<'a>>), OpsError> {
     let mut report = StatusReport {
         place: session.place(),
         rows: Vec::new(),
@@ -24,18 +40,14 @@ pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<Stat
     let mut surveys = Vec::new();
     for scope in scope::graphs(session, words)? {
         let question = Question { graph: scope.graph, probing, force: &|_| Force::No };
-        let survey = Survey::of(session, &memo, &question)?;
+        let survey = Survey::of(session, memo, &question)?;
         let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
         report.rows.extend(selected.iter().filter_map(|task| row(&survey, task)));
         let notes = survey.gathered.values().flat_map(|gathered| gathered.notes.iter().cloned());
         report.notes.extend(notes);
         surveys.push(survey);
     }
-    memo::save(&memo);
-    if *words == Words::default() && probing == Probing::Believe {
-        quick::remember(session, &memo, generation, &surveys, &report);
-    }
-    Ok(report)
+    Ok((report, surveys))
 }
 
 /// Returns the tasks that selectors name, dependencies first.
@@ -68,6 +80,7 @@ pub fn row(survey: &Survey<'_>, task: &TaskName) -> Option<StatusRow> {
         status: decision.status,
         reasons: decision.reasons.clone(),
         absent,
+        chosen: None,
         items: item_counts(survey, decision, record.as_deref()),
         estimate_ms: record.as_ref().map(|record| record.timing.wall_ms),
         made_ms: record.as_ref().map(|record| record.timing.started_ms + record.timing.wall_ms),

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex};
 use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
-use crate::model::{RunId, RunPlan, TaskName, TaskOutcome};
+use crate::model::{Bundle, ItemChoice, ItemSelector, RunId, RunPlan, TaskName, TaskOutcome};
 use crate::process::{self, Reaper, Starter};
 use crate::state::{LogEntry, RunCounts, RunLock};
 use crate::task::serve::{self, Served};
@@ -67,16 +67,21 @@ pub fn serve(
     Ok(serve::serve(&run, input, output)?)
 }
 
-/// Runs one task, in a run that is open or in one of its own.
+/// Runs one task, or one bundle of it, in a run that is open or in one of its own.
 pub fn run_one(
     session: &Session,
     joining: &Joining,
     task: &str,
+    bundle: Option<&Bundle>,
     handed_on: Vec<RunLock>,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<TaskOutcome, OpsError> {
     let name = TaskName::parse(task).map_err(|error| OpsError::Name { error })?;
-    let joined = join(session, joining, handed_on)?;
+    let mut joined = join(session, joining, handed_on)?;
+    if let Some(bundle) = bundle {
+        let choice = ItemChoice(vec![ItemSelector::Bundle(bundle.clone())]);
+        joined.plan.items.insert(name.clone(), choice);
+    }
     let run = make_run(session, joined.plan, &joined.locks, listeners)?;
     let outcome = serve::run_one(&run, &name)?;
     if let Joining::ByHand(_) = joining {
@@ -87,15 +92,18 @@ pub fn run_one(
 
 fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result<Opened, OpsError> {
     match joining {
-        Joining::Opened { run } => {
-            let id = RunId::parse(run).ok_or_else(|| OpsError::UnknownRun { run: run.clone() })?;
-            Ok(Opened { plan: session.state()?.load_plan(&id)?, locks: handed_on })
-        }
+        Joining::Opened { run } => Ok(Opened { plan: load_plan(session, run)?, locks: handed_on }),
         Joining::ByHand(request) => match open(session, request, WhenNothing::Open)? {
             Opening::Opened(opened) => Ok(*opened),
             Opening::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
         },
     }
+}
+
+/// Reads what a run was opened with.
+pub fn load_plan(session: &Session, run: &str) -> Result<RunPlan, OpsError> {
+    let id = RunId::parse(run).ok_or_else(|| OpsError::UnknownRun { run: run.to_owned() })?;
+    Ok(session.state()?.load_plan(&id)?)
 }
 
 fn make_run(

@@ -2,46 +2,75 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::items::{self, Addressed};
 use super::probes::Probing;
-use super::report::{CodeHunk, Compared, WhyReport};
-use super::scope::{self, Words};
+use super::report::{CodeHunk, Compared, StatusRow, WhyReport};
 use super::status::row;
 use super::survey::{Question, Survey};
-use super::{OpsError, Session, memo};
-use crate::model::{CodePart, Digest, Force, Ingredient, Record, TaskName};
-use crate::plan::Known;
+use super::{OpsError, Session, memo, why_item};
+use crate::fingerprint::Gathered;
+use crate::model::{CodePart, Digest, Force, Ingredient, IngredientKind, Reason, Record, TaskName};
+use crate::plan::{Decision, Known};
 use crate::store::Store;
 
-/// Explains one task; compares with the branch's record, else with the latest one of any branch.
+/// Explains one task, or one item of it; compares with the branch's record, else with the latest one of any branch.
 pub fn why(session: &Session, graph: Option<String>, task: &str) -> Result<WhyReport, OpsError> {
-    let words = Words { graph, words: vec![task.to_owned()], exclude: Vec::new() };
-    let scope = scope::one_graph(session, &words)?;
-    let Some(selector) = scope.selectors.first() else {
-        return Err(OpsError::GraphIsNoTask { name: task.to_owned() });
-    };
-    let name = TaskName::parse(selector).map_err(|error| OpsError::Name { error })?;
+    let Addressed { graph, task, item } = items::address(session, graph, task)?;
+    let name = task.name.clone();
     let memo = memo::open(session)?;
-    let survey = Survey::of(
-        session,
-        &memo,
-        &Question { graph: scope.graph, probing: Probing::Believe, force: &|_| Force::No },
-    )?;
+    let survey =
+        Survey::of(session, &memo, &Question { graph, probing: Probing::Believe, force: &|_| Force::No })?;
     memo::save(&memo);
     let (Some(row), Some(decision), Some(gathered)) =
         (row(&survey, &name), survey.decisions.get(&name), survey.gathered.get(&name))
     else {
-        return Err(super::unknown_task(session, selector));
+        return Err(super::unknown_task(session, name.as_str()));
     };
+    let mut report = whole(session, &survey, decision, gathered, row)?;
+    if let Some(item) = item {
+        let found = items::find_item(&survey.known, graph, task, &item)?;
+        let verdict = why_item::judge(&survey, task, decision, &found);
+        report.row.status = verdict.status;
+        report.row.reasons = verdict.reasons;
+        report.row.made_ms =
+            found.record.as_ref().map(|record| record.timing.started_ms + record.timing.wall_ms);
+        report.row.absent = 0;
+        report.fingerprint = verdict.fingerprint.map(|fingerprint| fingerprint.0.to_string());
+        report.compared_with = report
+            .compared_with
+            .zip(report.row.made_ms)
+            .map(|(compared, made_ms)| Compared { made_ms, ..compared });
+        if !report.row.reasons.iter().any(is_code) {
+            report.hunks.clear();
+        }
+        report.item = Some(found.label);
+    }
+    Ok(report)
+}
+
+fn is_code(reason: &Reason) -> bool {
+    matches!(reason, Reason::Changed(change) if change.kind == IngredientKind::Code)
+}
+
+fn whole(
+    session: &Session,
+    survey: &Survey<'_>,
+    decision: &Decision,
+    gathered: &Gathered,
+    row: StatusRow,
+) -> Result<WhyReport, OpsError> {
+    let name = row.task.clone();
     let record = survey.known.current(&name);
     let hunks = match &record {
         Some(record) => code_hunks(session.store()?, &record.code, &gathered.code),
         None => Vec::new(),
     };
     Ok(WhyReport {
+        item: None,
         row,
         fingerprint: decision.fingerprint.map(|fingerprint| fingerprint.0.to_string()),
         compared_with: match record.as_deref() {
-            Some(record) => Some(compared(session, &survey, &name, record)?),
+            Some(record) => Some(compared(session, survey, &name, record)?),
             None => None,
         },
         hunks,

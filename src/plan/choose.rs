@@ -74,7 +74,6 @@ pub fn choose_items(
     items: &ItemIndex<'_, '_>,
     failed: impl Fn() -> Vec<ItemKey>,
 ) -> Result<HashSet<ItemKey>, ChoiceError> {
-    refuse_shared_output(task)?;
     let name = || task.name.to_string();
     let mut chosen = HashSet::new();
     for selector in &choice.0 {
@@ -91,6 +90,9 @@ pub fn choose_items(
                 chosen.extend(keys.ok_or_else(other)?);
             }
         }
+    }
+    if chosen.len() < items.len() {
+        refuse_shared_output(task)?;
     }
     Ok(chosen)
 }

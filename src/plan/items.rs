@@ -6,7 +6,8 @@ use std::sync::Arc;
 use super::{Dependency, DependencyState, Known, OutputsState, Situation};
 use crate::fingerprint::{CommonIngredients, DependencyDigests, dependency_ingredients, item_ingredient};
 use crate::model::{
-    Fingerprint, Force, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record, outputs_digest,
+    Fingerprint, Force, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record, Task,
+    outputs_digest,
 };
 
 /// The items of a mapped task, sorted into those that are done and those to do.
@@ -138,9 +139,17 @@ fn base_ingredients(situation: &Situation<'_>) -> Vec<Ingredient> {
 
 /// Tells whether an item takes only its namesake of this dependency (`map_deps: item`).
 fn chained(situation: &Situation<'_>, dependency: &Dependency<'_>) -> bool {
-    situation.task.map_deps == MapDeps::Item
-        && dependency.task.is_mapped()
-        && dependency.task.map_over == situation.task.map_over
+    takes_item_alone(situation.task, dependency.task)
+}
+
+/// Tells whether an item of `task` takes its namesake of `dependency` alone.
+pub fn takes_item_alone(task: &Task, dependency: &Task) -> bool {
+    task.map_deps == MapDeps::Item && could_take_item_alone(task, dependency)
+}
+
+/// Tells whether `map_deps: item` would make it so.
+pub fn could_take_item_alone(task: &Task, dependency: &Task) -> bool {
+    task.is_mapped() && dependency.is_mapped() && dependency.map_over == task.map_over
 }
 
 /// A dependency of which an item takes its namesake alone.

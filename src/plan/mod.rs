@@ -12,6 +12,7 @@
 mod choose;
 mod compare;
 mod expand;
+mod fit;
 mod fold;
 mod items;
 mod known;
@@ -22,7 +23,8 @@ mod tests;
 pub use choose::{ChoiceError, choose_items, refuse_shared_output};
 pub use compare::changes_between;
 pub use expand::{ItemError, expand_items, expand_keyed_items, list_provider};
+pub use fit::Unfit;
 pub use fold::{Gatherer, fold};
-pub use items::{ItemPlan, StaleItem};
+pub use items::{ItemPlan, StaleItem, could_take_item_alone, takes_item_alone};
 pub use known::{Known, OutputsState};
 pub use step::{Action, Decision, Dependency, DependencyState, Situation, step};

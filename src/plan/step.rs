@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
+use super::fit::refuse_unfit;
 use super::items::plan_items;
 use super::{ItemPlan, Known, OutputsState, changes_between, choose_items, expand_keyed_items};
 use crate::fingerprint::{
@@ -182,6 +183,9 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
         items: None,
     };
     if let (Action::Run, Some(items)) = (&decision.action, items) {
+        if let Err(unfit) = refuse_unfit(situation.task, items.iter().map(|(_, item)| item)) {
+            return bad_items(decision.ingredients, unfit.to_string());
+        }
         let chosen = match chosen(situation, known, &items) {
             Ok(chosen) => chosen,
             Err(error) => return bad_items(decision.ingredients, error),

@@ -16,8 +16,8 @@ use crate::ops::{self, Session};
 /// While it runs, what it has printed so far.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The task
-    #[arg(value_name = "TASK", add = complete::tasks())]
+    /// The task, or one item of it: `'B[NC]'`
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
     /// Go on for as long as it runs
     #[arg(short, long)]

@@ -5,8 +5,8 @@ use super::run::Selection;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
-use crate::model::{Reason, Status};
-use crate::ops::{self, Probing};
+use crate::model::Force;
+use crate::ops;
 
 /// Show what `kptn run` would do, in order, with times from earlier runs
 #[derive(Debug, clap::Args)]
@@ -26,13 +26,8 @@ pub fn show(selection: &Selection, context: &Context<'_>) -> Result<Exit, Comman
     let session = context.open()?;
     let printer = &context.printer;
     let words = context.words(&selection.words(), &selection.exclude);
-    let mut report = ops::status::status(&session, &words, Probing::Ask)?;
-    if selection.force {
-        for row in report.rows.iter_mut().filter(|row| row.status == Status::Fresh) {
-            row.status = Status::Stale;
-            row.reasons = vec![Reason::Forced];
-        }
-    }
+    let force = if selection.force { Force::Yes } else { Force::No };
+    let report = ops::plan::plan(&session, &words, &selection.items.which()?, force)?;
     if printer.json {
         printer.document(&Document::of(&report));
     } else {

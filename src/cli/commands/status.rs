@@ -6,9 +6,11 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::comment::{self, Format};
 use crate::cli::views::status::{self, Fresh};
+use crate::cli::views::why::Hunks;
 use crate::cli::views::{self, Document};
 use crate::cli::watching::{self, Watched};
 use crate::model::Status;
+use crate::ops::report::WhyReport;
 use crate::ops::scope::Words;
 use crate::ops::{self, Probing};
 
@@ -18,7 +20,7 @@ use crate::ops::{self, Probing};
 /// that it may turn out fresh once that has run.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Tasks to show: names, `a+`, `+b`, `tag:x`, `state:stale`, `clean_*`
+    /// Tasks to show: names, `a+`, `+b`, `tag:x`, `state:stale`, `clean_*`; or one item, `'B[NC]'`
     #[arg(value_name = "GRAPH|TASK", add = complete::selection())]
     pub words: Vec<String>,
     /// Leave these out
@@ -47,6 +49,16 @@ pub struct Args {
     pub watch: bool,
 }
 
+/// Explains the item that a word names; absent where it names none: `clean_[ab]` is a pattern.
+fn of_item(word: &str, context: &Context<'_>) -> Result<Option<WhyReport>, CommandError> {
+    let Some((task, _)) = word.split_once('[').filter(|_| word.ends_with(']')) else { return Ok(None) };
+    let session = context.open()?;
+    if !session.project.graphs.values().any(|graph| graph.tasks.contains_key(task)) {
+        return Ok(None);
+    }
+    Ok(Some(ops::why::why(&session, context.global.graph.clone(), word)?))
+}
+
 /// Shows it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let printer = &context.printer;
@@ -59,6 +71,13 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         return affected(args, base, &words, context);
     }
     let probing = if args.probe { Probing::Ask } else { Probing::Believe };
+    if let [item] = args.words.as_slice()
+        && let Some(report) = of_item(item, context)?
+    {
+        let stale = report.row.status != Status::Fresh;
+        super::why::show(&report, Hunks::Beginnings, context)?;
+        return Ok(if args.exit_code && stale { Exit::FAILED } else { Exit::FINE });
+    }
     let all = words == Words::default() && probing == Probing::Believe;
     let remembered = if all { ops::quick::remembered(&context.start()?) } else { None };
     let report = match remembered {

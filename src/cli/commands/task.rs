@@ -8,10 +8,13 @@ use super::run::{self, Manner, Selection};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::live::{JsonLines, Live};
-use crate::model::TaskOutcome;
-use crate::ops::Session;
+use crate::cli::views::Document;
+use crate::model::{Bundle, ItemChoice, ItemSelector, TaskOutcome};
+use crate::ops::bundles::AT_MOST;
+use crate::ops::choice::WhichItems;
 use crate::ops::run::{RunRequest, Streaming};
 use crate::ops::tasks::{self, Joining};
+use crate::ops::{self, Session};
 use crate::process;
 use crate::task::Listener;
 use crate::task::serve::hello_line;
@@ -29,8 +32,10 @@ pub struct Args {
 /// What a runner or an engine asks for.
 #[derive(Debug, clap::Subcommand)]
 pub enum What {
-    /// Run one task, if it is stale
+    /// Run one task, or one bundle of it, if it is stale
     Run(Run),
+    /// Name the bundles of a mapped task that have to run
+    Bundles(Bundles),
     /// Answer a runner over standard input and output
     #[command(hide = true)]
     Serve(Serve),
@@ -48,9 +53,26 @@ pub struct Run {
     /// The run it belongs to; without it, one is opened for this task alone
     #[arg(long, value_name = "ID")]
     pub run: Option<String>,
+    /// The items of this bundle alone, as `kptn task bundles` names it
+    #[arg(long, value_name = "BUNDLE", value_parser = Bundle::parse)]
+    pub bundle: Option<Bundle>,
     /// Run it even where it is fresh
     #[arg(short, long)]
     pub force: bool,
+}
+
+/// Flags of `task bundles`.
+#[derive(Debug, clap::Args)]
+pub struct Bundles {
+    /// The mapped task; what is before it must be done
+    #[arg(value_name = "[GRAPH] TASK", required = true, num_args = 1..=2)]
+    pub words: Vec<String>,
+    /// The run that the bundles are of; without it, what a run would do now
+    #[arg(long, value_name = "ID")]
+    pub run: Option<String>,
+    /// Name no more than so many, each with more items
+    #[arg(long, value_name = "N", default_value_t = AT_MOST, value_parser = clap::value_parser!(u64).range(1..))]
+    pub at_most: u64,
 }
 
 /// Flags of `task serve`.
@@ -89,7 +111,24 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         }
         What::Serve(serve) => serve_runner(serve, context),
         What::Run(run) => run_one(run, context),
+        What::Bundles(bundles) => name_bundles(bundles, context),
     }
+}
+
+/// One name a line, or the whole report.
+fn name_bundles(args: &Bundles, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let (task, graph) = (args.words.last(), args.words.first().filter(|_| args.words.len() > 1));
+    let graph = context.global.graph.clone().or_else(|| graph.cloned());
+    let task = task.map(String::as_str).unwrap_or_default();
+    let report = ops::bundles::bundles(&session, graph, task, args.run.as_deref(), args.at_most)?;
+    if context.printer.json {
+        context.printer.document(&Document::of(&report));
+    } else {
+        let names = report.bundles.iter().map(|bundle| format!("{bundle}\n"));
+        context.printer.data(names.collect::<String>());
+    }
+    Ok(Exit::FINE)
 }
 
 fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandError> {
@@ -116,14 +155,17 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     let handed_on = tasks::adopt_handed_on();
     let session = context.open_quietly()?;
     let selection = Selection { words: args.words.clone(), force: args.force, ..Selection::default() };
-    let request = run::request(&selection, &Manner::default(), context)?;
+    let mut request = run::request(&selection, &Manner::default(), context)?;
+    if let Some(bundle) = &args.bundle {
+        request.items = WhichItems::Of(ItemChoice(vec![ItemSelector::Bundle(bundle.clone())]));
+    }
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
         None => Joining::ByHand(RunRequest { streaming: Streaming::Everybody, ..request }),
     };
     let task = args.words.last().map(String::as_str).unwrap_or_default();
     let listeners = listeners(context, &session, handed_on.events);
-    let outcome = tasks::run_one(&session, &joining, task, handed_on.held, listeners)?;
+    let outcome = tasks::run_one(&session, &joining, task, args.bundle.as_ref(), handed_on.held, listeners)?;
     Ok(if outcome == TaskOutcome::Failed { Exit::FAILED } else { Exit::FINE })
 }
 

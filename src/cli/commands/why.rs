@@ -8,6 +8,7 @@ use crate::cli::printer::Volume;
 use crate::cli::views::Document;
 use crate::cli::views::why::{self, Hunks, Ingredients};
 use crate::ops;
+use crate::ops::report::WhyReport;
 
 /// Say why a task is stale, against the nearest earlier record
 ///
@@ -15,8 +16,8 @@ use crate::ops;
 /// before the task. With `-v`, everything that counts is listed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The task
-    #[arg(value_name = "TASK", add = complete::tasks())]
+    /// The task, or one item of it: `'B[NC]'`
+    #[arg(value_name = "TASK[ITEM]", add = complete::tasks())]
     pub task: String,
     /// Show changed code in full, not only its first lines
     #[arg(long)]
@@ -26,14 +27,18 @@ pub struct Args {
 /// Says it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let session = context.open()?;
-    let printer = &context.printer;
     let report = ops::why::why(&session, context.global.graph.clone(), &args.task)?;
+    show(&report, if args.diff { Hunks::Whole } else { Hunks::Beginnings }, context)
+}
+
+/// Shows what was found.
+pub fn show(report: &WhyReport, hunks: Hunks, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let printer = &context.printer;
     if printer.json {
-        printer.document(&Document::of(&report));
+        printer.document(&Document::of(report));
         return Ok(Exit::FINE);
     }
-    let hunks = if args.diff { Hunks::Whole } else { Hunks::Beginnings };
     let ingredients = if printer.volume == Volume::Verbose { Ingredients::All } else { Ingredients::Changed };
-    printer.data(why::text(&report, hunks, ingredients, printer.data_width(), context.now_ms()));
+    printer.data(why::text(report, hunks, ingredients, printer.data_width(), context.now_ms()));
     Ok(Exit::FINE)
 }

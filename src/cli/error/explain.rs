@@ -211,6 +211,9 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
             ))
         }
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
+        OpsError::NoItemLog { task, item } => {
+            told.hint(format!("`kptn run {task} --item '{item}'` runs it alone"))
+        }
         OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
         OpsError::NoBase { .. } => told.hint(
             "fetch it first: `git fetch origin main`; in CI, check out with the whole history (`fetch-depth: 0`)",

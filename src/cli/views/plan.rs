@@ -25,7 +25,7 @@ pub fn text(report: &StatusReport, width: usize) -> String {
     ]);
     for row in &todo {
         let time = row.estimate_ms.map(words::duration).unwrap_or_else(|| "-".to_owned());
-        let would = Cell::new(row.status.into(), would(row));
+        let would = Cell::new(row.status.into(), would_in_words(row));
         table.row([
             Cell::new(Tone::Strong, row.task.as_str()),
             would,
@@ -41,6 +41,18 @@ pub fn text(report: &StatusReport, width: usize) -> String {
         table.render(width),
         words::facts(&facts, width)
     )
+}
+
+/// Returns what would be done with a task, and with how many of its items.
+fn would_in_words(row: &StatusRow) -> String {
+    let word = would(row);
+    match (row.chosen, row.items) {
+        (Some(chosen), _) => format!("{word} {}", words::count(chosen, "item", "items")),
+        (None, Some(items)) if items.stale > 0 && word == "run" => {
+            format!("{word} {}", words::count(items.stale, "item", "items"))
+        }
+        _ => word.to_owned(),
+    }
 }
 
 fn would(row: &StatusRow) -> &'static str {

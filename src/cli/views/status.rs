@@ -142,6 +142,7 @@ pub(super) mod tests {
             reasons,
             absent: 0,
             items: None,
+            chosen: None,
             estimate_ms: Some(3_100),
             made_ms: Some(0),
             probed_ms: None,

@@ -2,7 +2,7 @@
 
 use similar::TextDiff;
 
-use crate::cli::paint::Tone;
+use crate::cli::paint::{Tone, harmless};
 use crate::cli::reasons;
 use crate::cli::table;
 use crate::cli::width::wrap;
@@ -35,7 +35,8 @@ const LINES: usize = 14;
 pub fn text(report: &WhyReport, hunks: Hunks, ingredients: Ingredients, width: usize, now_ms: u64) -> String {
     let row = &report.row;
     let status = Tone::from(row.status).paint(row.status.word());
-    let mut out = format!("{} is {status}\n", Tone::Strong.paint(row.task.as_str()));
+    let item = report.item.as_ref().map(|item| format!("[{}]", harmless(item))).unwrap_or_default();
+    let mut out = format!("{} is {status}\n", Tone::Strong.paint(format!("{}{item}", row.task)));
     for reason in reasons::each(&row.reasons) {
         for (at, line) in wrap(&reason, width.saturating_sub(4).max(20)).iter().enumerate() {
             out.push_str(if at == 0 { "  - " } else { "    " });
@@ -146,6 +147,7 @@ mod tests {
             })
         };
         WhyReport {
+            item: None,
             row: row(
                 "summarise",
                 Status::Stale,

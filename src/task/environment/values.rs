@@ -7,14 +7,12 @@ use std::sync::Arc;
 use serde_json::Value;
 
 use super::{EnvironmentError, aliased, supplier};
-use crate::model::{Argument, Item, RunPlan, Task, TaskName};
+use crate::model::{Argument, Item, LONGEST_VARIABLE, RunPlan, Task, TaskName};
 
 /// A longer value comes in the file that `KPTN_INPUTS` names alone.
 const LONGEST: usize = 32 * 1024;
 /// All values together; Linux gives a new process 2 MiB for everything by default.
 const LONGEST_TOGETHER: usize = 512 * 1024;
-/// Linux allows no longer `NAME=value`, the NUL at its end not counted.
-const SYSTEM_LIMIT: usize = 131_071;
 
 /// Where a value comes from; the later one counts where names meet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -214,7 +212,7 @@ pub(super) fn check(kind: Kind, name: &str, value: &str) -> Result<(), Environme
 /// Refuses what Linux refuses, before it does so without a name (`E2BIG`).
 pub(super) fn check_length(name: &str, value: &str) -> Result<(), EnvironmentError> {
     let bytes = name.len() + 1 + value.len();
-    if bytes > SYSTEM_LIMIT {
+    if bytes > LONGEST_VARIABLE {
         return Err(EnvironmentError::TooLong { name: name.to_owned(), bytes });
     }
     Ok(())

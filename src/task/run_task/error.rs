@@ -77,9 +77,15 @@ fn items_failed(failed: u64, total: u64, errors: &[(String, String)]) -> String 
     let items = if total == 1 { "item" } else { "items" };
     let mut text = format!("{failed} of {total} {items} failed");
     for (item, error) in errors {
-        text.push_str(&format!("; {item}: {error}"));
+        text.push_str(&format!("; {}: {error}", shortened(item)));
     }
     text
+}
+
+/// An item's name may be as long as its value.
+fn shortened(item: &str) -> String {
+    let head: String = item.chars().take(60).collect();
+    if head.len() < item.len() { format!("{head}…") } else { head }
 }
 
 /// A task that failed, with what people want to see of it.

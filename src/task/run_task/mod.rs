@@ -40,7 +40,7 @@ use super::Lanes;
 use super::execute::{Failure, Workers};
 use super::recorder::Recorder;
 use super::work::{Shared, Threads};
-use crate::model::{Attempt, Event, OutputComparison, Reason, Task, TaskOutcome, Timing};
+use crate::model::{Attempt, Bundle, Event, OutputComparison, Reason, Task, TaskOutcome, Timing};
 use crate::plan::Action;
 use crate::state::{LockError, TaskLock, Wait};
 use decide::decide;
@@ -119,7 +119,30 @@ async fn carry_out<'e>(
     lanes: &Lanes<'_>,
 ) -> Result<Ended, TaskFailure> {
     let shared = bench.shared;
-    let _lock = hold(bench, task).await?;
+    let bundle = shared.run.plan.bundle_of(&task.name);
+    let lock = hold(bench, task, bundle).await?;
+    let ended = look_and_run(bench, task, lanes).await?;
+    if bundle.is_none() {
+        return Ok(ended);
+    }
+    drop(lock);
+    // Of the bundles that run side by side, the last to end finds that all items are done.
+    let _lock = hold(bench, task, None).await?;
+    let decided = bench.threads.run(move || decide(shared, task)).await?;
+    let plan = decided.decision.items.as_ref();
+    if plan.is_some_and(|plan| plan.stale.is_empty() && plan.left.is_empty()) {
+        items::run(bench, task, decided, lanes).await?;
+    }
+    Ok(ended)
+}
+
+/// Decides about a task, or about the items of it that are meant, and carries that out.
+async fn look_and_run<'e>(
+    bench: &Bench<'_, 'e>,
+    task: &'e Task,
+    lanes: &Lanes<'_>,
+) -> Result<Ended, TaskFailure> {
+    let shared = bench.shared;
     let decided = bench.threads.run(move || decide(shared, task)).await?;
     let fingerprint = decided.fingerprint();
     let ended = match &decided.decision.action {
@@ -134,13 +157,14 @@ async fn carry_out<'e>(
     ended.map_err(|failure| TaskFailure { fingerprint: Some(fingerprint), ..failure })
 }
 
-/// Takes the right to run a task; waits where another process runs it now.
-async fn hold(bench: &Bench<'_, '_>, task: &Task) -> Result<TaskLock, TaskError> {
+/// Takes the right to run a task, or one bundle of it; waits where another process runs it now.
+async fn hold(bench: &Bench<'_, '_>, task: &Task, bundle: Option<&Bundle>) -> Result<TaskLock, TaskError> {
+    let part = bundle.map(Bundle::key);
     let Shared { run, key, .. } = bench.shared;
     let (root, namespace) = (run.store.layout().root(), &run.plan.graph.namespace);
     let mut told = false;
     loop {
-        match TaskLock::acquire(root, key, namespace, &task.name, None, Wait::No) {
+        match TaskLock::acquire(root, key, namespace, &task.name, part.as_ref(), Wait::No) {
             Err(LockError::Held { .. }) if bench.stopped.get() => return Err(TaskError::Stopped),
             Err(LockError::Held { .. }) if told => tokio::time::sleep(AGAIN).await,
             Err(LockError::Held { .. }) => {

@@ -104,6 +104,10 @@ pub fn log_file(
 
 /// Returns the file in the run's folder that one lane of a task writes to.
 pub fn lane_log(shared: &Shared<'_>, task: &Task, lane: u32) -> PathBuf {
-    let name = safe_folder_name(task.name.as_str());
+    let mut name = safe_folder_name(task.name.as_str());
+    if let Some(bundle) = shared.run.plan.bundle_of(&task.name) {
+        // Another process may run another one now.
+        name = format!("{name}.{}", bundle.file_name());
+    }
     shared.run.logs().join(if lane == 0 { format!("{name}.log") } else { format!("{name}.{lane}.log") })
 }

@@ -67,6 +67,7 @@ pub fn refuse_shared_paths(shared: &Shared<'_>, task: &Task, items: &[Item]) -> 
             }
         }
     }
+    refuse_nested(task, &taken)?;
     let literals = taken.into_iter().filter(|(_, (_, literal))| *literal == Literal::Yes);
     shared.owners.claim(&task.name, literals.map(|(path, _)| path));
     Ok(())
@@ -77,6 +78,21 @@ pub fn refuse_shared_paths(shared: &Shared<'_>, task: &Task, items: &[Item]) -> 
 enum Literal {
     Yes,
     No,
+}
+
+/// Fails where what one item writes lies in a folder that is another's.
+fn refuse_nested(task: &Task, taken: &HashMap<String, (&Item, Literal)>) -> Result<(), OutputsError> {
+    for (path, (second, _)) in taken {
+        let mut inner = path.as_str();
+        while let Some((folder, _)) = inner.rsplit_once('/') {
+            if let Some((first, _)) = taken.get(folder).filter(|(first, _)| *first != *second) {
+                let (first, second) = (first.label(&task.map_over), second.label(&task.map_over));
+                return Err(OutputsError::TwoItems { path: path.clone(), first, second });
+            }
+            inner = folder;
+        }
+    }
+    Ok(())
 }
 
 /// Fails where patterns of two items found one file.

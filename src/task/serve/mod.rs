@@ -121,7 +121,11 @@ fn with_bench<T>(
     let system = |source| ServeError::System { source };
     let key = run.key();
     let shared = Shared::load(run, &key)?;
-    let folder = run.store.layout().run(&run.plan.id);
+    let mut folder = run.store.layout().run(&run.plan.id);
+    if let Some(bundle) = run.plan.bundle() {
+        // Other processes run other bundles of the run at the same time.
+        folder = folder.join(bundle.file_name());
+    }
     let workers = Workers::new(&folder, run.reaper.clone(), Patience::default())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(system)?;
     std::thread::scope(|scope| {
