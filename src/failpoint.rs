@@ -27,6 +27,9 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("state.finish.committed", "a task's result is committed; the caller does not know yet"),
     ("state.close.begun", "all tasks of a run are recorded; nothing is folded"),
     ("state.close.stored", "the next snapshot is in the store; the branch does not point at it"),
+    ("state.move.begun", "a branch is about to be moved; nothing is written"),
+    ("state.move.written", "a branch is moved and the operation logged; the transaction is not committed"),
+    ("state.move.committed", "the move is committed; the caller does not know yet"),
     ("state.close.committed", "the branch points at the next snapshot; the caller does not know yet"),
 ];
 

@@ -193,6 +193,9 @@ pub struct RunPlan {
     pub interpreters: Interpreters,
     /// What each probe said, by its command.
     pub probes: BTreeMap<String, ProbeAnswer>,
+    /// What was typed.
+    #[serde(default)]
+    pub command: String,
 }
 
 impl RunPlan {

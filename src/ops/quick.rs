@@ -97,7 +97,8 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
     if super::renames::are_due(&state, repository.as_ref(), &key.project) || state.has_journals(&key).ok()? {
         return None;
     }
-    let generation = state.total_generation().ok()?;
+    let key = BranchKey { project: answer.project.clone(), branch: standing.branch };
+    let generation = state.status_generation(&key).ok()?;
     let now = Now { generation, time_ms: now_ms(), environment: &environment };
     match index.verify(&now) {
         Verdict::Changed(_) => return None,

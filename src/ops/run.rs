@@ -274,6 +274,7 @@ fn plan_of(
         jobs: request.jobs,
         interpreters: survey.interpreters,
         probes: survey.probes,
+        command: request.command.clone(),
     }
 }
 

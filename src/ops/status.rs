@@ -15,7 +15,7 @@ use crate::state::LocalMemo;
 /// Returns the status of the tasks that the words select.
 pub fn status(session: &Session, words: &Words, probing: Probing) -> Result<StatusReport, OpsError> {
     let memo = memo::open(session)?;
-    let generation = session.state()?.total_generation()?;
+    let generation = session.state()?.status_generation(&session.key)?;
     let (report, surveys) = look(session, words, probing, &memo)?;
     memo::save(&memo);
     if *words == Words::default() && probing == Probing::Believe {

@@ -14,9 +14,9 @@ use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{Bundle, ItemChoice, ItemSelector, RunId, RunPlan, TaskName, TaskOutcome};
 use crate::process::{self, Reaper, Starter};
-use crate::state::{LogEntry, RunCounts, RunLock};
+use crate::state::{RunCounts, RunLock};
 use crate::task::serve::{self, Served};
-use crate::task::{Listener, Run, now_ms};
+use crate::task::{Listener, Run};
 
 /// Which run to join.
 #[derive(Debug, Clone)]
@@ -149,7 +149,6 @@ fn close(run: &Run, outcome: TaskOutcome) -> Result<(), OpsError> {
         TaskOutcome::Failed => counts.failed = 1,
         TaskOutcome::Skipped => counts.skipped = 1,
     }
-    let entry = LogEntry { verb: "run", why: run.plan.id.as_str(), user: &run.user, at_ms: now_ms() };
-    run.state.close_run(&run.store, &run.plan.id, &counts, &entry)?;
+    run.state.close_run(&run.store, &run.plan.id, &counts, &run.log_entry())?;
     Ok(())
 }

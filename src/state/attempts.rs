@@ -82,3 +82,11 @@ pub(super) fn forget(
         .execute((branch, graph.as_str(), task.as_str()))?;
     Ok(())
 }
+
+/// Forgets all attempts on a branch, those of items too.
+pub(super) fn forget_all(transaction: &Transaction<'_>, branch: i64) -> Result<(), StateError> {
+    for table in ["attempts", "item_attempts"] {
+        transaction.prepare_cached(&format!("DELETE FROM {table} WHERE branch = ?1"))?.execute([branch])?;
+    }
+    Ok(())
+}

@@ -58,5 +58,14 @@ pub(super) fn add(transaction: &Transaction<'_>, finished: &Finished<'_>) -> Res
             finished.branch.branch.as_str(),
             finished.now_ms.cast_signed(),
         ))?;
+    noticed(transaction)
+}
+
+/// Says that the index changed: what any branch may take did.
+pub(super) fn noticed(transaction: &Transaction<'_>) -> Result<(), StateError> {
+    transaction.prepare_cached("UPDATE ticks SET tick = tick + 1 WHERE what = 0")?.execute([])?;
+    transaction
+        .prepare_cached("UPDATE ticks SET tick = (SELECT tick FROM ticks WHERE what = 0) WHERE what = 1")?
+        .execute([])?;
     Ok(())
 }

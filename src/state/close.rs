@@ -6,15 +6,18 @@
 //! ```
 //! The object goes first: a crash in between leaves an object that nothing
 //! names. Where the branch moved meanwhile, all of it is done again from there.
-
-use std::collections::BTreeMap;
+//! The operation's before is where the last one left the branch, so all that
+//! finished since belongs to it, also what a clone has shared meanwhile.
 
 use rusqlite::{Connection, Transaction};
 use serde::{Deserialize, Serialize};
 
-use super::row::{digest, parsed, text, to_json};
-use super::{BranchKey, LogEntry, RunState, State, StateError, branches, hit};
-use crate::model::{Digest, GraphName, RunId, Snapshot, SnapshotEntry, TaskName};
+use super::branches::BranchRow;
+use super::operations::Happened;
+use super::points::{Point, Row};
+use super::row::to_json;
+use super::{BranchKey, LogEntry, RunState, State, StateError, branches, hit, operations, points};
+use crate::model::{Digest, RunId, Snapshot};
 use crate::store::Store;
 
 /// How the tasks of a run ended.
@@ -43,11 +46,28 @@ pub struct Closed {
     pub folded: u64,
 }
 
-/// A branch's snapshot and what is new since.
+/// A branch as it was read: its row, what is beneath its own layer, and what the layers hold, lowest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
 struct Unfolded {
-    from: Option<Digest>,
-    branch: Option<i64>,
-    results: Vec<SnapshotEntry>,
+    branch: BranchRow,
+    beneath: Option<i64>,
+    rows: Vec<Row>,
+}
+
+impl Unfolded {
+    fn read(connection: &Connection, key: &BranchKey) -> Result<Option<Self>, StateError> {
+        let Some(branch) = branches::find(connection, key)? else { return Ok(None) };
+        let beneath = points::beneath(connection, branch.layer)?;
+        let rows = points::rows_above(connection, Some(branch.layer))?;
+        Ok(Some(Self { branch, beneath, rows }))
+    }
+
+    /// Tells whether the branch still stands where it stood, whatever its own layer got since.
+    fn is_there(&self, connection: &Connection, key: &BranchKey) -> Result<bool, StateError> {
+        let Some(now) = branches::find(connection, key)? else { return Ok(false) };
+        let same = now.point == self.branch.point && now.layer == self.branch.layer;
+        Ok(same && points::beneath(connection, now.layer)? == self.beneath)
+    }
 }
 
 impl State {
@@ -85,70 +105,75 @@ impl State {
         also: &dyn Fn(&Transaction<'_>) -> Result<(), StateError>,
     ) -> Result<Closed, StateError> {
         loop {
-            let unfolded = self.read(|connection| unfolded(connection, key))?;
-            if unfolded.results.is_empty() {
+            let unfolded = self.read(|connection| Unfolded::read(connection, key))?;
+            let Some(unfolded) = unfolded.filter(|unfolded| !unfolded.rows.is_empty()) else {
                 self.write(also)?;
-                return Ok(Closed { snapshot: unfolded.from, folded: 0 });
-            }
-            let next = self.next_snapshot(&unfolded)?;
+                let point = self.read(|connection| branches::find(connection, key))?;
+                return Ok(Closed { snapshot: point.and_then(|row| row.point.snapshot), folded: 0 });
+            };
+            let folded = unfolded.rows.len() as u64;
+            let parents = unfolded.branch.point.snapshot.into_iter().collect();
+            let entries = self.overlaid(unfolded.branch.point.snapshot, unfolded.rows.clone())?;
+            let next = Snapshot { format: 1, parents, entries: entries.into_values().collect() };
             let to = store.put_json(&next)?;
             store.flush()?;
             hit("state.close.stored", &self.path)?;
             let moved = self.write(|transaction| {
-                let moved = branches::move_branch(transaction, key, unfolded.from, to, entry)?;
-                if moved {
-                    remove_folded(transaction, &unfolded)?;
+                let there = unfolded.is_there(transaction, key)?;
+                if there {
+                    stand_on_snapshot(transaction, key, &unfolded, to, entry)?;
                     also(transaction)?;
                 }
-                Ok(moved)
+                Ok(there)
             })?;
             if moved {
-                return Ok(Closed { snapshot: Some(to), folded: unfolded.results.len() as u64 });
+                return Ok(Closed { snapshot: Some(to), folded });
             }
         }
     }
 
-    fn next_snapshot(&self, unfolded: &Unfolded) -> Result<Snapshot, StateError> {
-        let last = self.snapshots.load(&self.store, unfolded.from)?;
-        let place = |entry: &SnapshotEntry| (entry.graph.clone(), entry.task.clone());
-        let all = last.entries.iter().chain(&unfolded.results);
-        let entries: BTreeMap<_, _> = all.map(|entry| (place(entry), entry)).collect();
-        Ok(Snapshot {
-            format: 1,
-            parents: unfolded.from.into_iter().collect(),
-            entries: entries.into_values().cloned().collect(),
-        })
+    /// Writes a state down as a snapshot, and moves nothing: for what is kept or sent away.
+    pub fn snapshot_of(&self, store: &Store, point: &Point) -> Result<Option<Digest>, StateError> {
+        if point.over.is_none() {
+            return Ok(point.snapshot);
+        }
+        let parents = point.snapshot.into_iter().collect();
+        let entries = self.entries(point)?.into_values().collect();
+        let digest = store.put_json(&Snapshot { format: 1, parents, entries })?;
+        store.flush()?;
+        Ok(Some(digest))
     }
 }
 
-fn unfolded(connection: &Connection, key: &BranchKey) -> Result<Unfolded, StateError> {
-    let Some(row) = branches::find(connection, key)? else {
-        return Ok(Unfolded { from: None, branch: None, results: Vec::new() });
-    };
-    let mut statement = connection.prepare_cached(
-        "SELECT graph, task, record, outputs FROM results WHERE branch = ?1 ORDER BY graph, task",
-    )?;
-    let mut rows = statement.query([row.id])?;
-    let mut results = Vec::new();
-    while let Some(row) = rows.next()? {
-        results.push(SnapshotEntry {
-            graph: parsed("a graph name", text(row, 0)?, GraphName::parse)?,
-            task: parsed("a task name", text(row, 1)?, TaskName::parse)?,
-            record: digest(row, 2)?,
-            outputs: digest(row, 3)?,
-        });
-    }
-    Ok(Unfolded { from: row.snapshot, branch: Some(row.id), results })
+/// The branch holds what it held, written as a snapshot; its own layer keeps what came since.
+fn stand_on_snapshot(
+    transaction: &Transaction<'_>,
+    key: &BranchKey,
+    unfolded: &Unfolded,
+    to: Digest,
+    entry: &LogEntry<'_>,
+) -> Result<(), StateError> {
+    let branch = &unfolded.branch;
+    super::items::lift(transaction, branch.layer)?;
+    transaction
+        .prepare_cached("UPDATE branches SET snapshot = ?2, over = NULL WHERE id = ?1")?
+        .execute((branch.id, to.as_bytes()))?;
+    transaction.prepare_cached("UPDATE layers SET over = NULL WHERE id = ?1")?.execute([branch.layer])?;
+    remove_folded(transaction, unfolded)?;
+    branches::touch(transaction, branch.id)?;
+    let (before, after) = (Some(branch.point), Some(Point::of(to)));
+    operations::append(transaction, &Happened { key, before, after }, entry)?;
+    points::sweep(transaction)
 }
 
 /// A row that was replaced since it was read stays, for the next fold.
 fn remove_folded(transaction: &Transaction<'_>, unfolded: &Unfolded) -> Result<(), StateError> {
     let mut statement = transaction.prepare_cached(
-        "DELETE FROM results WHERE branch = ?1 AND graph = ?2 AND task = ?3 AND record = ?4",
+        "DELETE FROM results WHERE layer = ?1 AND graph = ?2 AND task = ?3 AND record IS ?4",
     )?;
-    for entry in &unfolded.results {
-        let place = (entry.graph.as_str(), entry.task.as_str());
-        statement.execute((unfolded.branch, place.0, place.1, entry.record.as_bytes()))?;
+    for row in &unfolded.rows {
+        let record = row.record.map(|(record, _)| *record.as_bytes());
+        statement.execute((unfolded.branch.layer, row.graph.as_str(), row.task.as_str(), record))?;
     }
     Ok(())
 }

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::item_table::ItemTableError;
-use crate::model::RunId;
+use crate::model::{BranchName, RunId, TaskName};
 use crate::store::StoreError;
 
 /// Why the state did not do what it was asked.
@@ -24,6 +24,9 @@ pub enum StateError {
     /// The items of a record cannot be read.
     #[error(transparent)]
     Items(#[from] ItemTableError),
+    /// A protected branch would get what it must not have.
+    #[error("`{branch}` is protected, and `{task}` was made on `{made_on}`, which is not")]
+    Protected { branch: BranchName, task: TaskName, made_on: String },
     /// No run has this id here.
     #[error("there is no run `{run}`")]
     UnknownRun { run: RunId },

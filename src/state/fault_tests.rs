@@ -65,9 +65,19 @@ fn run_a_task(root: &Path) -> Result<(), StateError> {
             Ok(())
         })?;
     }
-    let entry = LogEntry { verb: "run", why: "", user: "", at_ms: 1 };
+    let entry = LogEntry { verb: "run", at_ms: 1, ..LogEntry::default() };
     state.close_run(&store, &run, &RunCounts::default(), &entry)?;
+    let copy = copy();
+    if state.point(&copy)?.is_none() {
+        let to = Target::WhatIsOn(&key);
+        let wanted = Move { key: &copy, from: None, to, cloned_from: Some(&key.branch) };
+        state.move_branch(&wanted, &Protection::default(), &entry)?;
+    }
     Ok(())
+}
+
+fn copy() -> BranchKey {
+    BranchKey { branch: BranchName::parse("copy").unwrap(), ..key() }
 }
 
 /// Not a test of its own: what the tests below start as another process.
@@ -110,6 +120,8 @@ fn is_done(root: &Path, name: &str) {
     is_sound(root, name);
     let state = State::open(&root.join("store")).unwrap();
     assert_eq!(state.operations(&key(), 9).unwrap().len(), 1, "{name}");
+    assert_eq!(state.operations(&copy(), 9).unwrap().len(), 1, "{name}");
+    assert_eq!(state.point(&copy()).unwrap(), state.point(&key()).unwrap(), "{name}");
     let run = state.run(&RunId::new(1, 1)).unwrap().unwrap();
     assert_eq!(run.state, RunState::Closed, "{name}");
     assert_eq!(fs::read(root.join("out")).unwrap(), vec![7; 100_000], "{name}");

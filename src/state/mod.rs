@@ -27,6 +27,8 @@ mod journal;
 mod lock;
 mod memo;
 mod operations;
+mod points;
+mod protection;
 mod reach;
 mod replay;
 mod results;
@@ -35,6 +37,7 @@ mod row;
 mod runs;
 mod schema;
 mod snapshots;
+mod tags;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -47,7 +50,7 @@ use snapshots::SnapshotCache;
 
 pub use attestations::Attestation;
 pub use bearings::{Bearing, Bearings};
-pub use branches::LogEntry;
+pub use branches::{Branch, Change, LogEntry, Move, Moved, Target};
 pub use candidates::Candidate;
 pub use close::{Closed, RunCounts};
 pub use error::StateError;
@@ -61,8 +64,11 @@ pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};
 pub use memo::LocalMemo;
 pub use operations::Operation;
 pub use reach::{Hidden, Need, Reach};
+pub use points::{Entries, Point};
+pub use protection::Protection;
 pub use results::{Finished, Indexing, Recorded};
 pub use runs::{RunRow, RunState};
+pub use tags::Tag;
 
 /// What a state belongs to.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -97,11 +103,14 @@ impl State {
             .map(|row| row.map_or(0, |row| row.generation))
     }
 
-    /// Returns a number that grows with everything on any branch: another branch's record may be taken.
-    pub fn total_generation(&self) -> Result<u64, StateError> {
+    /// Returns a number that is another one whenever a status of this branch could be: something on it
+    /// changed, or a record was made anywhere, which it may take.
+    pub fn status_generation(&self, branch: &BranchKey) -> Result<u64, StateError> {
+        let own = self.generation(branch)?;
         self.read(|connection| {
-            let mut statement = connection.prepare("SELECT coalesce(sum(generation), 0) FROM branches")?;
-            Ok(statement.query_row([], |row| Ok(row::number(row, 0)))??)
+            let mut statement = connection.prepare_cached("SELECT tick FROM ticks WHERE what = 1")?;
+            let made = statement.query_row([], |row| Ok(row::number(row, 0)))??;
+            Ok(own.max(made))
         })
     }
 
@@ -138,6 +147,8 @@ fn hit(name: &'static str, path: &Path) -> Result<(), StateError> {
     crate::failpoint::hit(name).map_err(|error| StoreError::writing("write", path, error).into())
 }
 
+#[cfg(test)]
+mod branch_tests;
 #[cfg(test)]
 #[cfg(feature = "failpoints")]
 mod fault_tests;

@@ -7,11 +7,11 @@
 use std::fs;
 use std::path::Path;
 
-use rusqlite::{Connection, OptionalExtension, Transaction};
+use rusqlite::{Connection, Transaction};
 
 use super::journal::{Entry, JournalScope, Segment, find_dead, parse, remove};
 use super::row::text;
-use super::{BranchKey, State, StateError, branches, hit};
+use super::{BranchKey, State, StateError, branches, hit, results};
 use crate::model::RunId;
 use crate::store::{FileStat, StoreError};
 
@@ -102,14 +102,14 @@ impl State {
         let key = BranchKey { project: scope.project.clone(), branch: scope.branch.clone() };
         self.write(|transaction| {
             let branch = branches::find_or_make(transaction, &key)?;
-            if is_recorded(transaction, branch.id, scope)? {
+            if is_recorded(transaction, branch.layer, scope)? {
                 return Ok(());
             }
             let (graph, task) = (scope.graph.as_str(), scope.task.as_str());
             for (at, entry) in entries.iter().enumerate() {
                 match entry {
                     Entry::Item { key, record, .. } if at < counting => {
-                        execute(transaction, super::items::KEEP, (branch.id, graph, task, key, record))?;
+                        execute(transaction, super::items::KEEP, (branch.layer, graph, task, key, record))?;
                         execute(transaction, super::items::MENDED, (branch.id, graph, task, key))?;
                     }
                     Entry::Failed { key, attempt } => {
@@ -151,12 +151,9 @@ fn held_still(scope: &JournalScope) -> bool {
 }
 
 /// Tells whether the run has recorded the whole task since.
-fn is_recorded(connection: &Connection, branch: i64, scope: &JournalScope) -> Result<bool, StateError> {
-    let run = connection
-        .prepare_cached("SELECT run FROM results WHERE branch = ?1 AND graph = ?2 AND task = ?3")?
-        .query_row((branch, scope.graph.as_str(), scope.task.as_str()), |row| row.get::<_, String>(0))
-        .optional()?;
-    Ok(run.as_deref() == Some(scope.run.as_str()))
+fn is_recorded(connection: &Connection, layer: i64, scope: &JournalScope) -> Result<bool, StateError> {
+    let since = results::since(connection, layer, &scope.graph, &scope.task)?;
+    Ok(since.and_then(|since| since.run).as_deref() == Some(scope.run.as_str()))
 }
 
 #[cfg(test)]

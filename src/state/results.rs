@@ -1,15 +1,15 @@
 //! What finished: the record that each task has on a branch.
 //!
-//! A task's record is its row in `results`, else its entry in the branch's
-//! snapshot. A run may only replace what it started from: where the branch has
+//! A task's record is its row in the topmost layer that has one, else its entry
+//! in the branch's snapshot. A run may only replace what it started from: where the branch has
 //! moved on meanwhile, the late result goes to the index alone.
 
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Transaction};
 
-use super::row::{digest, parsed, text};
-use super::{BranchKey, State, StateError, branches, hit, snapshots};
+use super::row::{digest_or_null, parsed, text};
+use super::{BranchKey, State, StateError, branches, hit, points, snapshots};
 use crate::model::{Digest, Fingerprint, GraphName, RunId, Snapshot, TaskName};
 
 /// Whether other branches may find a record by its fingerprint.
@@ -67,14 +67,23 @@ impl State {
     ) -> Result<BTreeMap<TaskName, Digest>, StateError> {
         let (snapshot, since) = self.read(|connection| {
             let Some(row) = branches::find(connection, branch)? else { return Ok(Default::default()) };
-            Ok((row.snapshot, results_of(connection, row.id, graph)?))
+            let mut since = Vec::new();
+            for layer in points::chain(connection, Some(row.layer))? {
+                since.extend(results_of(connection, layer, graph)?);
+            }
+            Ok((row.point.snapshot, since))
         })?;
         let snapshot = self.snapshots.load(&self.store, snapshot)?;
         let mut records: BTreeMap<_, _> = snapshots::of_graph(&snapshot, graph)
             .iter()
             .map(|entry| (entry.task.clone(), entry.record))
             .collect();
-        records.extend(since);
+        for (task, record) in since {
+            match record {
+                Some(record) => drop(records.insert(task, record)),
+                None => drop(records.remove(&task)),
+            }
+        }
         Ok(records)
     }
 
@@ -87,8 +96,8 @@ impl State {
     ) -> Result<Option<Digest>, StateError> {
         self.read(|connection| {
             let Some(row) = branches::find(connection, branch)? else { return Ok(None) };
-            let snapshot = self.snapshots.load(&self.store, row.snapshot)?;
-            Ok(current(connection, row.id, &snapshot, graph, task)?.map(|current| current.record))
+            let snapshot = self.snapshots.load(&self.store, row.point.snapshot)?;
+            Ok(current(connection, row.layer, &snapshot, graph, task)?.and_then(|current| current.record))
         })
     }
 
@@ -102,10 +111,10 @@ impl State {
     ) -> Result<Option<Digest>, StateError> {
         self.read(|connection| {
             let Some(row) = branches::find(connection, branch)? else { return Ok(None) };
-            if let Some(since) = result_of(connection, row.id, graph, task)? {
-                return Ok(Some(since.record));
+            if let Some(since) = since(connection, row.layer, graph, task)? {
+                return Ok(since.record);
             }
-            let Some(snapshot) = row.snapshot else { return Ok(None) };
+            let Some(snapshot) = row.point.snapshot else { return Ok(None) };
             Ok(snapshots::find_record(&self.store, &snapshot, graph, task)?)
         })
     }
@@ -133,30 +142,30 @@ impl State {
         if it.indexing == Indexing::Yes {
             super::candidates::add(transaction, it)?;
         }
-        let snapshot = self.snapshots.load(&self.store, branch.snapshot)?;
-        let current = current(transaction, branch.id, &snapshot, it.graph, it.task)?;
+        let snapshot = self.snapshots.load(&self.store, branch.point.snapshot)?;
+        let current = current(transaction, branch.layer, &snapshot, it.graph, it.task)?;
         if !may_replace(current.as_ref(), it) {
-            return Ok(Recorded::KeptOther { current: current.map(|current| current.record) });
+            return Ok(Recorded::KeptOther { current: current.and_then(|current| current.record) });
         }
         // Recording something twice is harmless, also after a fold.
-        if current.is_none_or(|current| current.record != it.record) {
-            write_result(transaction, branch.id, it)?;
+        if current.is_none_or(|current| current.record != Some(it.record)) {
+            write_result(transaction, branch.layer, it)?;
         }
         super::attempts::forget(transaction, branch.id, it.graph, it.task)?;
-        super::items::forget(transaction, branch.id, it.graph, it.task)?;
+        super::items::forget(transaction, &branch, it.graph, it.task)?;
         branches::touch(transaction, branch.id)?;
         Ok(Recorded::Yes)
     }
 }
 
-fn write_result(transaction: &Transaction<'_>, branch: i64, it: &Finished<'_>) -> Result<(), StateError> {
+fn write_result(transaction: &Transaction<'_>, layer: i64, it: &Finished<'_>) -> Result<(), StateError> {
     transaction
         .prepare_cached(
-            "INSERT OR REPLACE INTO results (branch, graph, task, record, outputs, run)
+            "INSERT OR REPLACE INTO results (layer, graph, task, record, outputs, run)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
         )?
         .execute((
-            branch,
+            layer,
             it.graph.as_str(),
             it.task.as_str(),
             it.record.as_bytes(),
@@ -167,58 +176,77 @@ fn write_result(transaction: &Transaction<'_>, branch: i64, it: &Finished<'_>) -
 }
 
 /// What a task has now.
-struct Current {
-    record: Digest,
+pub(super) struct Current {
+    /// Absent where it was taken away.
+    pub(super) record: Option<Digest>,
     /// The run that wrote it since the snapshot.
-    run: Option<String>,
+    pub(super) run: Option<String>,
 }
 
 /// The rule of the fold: the branch still has what the run started from, or what this very run wrote.
 fn may_replace(current: Option<&Current>, finished: &Finished<'_>) -> bool {
-    let record = current.map(|current| current.record);
+    let record = current.and_then(|current| current.record);
     let ours = current.and_then(|current| current.run.as_deref()) == Some(finished.run.as_str());
     record == finished.base || record == Some(finished.record) || ours
 }
 
 fn current(
     connection: &Connection,
-    branch: i64,
+    top: i64,
     snapshot: &Snapshot,
     graph: &GraphName,
     task: &TaskName,
 ) -> Result<Option<Current>, StateError> {
-    let since = result_of(connection, branch, graph, task)?;
     let folded = || snapshots::of_task(snapshot, graph, task);
-    Ok(since.or_else(|| folded().map(|entry| Current { record: entry.record, run: None })))
+    let folded = || folded().map(|entry| Current { record: Some(entry.record), run: None });
+    Ok(since(connection, top, graph, task)?.or_else(folded))
+}
+
+/// Returns what a task was given since the snapshot: the topmost layer that has it counts.
+pub(super) fn since(
+    connection: &Connection,
+    top: i64,
+    graph: &GraphName,
+    task: &TaskName,
+) -> Result<Option<Current>, StateError> {
+    let mut next = Some(top);
+    while let Some(layer) = next {
+        let found = result_of(connection, layer, graph, task)?;
+        if found.is_some() {
+            return Ok(found);
+        }
+        next = points::beneath(connection, layer)?;
+    }
+    Ok(None)
 }
 
 fn result_of(
     connection: &Connection,
-    branch: i64,
+    layer: i64,
     graph: &GraphName,
     task: &TaskName,
 ) -> Result<Option<Current>, StateError> {
-    let since = connection
-        .prepare_cached("SELECT record, run FROM results WHERE branch = ?1 AND graph = ?2 AND task = ?3")?
-        .query_row((branch, graph.as_str(), task.as_str()), |row| {
-            Ok(Current { record: digest(row, 0)?, run: Some(row.get(1)?) })
+    let found = connection
+        .prepare_cached("SELECT record, run FROM results WHERE layer = ?1 AND graph = ?2 AND task = ?3")?
+        .query_row((layer, graph.as_str(), task.as_str()), |row| {
+            Ok(Current { record: digest_or_null(row, 0)?, run: Some(row.get(1)?) })
         })
         .optional()?;
-    Ok(since)
+    Ok(found)
 }
 
 fn results_of(
     connection: &Connection,
-    branch: i64,
+    layer: i64,
     graph: &GraphName,
-) -> Result<Vec<(TaskName, Digest)>, StateError> {
+) -> Result<Vec<(TaskName, Option<Digest>)>, StateError> {
     let mut statement =
-        connection.prepare_cached("SELECT task, record FROM results WHERE branch = ?1 AND graph = ?2")?;
-    let mut rows = statement.query((branch, graph.as_str()))?;
+        connection.prepare_cached("SELECT task, record FROM results WHERE layer = ?1 AND graph = ?2")?;
+    let mut rows = statement.query((layer, graph.as_str()))?;
     let mut results = Vec::new();
     while let Some(row) = rows.next()? {
         let task = parsed("a task name", text(row, 0)?, TaskName::parse)?;
-        results.push((task, digest(row, 1)?));
+        results.push((task, digest_or_null(row, 1)?));
     }
     Ok(results)
 }

@@ -14,7 +14,7 @@ impl State {
     ///
     /// A snapshot that cannot be read is an error: what it holds on to is not known.
     pub fn all_records(&self) -> Result<BTreeSet<Digest>, StateError> {
-        let named = "SELECT record FROM results UNION SELECT record FROM made";
+        let named = "SELECT record FROM results WHERE record IS NOT NULL UNION SELECT record FROM made";
         let mut records = self.digests(named)?;
         for snapshot in self.digests("SELECT snapshot FROM branches WHERE snapshot IS NOT NULL")? {
             let snapshot = self.snapshots.load(&self.store, Some(snapshot))?;

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -125,4 +125,90 @@ CREATE TABLE attestations (
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (record, commit_id)
 ) STRICT, WITHOUT ROWID;
+";
+
+const BRANCHES: &str = "
+-- What finished since a snapshot. The top one belongs to a branch and grows; those beneath never change,
+-- so that a clone of a branch on which a run goes on shares them.
+CREATE TABLE layers (
+    id INTEGER PRIMARY KEY,
+    -- The layer beneath; null where there is only the snapshot.
+    over INTEGER REFERENCES layers (id),
+    -- The branch that it grew on; empty where it was put together.
+    origin TEXT NOT NULL
+) STRICT;
+INSERT INTO layers (id, over, origin) SELECT id, NULL, branch FROM branches;
+ALTER TABLE branches ADD COLUMN layer INTEGER REFERENCES layers (id);
+-- With the snapshot: where the last operation left the branch.
+ALTER TABLE branches ADD COLUMN over INTEGER REFERENCES layers (id);
+UPDATE branches SET layer = id;
+
+ALTER TABLE results RENAME TO results_1;
+CREATE TABLE results (
+    layer INTEGER NOT NULL REFERENCES layers (id) ON DELETE CASCADE,
+    graph TEXT NOT NULL,
+    task TEXT NOT NULL,
+    -- Null where the task has none any more.
+    record BLOB,
+    outputs BLOB,
+    run TEXT NOT NULL,
+    PRIMARY KEY (layer, graph, task)
+) STRICT, WITHOUT ROWID;
+INSERT INTO results SELECT * FROM results_1;
+DROP TABLE results_1;
+
+ALTER TABLE item_results RENAME TO item_results_1;
+CREATE TABLE item_results (
+    layer INTEGER NOT NULL REFERENCES layers (id) ON DELETE CASCADE,
+    graph TEXT NOT NULL,
+    task TEXT NOT NULL,
+    key BLOB NOT NULL,
+    item TEXT NOT NULL,
+    PRIMARY KEY (layer, graph, task, key)
+) STRICT, WITHOUT ROWID;
+INSERT INTO item_results SELECT * FROM item_results_1;
+DROP TABLE item_results_1;
+
+-- The commit that was checked out, the branch that was stood on, what was typed, the operation that it undoes.
+ALTER TABLE operations ADD COLUMN commit_id TEXT;
+ALTER TABLE operations ADD COLUMN here TEXT NOT NULL DEFAULT '';
+ALTER TABLE operations ADD COLUMN command TEXT NOT NULL DEFAULT '';
+ALTER TABLE operations ADD COLUMN undoes INTEGER;
+ALTER TABLE operations ADD COLUMN before_over INTEGER REFERENCES layers (id);
+ALTER TABLE operations ADD COLUMN after_over INTEGER REFERENCES layers (id);
+CREATE INDEX operations_of_project ON operations (project, id);
+
+-- States that are kept for ever.
+CREATE TABLE tags (
+    project TEXT NOT NULL,
+    tag TEXT NOT NULL,
+    snapshot BLOB NOT NULL,
+    -- The branch that was in that state.
+    branch TEXT NOT NULL,
+    commit_id TEXT,
+    user TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, tag)
+) STRICT, WITHOUT ROWID;
+
+-- Records that a protected branch takes though they were made on one that is not.
+CREATE TABLE promotions (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    record BLOB NOT NULL,
+    -- The branch that it came from.
+    source TEXT NOT NULL,
+    user TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (project, record, branch)
+) STRICT, WITHOUT ROWID;
+
+-- Grows with everything that a status could see, and never falls, whatever is deleted.
+CREATE TABLE ticks (
+    -- 0: of all that is; 1: of the last that was added to the index of records.
+    what INTEGER PRIMARY KEY,
+    tick INTEGER NOT NULL
+) STRICT;
+INSERT INTO ticks SELECT 0, coalesce(sum(generation), 0) FROM branches;
+INSERT INTO ticks SELECT 1, coalesce(sum(generation), 0) FROM branches;
 ";

@@ -21,7 +21,16 @@ pub(super) struct Place {
     pub(super) graph: GraphName,
 }
 
-const ENTRY: LogEntry<'_> = LogEntry { verb: "run", why: "", user: "me", at_ms: 9 };
+const ENTRY: LogEntry<'_> = LogEntry {
+    verb: "run",
+    why: "",
+    user: "me",
+    at_ms: 9,
+    commit: None,
+    here: "",
+    command: "",
+    undoes: None,
+};
 
 impl Place {
     pub(super) fn new() -> Self {
@@ -72,6 +81,7 @@ impl Place {
             stream: Stream::No,
             interpreters: Interpreters::default(),
             probes: BTreeMap::new(),
+            command: String::new(),
         }
     }
 
@@ -158,7 +168,7 @@ fn a_finished_task_is_there_at_once_and_after_the_fold() {
     assert_eq!(rows, [("a", of("a2")), ("b", of("b1"))]);
     let log = place.state.operations(&place.branch, 10).unwrap();
     assert_eq!(log.len(), 2);
-    assert_eq!((log[0].before, log[0].after), (closed.snapshot, second.snapshot));
+    assert_eq!((log[0].before.snapshot, log[0].after.snapshot), (closed.snapshot, second.snapshot));
 }
 
 #[test]
@@ -322,7 +332,7 @@ fn many_writers_lose_nothing() {
     });
     assert_eq!(place.state.records(&place.branch, &place.graph).unwrap().len(), 120);
     place.close(&run);
-    let snapshot = place.state.operations(&place.branch, 1).unwrap()[0].after.unwrap();
+    let snapshot = place.state.operations(&place.branch, 1).unwrap()[0].after.snapshot.unwrap();
     assert_eq!(place.store.load_json::<Snapshot>(&snapshot).unwrap().entries.len(), 120);
 }
 

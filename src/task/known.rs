@@ -9,7 +9,6 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use globset::Glob;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
@@ -22,7 +21,8 @@ use crate::model::{
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{
-    BranchKey, Candidate, Shards, State, StateError, load_item_table, load_readable_items, load_shard_list,
+    BranchKey, Candidate, Protection, Shards, State, StateError, load_item_table, load_readable_items,
+    load_shard_list,
 };
 use crate::store::Store;
 
@@ -48,6 +48,7 @@ pub struct Past<'a> {
 /// The past of a branch; see [`Known`].
 pub struct StateKnown<'a> {
     past: Past<'a>,
+    protection: Protection,
     folder: Folder,
     reads: bool,
     current: Mutex<BTreeMap<TaskName, Digest>>,
@@ -89,6 +90,7 @@ impl<'a> StateKnown<'a> {
     pub fn load(past: Past<'a>) -> Result<Self, StateError> {
         let namespace = &past.graph.namespace;
         Ok(Self {
+            protection: Protection::new(past.project.settings.protected.iter().cloned()),
             folder: Folder::at(past.outputs_dir),
             reads: true,
             current: Mutex::new(past.state.records(past.key, namespace)?),
@@ -179,8 +181,10 @@ impl<'a> StateKnown<'a> {
             Reuse::Branch => own,
             Reuse::Any => true,
         };
-        let protected = |branch: &str| is_protected(&self.past.project.settings.protected, branch);
-        allowed && (own || !protected(self.past.key.branch.as_str()) || protected(candidate.branch.as_str()))
+        allowed
+            && (own
+                || !self.protection.covers(self.past.key.branch.as_str())
+                || self.protection.covers(candidate.branch.as_str()))
     }
 
     /// Tells whether the store has everything that a record needs.
@@ -195,16 +199,6 @@ impl<'a> StateKnown<'a> {
                 .into_iter()
                 .all(|item| item.result.iter().all(&has) && item.outputs.iter().all(|file| has(&file.digest)))
     }
-}
-
-/// Tells whether a branch is protected: one of the globs in `settings.protected` matches its name.
-pub fn is_protected(patterns: &[String], branch: &str) -> bool {
-    let matches = |pattern: &String| match Glob::new(pattern) {
-        Ok(glob) => glob.compile_matcher().is_match(branch),
-        // A pattern that is none still names itself.
-        Err(_) => pattern == branch,
-    };
-    patterns.iter().any(matches)
 }
 
 impl Known for StateKnown<'_> {
@@ -289,17 +283,4 @@ impl Known for StateKnown<'_> {
 /// Returns the time, in ms since the epoch.
 pub fn now_ms() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn protected_branches_are_named_by_globs() {
-        let patterns = ["main".to_owned(), "release/*".to_owned(), "[".to_owned()];
-        for (branch, protected) in [("main", true), ("release/1", true), ("dev", false), ("[", true)] {
-            assert_eq!(is_protected(&patterns, branch), protected, "{branch}");
-        }
-    }
 }

@@ -16,7 +16,7 @@ pub mod serve;
 mod work;
 
 pub use files::Files;
-pub use known::{Past, StateKnown, is_protected, now_ms};
+pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;
 pub use run::Run;
 

@@ -13,7 +13,7 @@ use crate::fingerprint::Surroundings;
 use crate::git::{Head, Repository};
 use crate::model::{Event, Project, Provenance, RunPlan, Stream, Task};
 use crate::process::{Reaper, Starter};
-use crate::state::{BranchKey, LocalMemo, State};
+use crate::state::{BranchKey, LocalMemo, LogEntry, State};
 use crate::store::Store;
 
 /// A run, and what it works with.
@@ -122,6 +122,19 @@ impl Run {
             Language::R => &self.plan.interpreters.r,
         };
         found.as_ref().map(|found| format!("{} {}", found.path.display(), found.version))
+    }
+
+    /// Returns what the log will say of it.
+    pub fn log_entry(&self) -> LogEntry<'_> {
+        LogEntry {
+            verb: "run",
+            why: self.plan.id.as_str(),
+            user: &self.user,
+            at_ms: super::now_ms(),
+            commit: self.plan.commit.as_deref(),
+            command: &self.plan.command,
+            ..LogEntry::default()
+        }
     }
 
     /// Returns the output folder, without making it.

@@ -97,11 +97,15 @@ struct Header {
 impl StatusIndex {
     /// Reads the index of one worktree and branch; absent where there is none for this question.
     pub fn load(store_root: &Path, project_root: &Path, branch: &BranchName, key: &Digest) -> Option<Self> {
+        Self::load_any(store_root, project_root, branch).filter(|index| index.basis.key == *key)
+    }
+
+    /// Reads the index of one worktree and branch, whatever the question was.
+    pub fn load_any(store_root: &Path, project_root: &Path, branch: &BranchName) -> Option<Self> {
         let layout = Layout::new(store_root);
         let file = layout.status_index(project_root, branch);
         let bytes = flat::read(&file, MAGIC)?;
-        let index = Self::from_bytes(&layout, file, project_root, bytes)?;
-        (index.basis.key == *key).then_some(index)
+        Self::from_bytes(&layout, file, project_root, bytes)
     }
 
     /// Makes an index of what the memo looked at since it was opened.

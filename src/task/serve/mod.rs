@@ -31,7 +31,7 @@ use super::run_task::{Bench, run_task};
 use super::work::{Shared, Threads};
 use super::{Run, now_ms};
 use crate::model::{BranchName, Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
-use crate::state::{LogEntry, RunCounts, StateError};
+use crate::state::{RunCounts, StateError};
 use ending::{Ending, counts, exit_code};
 use floor::Floor;
 use signals::Signals;
@@ -154,8 +154,7 @@ fn close(run: &Run, ending: &Ending, began_ms: u64) -> Result<Served, ServeError
         run.tell(&event);
     }
     let counts = counts(run, ending);
-    let entry = LogEntry { verb: "run", why: run.plan.id.as_str(), user: &run.user, at_ms: now_ms() };
-    run.state.close_run(&run.store, &run.plan.id, &counts, &entry)?;
+    run.state.close_run(&run.store, &run.plan.id, &counts, &run.log_entry())?;
     run.tell(&Event::RunFinished {
         run: run.plan.id.clone(),
         ran: counts.ran,

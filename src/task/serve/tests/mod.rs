@@ -133,6 +133,7 @@ impl Place {
                 r: None,
             },
             probes: BTreeMap::new(),
+            command: String::new(),
         };
         change(&mut plan);
         state.open_run(&plan, "host", 1).unwrap();
