@@ -7,6 +7,7 @@
 //! ([`Repository::set_hook_program`]). libgit2 stays in this file and folder.
 
 mod branches;
+mod commits;
 mod dirty;
 mod export;
 mod hooks;
@@ -144,6 +145,15 @@ impl Repository {
             (None, None) => "detached".to_owned(),
         };
         Ok(Head { branch: branch_name(&branch), detached: reference.is_none(), commit })
+    }
+
+    /// Returns a path as git spells it from the worktree's root; absent where it lies outside.
+    pub fn inside(&self, path: &Path) -> Option<String> {
+        let real = |path: &Path| path.canonicalize().unwrap_or_else(|_| path.to_owned());
+        let (root, path) = (real(&self.root), real(path));
+        let parts = path.strip_prefix(&root).ok()?.components();
+        let parts: Vec<_> = parts.map(|part| part.as_os_str().to_string_lossy()).collect();
+        Some(parts.join("/"))
     }
 
     fn relative<'a>(&self, file: &'a Path) -> Option<&'a Path> {

@@ -6,6 +6,7 @@
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 
 mod affected;
+mod branches;
 mod bundles;
 mod change_detection;
 mod commands;

@@ -112,6 +112,10 @@ pub enum Command {
     Debug(commands::debug::Args),
     Restore(commands::restore::Args),
     Log(commands::log::Args),
+    Branch(commands::branch::Args),
+    Tag(commands::tag::Args),
+    Diff(commands::diff::Args),
+    Undo(commands::undo::Args),
     Graph(commands::graph::Args),
     #[command(visible_alias = "codegen")]
     Render(commands::render::Args),

@@ -26,6 +26,7 @@ mod node;
 mod older;
 mod outputs;
 mod project;
+mod protected;
 mod pyproject;
 mod reader;
 mod report;
@@ -47,6 +48,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Diagnostic, Project, Severity};
 
+pub use protected::protected_in;
 pub use values::{FUNCTION_KEY, computed_by};
 
 /// A project as its files describe it, and what else was learned on the way.

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::moving_error::MovingError;
 use crate::config::ConfigError;
 use crate::git::GitError;
 use crate::graph::{CycleError, SelectError};
@@ -206,6 +207,9 @@ pub enum OpsError {
     /// Somebody else holds the branch or the output folder.
     #[error(transparent)]
     Lock(#[from] LockError),
+    /// Moving a branch, or naming a state.
+    #[error(transparent)]
+    Moving(#[from] MovingError),
     /// No Python to run the runner with.
     #[error("no Python was found to start the runner with{}", as_named("python", .named))]
     NoPython {
@@ -319,7 +323,7 @@ fn as_named(setting: &str, value: &Option<String>) -> String {
     }
 }
 
-fn list<T: ToString>(names: &[T]) -> String {
+pub(super) fn list<T: ToString>(names: &[T]) -> String {
     let names: Vec<String> = names.iter().map(|name| format!("`{}`", name.to_string())).collect();
     names.join(", ")
 }

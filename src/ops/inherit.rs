@@ -5,8 +5,8 @@
 //! of one that is not.
 
 use crate::model::BranchName;
-use crate::state::{BranchKey, LogEntry};
-use crate::task::{is_protected, now_ms};
+use crate::state::{BranchKey, LogEntry, Move, Protection, StateError, Target};
+use crate::task::now_ms;
 
 use super::{OpsError, Session};
 use crate::process;
@@ -24,13 +24,28 @@ pub enum Inherited {
 
 /// Gives `to` the state of `from`; a few rows, however large it is.
 pub fn inherit(session: &Session, from: &BranchName, to: &BranchName) -> Result<Inherited, OpsError> {
-    let protected = |branch: &BranchName| is_protected(&session.project.settings.protected, branch.as_str());
-    if protected(to) && !protected(from) {
-        return Ok(Inherited::Protected);
+    let state = session.state()?;
+    let protection = Protection::new(session.project.settings.protected.iter().cloned());
+    let key = |branch: &BranchName| BranchKey { branch: branch.clone(), ..session.key.clone() };
+    let (source, target) = (key(from), key(to));
+    if state.point(&source)?.is_none() {
+        return Ok(Inherited::No);
     }
-    let key = BranchKey { project: session.key.project.clone(), branch: from.clone() };
     let user = process::user_name();
-    let entry = LogEntry { verb: "clone", why: from.as_str(), user: &user, at_ms: now_ms() };
-    let cloned = session.state()?.clone_state(&key, to, &entry)?;
-    Ok(if cloned { Inherited::Yes } else { Inherited::No })
+    let entry = LogEntry {
+        verb: "clone",
+        why: from.as_str(),
+        user: &user,
+        at_ms: now_ms(),
+        commit: session.head.commit.as_deref(),
+        ..LogEntry::default()
+    };
+    let to = Target::WhatIsOn(&source);
+    let wanted = Move { key: &target, from: None, to, cloned_from: Some(from) };
+    match state.move_branch(&wanted, &protection, &entry) {
+        Ok(Some(_)) => Ok(Inherited::Yes),
+        Ok(None) => Ok(Inherited::No),
+        Err(StateError::Protected { .. }) => Ok(Inherited::Protected),
+        Err(error) => Err(error.into()),
+    }
 }

@@ -5,12 +5,16 @@
 //! layers together and decides nothing that `plan` decides.
 
 pub mod affected;
+mod bearings;
+pub mod branch;
 pub mod bundles;
 pub mod check;
 pub mod choice;
 pub mod debug;
+pub mod diff;
 pub mod doctor;
 mod error;
+mod footing;
 pub mod fsck;
 pub mod history;
 pub mod hooks;
@@ -18,11 +22,15 @@ mod inherit;
 pub mod init;
 pub mod items;
 mod memo;
+pub mod mover;
+mod moving_error;
+pub mod named;
 pub mod names;
 pub mod output;
 mod placing;
 pub mod plan;
 mod probes;
+pub mod protect;
 pub mod quick;
 pub mod reading;
 pub mod renames;
@@ -36,11 +44,15 @@ pub mod shoes;
 pub mod standing;
 pub mod status;
 mod survey;
+pub mod tag;
 pub mod tasks;
+pub mod undo;
 pub mod why;
 mod why_item;
 
 pub use error::OpsError;
+pub use footing::Footing;
+pub use moving_error::MovingError;
 pub use probes::Probing;
 pub use session::{Session, Start};
 

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{StatusReport, StatusRow};
 use super::standing::{Because, Standing};
 use super::survey::{Survey, environment};
-use super::{Session, Start};
+use super::{Footing, Session, Start};
 use crate::config;
 use crate::fingerprint::Memo;
 use crate::git::Repository;
@@ -92,12 +92,11 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
     let mut index = place.load()?;
     let answer: Answer = serde_json::from_slice(index.answer()).ok()?;
     let state = State::open_existing(&answer.store_root)?;
-    let key = BranchKey { project: answer.project, branch: standing.branch };
+    let key = BranchKey { project: answer.project.clone(), branch: standing.branch };
     // A run that goes on, or was killed, may have finished items that only its journal knows.
     if super::renames::are_due(&state, repository.as_ref(), &key.project) || state.has_journals(&key).ok()? {
         return None;
     }
-    let key = BranchKey { project: answer.project.clone(), branch: standing.branch };
     let generation = state.status_generation(&key).ok()?;
     let now = Now { generation, time_ms: now_ms(), environment: &environment };
     match index.verify(&now) {
@@ -112,6 +111,15 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
 /// Where somebody else than git names the branch, there is more to say than the answer.
 fn is_plain(because: &Because) -> bool {
     matches!(because, Because::CheckedOut | Because::NoGit)
+}
+
+/// Returns how many tasks of a branch were fresh and not when its status was last looked at in this worktree.
+pub fn last_seen(footing: &Footing, branch: &BranchName) -> Option<(u64, u64)> {
+    let place = Place::of(&footing.root, &footing.config_path, footing.repository.as_ref(), branch);
+    let index = StatusIndex::load_any(&place.index_root, &place.root, branch)?;
+    let answer: Answer = serde_json::from_slice(index.answer()).ok()?;
+    let fresh = answer.report.rows.iter().filter(|row| row.status == Status::Fresh).count() as u64;
+    Some((fresh, answer.report.rows.len() as u64 - fresh))
 }
 
 /// Keeps an answer about all graphs, for the next time.

@@ -14,8 +14,8 @@ use super::{OpsError, Session};
 use crate::git::Repository;
 use crate::model::{BranchName, ProjectId};
 use crate::process;
-use crate::state::{BranchKey, LockOn, LogEntry, State, find_holder};
-use crate::task::{is_protected, now_ms};
+use crate::state::{BranchKey, LockOn, LogEntry, Protection, State, StateError, find_holder};
+use crate::task::now_ms;
 
 /// What was noticed of one branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -71,10 +71,10 @@ pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
         let has_state: BTreeSet<&BranchName> = known.iter().collect();
         let new = branches
             .keys()
-            .filter(|name| !has_state.contains(name) && may_take(session, &one.branch, name))
+            .filter(|name| !has_state.contains(name))
             .find(|name| repository.was_renamed(name, &one.branch));
         let renamed = match new {
-            Some(to) if rename(&state, &from, to)? => Some(to),
+            Some(to) if rename(session, &state, &from, to)? => Some(to),
             _ => None,
         };
         match renamed {
@@ -89,14 +89,21 @@ pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
 }
 
 /// A protected branch takes no other's state by being given its name.
-fn may_take(session: &Session, from: &BranchName, to: &BranchName) -> bool {
-    let protected = |branch: &BranchName| is_protected(&session.project.settings.protected, branch.as_str());
-    !protected(to) || protected(from)
-}
-
-fn rename(state: &State, from: &BranchKey, to: &BranchName) -> Result<bool, OpsError> {
+fn rename(session: &Session, state: &State, from: &BranchKey, to: &BranchName) -> Result<bool, OpsError> {
     let user = process::user_name();
-    let why = format!("git renamed it from {}", from.branch);
-    let entry = LogEntry { verb: "rename", why: &why, user: &user, at_ms: now_ms() };
-    Ok(state.rename_state(from, to, &entry)?)
+    let entry = LogEntry {
+        verb: "rename",
+        why: from.branch.as_str(),
+        user: &user,
+        at_ms: now_ms(),
+        commit: session.head.commit.as_deref(),
+        command: "git branch -m",
+        ..LogEntry::default()
+    };
+    let protection = Protection::new(session.project.settings.protected.iter().cloned());
+    let to = BranchKey { branch: to.clone(), ..from.clone() };
+    match state.rename_branch(from, &to, &protection, &entry) {
+        Err(StateError::Protected { .. }) => Ok(false),
+        renamed => Ok(renamed?.is_some()),
+    }
 }

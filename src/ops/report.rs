@@ -3,12 +3,15 @@
 //! `cli` makes tables, sentences and JSON of these; the web page will use the
 //! same. Lists are in the order in which they should be shown.
 
+mod moves;
+
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
 use crate::state::Holder;
 pub use crate::state::RunCounts;
+pub use moves::*;
 
 use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
 
@@ -199,27 +202,6 @@ pub struct RestoreReport {
     pub edited: Vec<String>,
     /// Files whose bytes exist nowhere any more.
     pub lost: Vec<String>,
-}
-
-/// One line of `kptn log`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct LogEntry {
-    /// When, in ms since the epoch.
-    pub at_ms: u64,
-    /// Who.
-    pub user: String,
-    /// `run`, `undo`, `clone`…
-    pub verb: String,
-    /// On which branch.
-    pub branch: String,
-    /// The run; absent for other verbs.
-    pub run: Option<RunId>,
-    /// The graph of a run.
-    pub graph: Option<String>,
-    /// The counts of a run; absent while it is going on.
-    pub counts: Option<RunCounts>,
-    /// The commit that was checked out.
-    pub commit: Option<String>,
 }
 
 /// `kptn output TASK`.

@@ -15,7 +15,7 @@ use crate::model::{Digest, GraphName, LinkMode, ProjectId};
 use crate::store::{FileStat, Layout, StoreError};
 
 /// The format's version is part of it.
-const MAGIC: [u8; flat::MAGIC] = *b"kptn bearings 1 ";
+const MAGIC: [u8; flat::MAGIC] = *b"kptn bearings 2 ";
 
 /// A file written less long ago than this, before it was read, may have changed while it was.
 const DOUBT_NS: i64 = 2_000_000_000;
@@ -35,6 +35,8 @@ pub struct Bearings {
     pub outputs_dir: String,
     /// How files are put back.
     pub link: LinkMode,
+    /// Branches that are protected: names and globs.
+    pub protected: Vec<String>,
     /// Each graph with its namespace.
     pub graphs: Vec<(GraphName, GraphName)>,
     /// Lines of graph, task and `map_over`, with tabs between; names hold no control characters.
@@ -126,6 +128,7 @@ mod tests {
             project: ProjectId::parse("root").unwrap(),
             outputs_dir: "scratch/<branch>".to_owned(),
             link: LinkMode::Copy,
+            protected: Vec::new(),
             graphs: vec![(name("g"), name("g")), (name("h"), name("space"))],
             tasks: Bearings::rows(tasks.into_iter()),
         })

@@ -123,6 +123,33 @@ impl State {
         Ok(moved)
     }
 
+    /// Gives a branch's state another name, as one operation on the new one; absent where that has a state.
+    ///
+    /// Its runs go along; what the log says of the old name stays as it was said.
+    pub fn rename_branch(
+        &self,
+        from: &BranchKey,
+        to: &BranchKey,
+        protection: &Protection,
+        entry: &LogEntry<'_>,
+    ) -> Result<Option<u64>, StateError> {
+        self.write(|transaction| {
+            let taken = find(transaction, to)?.is_some();
+            let Some(mut row) = find(transaction, from)?.filter(|_| !taken) else { return Ok(None) };
+            let point = points::settle(transaction, &mut row, from.branch.as_str())?;
+            protection.admits(self, transaction, to, &Point::default(), &point)?;
+            for table in ["branches", "runs"] {
+                transaction.execute(
+                    &format!("UPDATE {table} SET branch = ?3 WHERE project = ?1 AND branch = ?2"),
+                    (from.project.as_str(), from.branch.as_str(), to.branch.as_str()),
+                )?;
+            }
+            touch(transaction, row.id)?;
+            let happened = Happened { key: to, before: Some(point), after: Some(point) };
+            operations::append(transaction, &happened, entry).map(Some)
+        })
+    }
+
     /// Returns the state that a branch is in now, what is not folded included; absent where it has none.
     pub fn point(&self, branch: &BranchKey) -> Result<Option<Point>, StateError> {
         self.read(|connection| {

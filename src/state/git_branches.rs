@@ -7,10 +7,8 @@
 
 use std::path::Path;
 
-use rusqlite::OptionalExtension;
-
 use super::row::{parsed, text};
-use super::{BranchKey, LogEntry, State, StateError, branches, operations};
+use super::{BranchKey, State, StateError, branches};
 use crate::model::{BranchName, ProjectId};
 
 /// A branch with a state, as git was last seen to have it.
@@ -70,74 +68,6 @@ impl State {
                 (row.id, repository.to_string_lossy(), gone_ms.map(u64::cast_signed)),
             )?;
             Ok(())
-        })
-    }
-
-    /// Gives a branch's state another name; `false` where that name has a state already.
-    pub fn rename_state(
-        &self,
-        from: &BranchKey,
-        to: &BranchName,
-        entry: &LogEntry<'_>,
-    ) -> Result<bool, StateError> {
-        self.write(|transaction| {
-            let project = from.project.as_str();
-            let taken: Option<i64> = transaction
-                .prepare_cached("SELECT id FROM branches WHERE project = ?1 AND branch = ?2")?
-                .query_row((project, to.as_str()), |row| row.get(0))
-                .optional()?;
-            let Some(row) = branches::find(transaction, from)? else { return Ok(false) };
-            if taken.is_some() {
-                return Ok(false);
-            }
-            let names = (project, from.branch.as_str(), to.as_str());
-            for table in ["branches", "runs"] {
-                transaction.execute(
-                    &format!("UPDATE {table} SET branch = ?3 WHERE project = ?1 AND branch = ?2"),
-                    names,
-                )?;
-            }
-            branches::touch(transaction, row.id)?;
-            if let Some(snapshot) = row.snapshot {
-                let key = BranchKey { project: from.project.clone(), branch: to.clone() };
-                operations::append(transaction, &key, Some(snapshot), snapshot, entry)?;
-            }
-            Ok(true)
-        })
-    }
-
-    /// Gives a branch without a state that of another one; `false` where it has one, or the other has none.
-    pub fn clone_state(
-        &self,
-        from: &BranchKey,
-        to: &BranchName,
-        entry: &LogEntry<'_>,
-    ) -> Result<bool, StateError> {
-        self.write(|transaction| {
-            let key = BranchKey { project: from.project.clone(), branch: to.clone() };
-            let Some(source) = branches::find(transaction, from)? else { return Ok(false) };
-            if branches::find(transaction, &key)?.is_some() {
-                return Ok(false);
-            }
-            let made = branches::find_or_make(transaction, &key)?;
-            transaction.execute(
-                "UPDATE branches SET snapshot = (SELECT snapshot FROM branches WHERE id = ?2), cloned_from = ?3
-                 WHERE id = ?1",
-                (made.id, source.id, from.branch.as_str()),
-            )?;
-            for (table, columns) in
-                [("results", "graph, task, record, outputs, run"), ("item_results", "graph, task, key, item")]
-            {
-                let copy = format!(
-                    "INSERT INTO {table} (branch, {columns}) SELECT ?1, {columns} FROM {table} WHERE branch = ?2"
-                );
-                transaction.execute(&copy, (made.id, source.id))?;
-            }
-            branches::touch(transaction, made.id)?;
-            if let Some(snapshot) = source.snapshot {
-                operations::append(transaction, &key, None, snapshot, entry)?;
-            }
-            Ok(true)
         })
     }
 }

@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::branches::{BranchRow, Change};
 use super::row::{digest_or_null, parsed, text};
-use super::{State, StateError};
+use super::{State, StateError, results, snapshots};
 use crate::model::{Digest, GraphName, SnapshotEntry, TaskName};
 
 /// A state of a branch that will not change; what an operation leads from and to.
@@ -49,6 +49,24 @@ impl State {
     pub fn entries(&self, point: &Point) -> Result<Entries, StateError> {
         let above = self.read(|connection| rows_above(connection, point.over))?;
         self.overlaid(point.snapshot, above)
+    }
+
+    /// Returns the record of one task in a state, without building the whole of it.
+    pub fn record_at(
+        &self,
+        point: &Point,
+        graph: &GraphName,
+        task: &TaskName,
+    ) -> Result<Option<Digest>, StateError> {
+        let since = match point.over {
+            Some(top) => self.read(|connection| results::since(connection, top, graph, task))?,
+            None => None,
+        };
+        match (since, point.snapshot) {
+            (Some(since), _) => Ok(since.record),
+            (None, Some(snapshot)) => Ok(snapshots::find_record(&self.store, &snapshot, graph, task)?),
+            (None, None) => Ok(None),
+        }
     }
 
     /// Puts the rows of layers, lowest first, over a snapshot.

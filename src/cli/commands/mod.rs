@@ -16,13 +16,15 @@ use super::exit::Exit;
 use super::printer::Printer;
 use super::views;
 use crate::ops::scope::Words;
-use crate::ops::{Session, Start, renames};
+use crate::ops::{Footing, Session, Start, renames};
 
+pub mod branch;
 pub mod cat;
 pub mod check;
 pub mod completions;
 pub mod config;
 pub mod debug;
+pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod fsck;
@@ -41,7 +43,9 @@ pub mod retry;
 pub mod run;
 pub mod shell;
 pub mod status;
+pub mod tag;
 pub mod task;
+pub mod undo;
 pub mod why;
 
 /// What every command gets beside its own flags.
@@ -66,6 +70,11 @@ impl Context<'_> {
     /// Opens the project for another program, which knows where it stands.
     pub fn open_quietly(&self) -> Result<Session, CommandError> {
         Ok(Session::open(&self.start()?)?)
+    }
+
+    /// Finds out where a verb stands that looks at no task.
+    pub fn footing(&self) -> Result<Footing, CommandError> {
+        Ok(Footing::open(&self.start()?, &self.typed())?)
     }
 
     /// Returns where the project is looked for.
@@ -119,6 +128,10 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Debug(args) => debug::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Log(args) => log::run(args, context),
+        Command::Branch(args) => branch::run(args, context),
+        Command::Tag(args) => tag::run(args, context),
+        Command::Diff(args) => diff::run(args, context),
+        Command::Undo(args) => undo::run(args, context),
         Command::Graph(args) => graph::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Config(args) => config::run(args, context),

@@ -143,6 +143,7 @@ impl From<OpsError> for CommandError {
                 error.into()
             }
             OpsError::Process(error) => error.into(),
+            OpsError::Moving(error) => error.into(),
             OpsError::Reading(error) => error.into(),
             OpsError::Shoes(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
@@ -245,6 +246,8 @@ fn around_it(error: &OpsError) -> CommandError {
             .hint(format!("if you trust it: `git config --global --add safe.directory {}`", path.display())),
         OpsError::Git(GitError::NoProgram { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install git 2.31 or newer: this repository has a format that kptn reads through it"),
+        OpsError::State(StateError::Protected { made_on, .. }) => CommandError::of(Exit::CONFLICT, error)
+            .hint(format!("merge `{made_on}` in git, and run it there")),
         OpsError::NoPython { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
         OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)

@@ -5,6 +5,7 @@
 //! is one, a command to paste; `panic.rs` does so for a bug in kptn.
 
 mod explain;
+mod moving;
 mod panic;
 
 use std::error::Error;

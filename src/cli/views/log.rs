@@ -3,7 +3,7 @@
 use crate::cli::paint::Tone;
 use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
-use crate::ops::report::{LogEntry, RunCounts};
+use crate::ops::report::{LogEntry, RunCounts, TaskHistory};
 
 /// Returns the whole text.
 pub fn text(entries: &[LogEntry], width: usize, now_ms: u64) -> String {
@@ -11,6 +11,7 @@ pub fn text(entries: &[LogEntry], width: usize, now_ms: u64) -> String {
         return "nothing has happened on this branch yet\n".to_owned();
     }
     let mut table = Table::new([
+        ("", Side::Right),
         ("when", Side::Left),
         ("who", Side::Left),
         ("what", Side::Left),
@@ -18,27 +19,76 @@ pub fn text(entries: &[LogEntry], width: usize, now_ms: u64) -> String {
         ("came to", Side::Left),
     ]);
     for entry in entries {
-        let what = [Some(entry.verb.as_str()), entry.graph.as_deref()];
-        let what = what.into_iter().flatten().collect::<Vec<_>>().join(" ");
-        let commit = entry.commit.as_deref().map(|commit| commit.get(..9).unwrap_or(commit)).unwrap_or("-");
+        let tone = if entry.undone { Tone::Dim } else { Tone::Strong };
         table.row([
+            entry.operation.map(|id| id.to_string()).unwrap_or_default().into(),
             words::age(now_ms.saturating_sub(entry.at_ms)).into(),
             entry.user.as_str().into(),
-            Cell::new(Tone::Strong, what),
-            commit.into(),
+            Cell::new(tone, what(entry)),
+            short(entry.commit.as_deref()).into(),
             came_to(entry),
         ]);
     }
     table.render(width)
 }
 
+fn short(commit: Option<&str>) -> &str {
+    commit.map_or("-", |commit| commit.get(..9).unwrap_or(commit))
+}
+
+fn what(entry: &LogEntry) -> String {
+    let about = match entry.verb.as_str() {
+        "run" => entry.graph.as_deref().unwrap_or_default(),
+        _ => entry.why.as_str(),
+    };
+    format!("{} {about}", entry.verb).trim_end().to_owned()
+}
+
 fn came_to(entry: &LogEntry) -> Cell {
-    match (&entry.counts, &entry.run) {
-        (Some(counts), _) if counts.failed > 0 => Cell::new(Tone::Bad, self::counts(counts)),
-        (Some(counts), _) => self::counts(counts).into(),
-        (None, Some(_)) => Cell::new(Tone::Warn, "going on, or cut off"),
-        (None, None) => "".into(),
+    if entry.undone {
+        return Cell::new(Tone::Dim, "undone");
     }
+    match (&entry.counts, &entry.run, entry.tasks) {
+        (Some(counts), _, _) if counts.failed > 0 => Cell::new(Tone::Bad, self::counts(counts)),
+        (Some(counts), _, _) => self::counts(counts).into(),
+        (None, Some(_), _) => Cell::new(Tone::Warn, "going on, or cut off"),
+        (None, None, Some(tasks)) if tasks > 0 => {
+            format!("{} of {}", words::count(tasks, "task", "tasks"), entry.branch).into()
+        }
+        (None, None, _) => "".into(),
+    }
+}
+
+/// Returns the records that a task has had.
+pub fn of_task(history: &TaskHistory, width: usize, now_ms: u64) -> String {
+    if history.records.is_empty() {
+        return format!("`{}` has never finished, on any branch\n", history.task);
+    }
+    let mut table = Table::new([
+        ("record", Side::Left),
+        ("made", Side::Left),
+        ("who", Side::Left),
+        ("made on", Side::Left),
+        ("commit", Side::Left),
+        ("took", Side::Right),
+        ("outputs", Side::Left),
+        ("is now on", Side::Left),
+    ]);
+    for record in &history.records {
+        let commit = format!("{}{}", short(record.commit.as_deref()), if record.dirty { "+" } else { "" });
+        let on: Vec<_> = record.on.iter().map(|branch| branch.as_str()).collect();
+        table.row([
+            Cell::new(if record.current { Tone::Strong } else { Tone::Plain }, record.record.short()),
+            words::age(now_ms.saturating_sub(record.made_ms)).into(),
+            record.user.as_str().into(),
+            record.made_on.as_str().into(),
+            commit.into(),
+            words::duration(record.wall_ms).into(),
+            record.outputs.short().into(),
+            if on.is_empty() { "-".to_owned() } else { words::list(&on, 5) }.into(),
+        ]);
+    }
+    table.render(width)
 }
 
 /// Returns counts that are not zero: `3 ran, 5 fresh`.
@@ -65,24 +115,38 @@ mod tests {
     use crate::cli::width::strip;
     use crate::model::RunId;
 
-    #[test]
-    fn each_run_is_a_line() {
-        let entry = |at_ms, counts| LogEntry {
-            at_ms,
+    fn entry(operation: u64, verb: &str, counts: Option<RunCounts>) -> LogEntry {
+        let is_run = verb == "run";
+        LogEntry {
+            operation: Some(operation),
+            at_ms: operation * 1_000_000,
             user: "ada".into(),
-            verb: "run".into(),
+            verb: verb.into(),
             branch: "main".into(),
-            run: Some(RunId::new(at_ms, 1)),
-            graph: Some("basic".into()),
+            why: "dev".into(),
+            run: is_run.then(|| RunId::new(operation, 1)),
+            graph: is_run.then(|| "basic".into()),
             counts,
+            tasks: (!is_run).then_some(12),
             commit: Some("fedcba9876543210".into()),
-        };
+            command: "kptn run".into(),
+            undoes: None,
+            undone: false,
+        }
+    }
+
+    #[test]
+    fn each_operation_is_a_line() {
         let counts = RunCounts { ran: 3, fresh: 5, failed: 1, ..RunCounts::default() };
-        let entries = [entry(3_600_000, None), entry(0, Some(counts))];
+        let undone = LogEntry { undone: true, ..entry(1, "run", Some(counts)) };
+        let going_on = LogEntry { operation: None, at_ms: 3_600_000, ..entry(4, "run", None) };
+        let entries = [going_on, entry(3, "clone", None), entry(2, "run", Some(counts)), undone];
         insta::assert_snapshot!(strip(&text(&entries, 80, 3_660_000)), @"
-        when          who  what       commit     came to
-        1 minute ago  ada  run basic  fedcba987  going on, or cut off
-        1 hour ago    ada  run basic  fedcba987  3 ran, 5 fresh, 1 failed
+           when            who  what       commit     came to
+           1 minute ago    ada  run basic  fedcba987  going on, or cut off
+        3  11 minutes ago  ada  clone dev  fedcba987  12 tasks of main
+        2  27 minutes ago  ada  run basic  fedcba987  3 ran, 5 fresh, 1 failed
+        1  44 minutes ago  ada  run basic  fedcba987  undone
         ");
     }
 }

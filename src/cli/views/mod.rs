@@ -11,9 +11,11 @@ use crate::model::Diagnostic;
 
 use super::snippet::Snippets;
 
+pub mod branch;
 pub mod check;
 pub mod comment;
 pub mod config;
+pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod files;

@@ -6,16 +6,16 @@
 //! no record here   the plan is asked: another branch's record may stand for it
 //! ```
 
-use std::path::{Path, PathBuf};
-use std::time::{Duration, UNIX_EPOCH};
+use std::path::PathBuf;
 
 use super::{ReadingError, Wanted};
 use crate::config;
 use crate::git::Repository;
 use crate::model::{
     Address, BranchName, Digest, Force, GraphName, Item, ItemName, ItemNotFound, ItemRecord, ItemTable,
-    LinkMode, OutputFile, Record, TaggedHasher, TaskName,
+    LinkMode, OutputFile, Record, TaskName,
 };
+use crate::ops::bearings::Place;
 use crate::ops::probes::Probing;
 use crate::ops::scope::{self, Words};
 use crate::ops::session::{outputs_dir_of, outputs_template};
@@ -24,7 +24,7 @@ use crate::ops::survey::{Question, Survey, environment};
 use crate::ops::{OpsError, Session, Start, memo};
 use crate::plan::Known;
 use crate::state::{Bearing, Bearings, BranchKey, Shards, State, StateError, load_item_table};
-use crate::store::{self, Store};
+use crate::store::Store;
 use crate::task::outputs::Folder;
 
 /// A task's record, and where its files belong.
@@ -160,31 +160,6 @@ fn read_items(store: &Store, digest: &Digest) -> Result<ItemTable, StateError> {
     Ok(load_item_table(store, digest, &mut Shards::new())?)
 }
 
-/// Where bearings are kept, and for which question.
-struct Place {
-    root: PathBuf,
-    index_root: PathBuf,
-    key: Digest,
-}
-
-impl Place {
-    fn of(located: &config::Located, repository: Option<&Repository>) -> Self {
-        let from_env = std::env::var_os("KPTN_STORE").map(PathBuf::from);
-        // Not where `settings.store` says: that would have to be read first.
-        let common = repository.map(Repository::common_folder);
-        let index_root = store::locate(&located.root, common, from_env.as_deref(), None);
-        let mut key = TaggedHasher::new("kptn bearings 1");
-        key.field("program", env!("CARGO_PKG_VERSION").as_bytes());
-        key.field("config", located.config_path.as_os_str().as_encoded_bytes());
-        let repository = repository.map_or(Path::new(""), Repository::root);
-        key.field("repository", repository.as_os_str().as_encoded_bytes());
-        for name in ["KPTN_STORE", "SCRATCH_DIR"] {
-            key.field(name, environment(name).unwrap_or_default().as_bytes());
-        }
-        Self { root: located.root.clone(), index_root, key: key.finish() }
-    }
-}
-
 /// Returns the tasks of all graphs where that needs no look into `kptn.yaml`.
 pub fn known_tasks(start: &Start) -> Option<Vec<String>> {
     Some(bearings(start)?.task_names().map(str::to_owned).collect())
@@ -198,8 +173,7 @@ pub fn known_graphs(start: &Start) -> Option<Vec<String>> {
 fn bearings(start: &Start) -> Option<Bearings> {
     let located = config::locate(&start.folder).ok()?;
     let repository = Repository::discover(&located.root).ok()?;
-    let place = Place::of(&located, repository.as_ref());
-    Bearings::load(&place.index_root, &place.root, &place.key)
+    Place::of(&located, repository.as_ref()).load()
 }
 
 /// Finds a record by bearings taken earlier; absent where they do not hold or do not tell.
@@ -209,7 +183,7 @@ fn quickly(
     task: &TaskName,
     branch: &BranchName,
 ) -> Result<Option<Found>, OpsError> {
-    let Some(bearings) = Bearings::load(&place.index_root, &place.root, &place.key) else { return Ok(None) };
+    let Some(bearings) = place.load() else { return Ok(None) };
     // `TASK` that is a graph's name too means the graph.
     let is_graph =
         wanted.graph.is_none() && bearings.graphs.iter().any(|(graph, _)| graph.as_str() == task.as_str());
@@ -243,7 +217,7 @@ fn slowly(
     let Some(defined) = scope.graph.tasks.get(task) else {
         return Err(crate::ops::unknown_task(&session, task.as_str()));
     };
-    take_bearings(&session, place);
+    place.take(&session);
     let own = *branch == session.key.branch;
     let key = BranchKey { project: session.key.project.clone(), branch: branch.clone() };
     let here = session.state()?.look_up(&key, &scope.graph.namespace, task)?;
@@ -265,32 +239,6 @@ fn slowly(
         outputs_dir: outputs_template(&session.project),
         link: session.project.settings.link,
     })
-}
-
-/// Keeps what was learned for the next time; nothing is lost but time where that fails.
-fn take_bearings(session: &Session, place: &Place) {
-    let began = session.began.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
-    let began_ns = i64::try_from(began.as_nanos()).unwrap_or(i64::MAX);
-    let Some(files) = Bearings::stats_of(&session.config_files, began_ns) else { return };
-    let graphs = || session.project.graphs.values();
-    let rows = graphs().flat_map(|graph| {
-        let row = |task: &'_ crate::model::Task| (task.name.clone(), task.map_over.clone());
-        graph.tasks.values().map(row).map(|(task, over)| (graph.name.clone(), task, over))
-    });
-    let rows: Vec<_> = rows.collect();
-    let bearings = Bearings {
-        key: place.key,
-        files,
-        store_root: session.store_root().to_owned(),
-        project: session.key.project.clone(),
-        outputs_dir: outputs_template(&session.project),
-        link: session.project.settings.link,
-        graphs: graphs().map(|graph| (graph.name.clone(), graph.namespace.clone())).collect(),
-        tasks: Bearings::rows(
-            rows.iter().map(|(graph, task, over)| (graph.as_str(), task.as_str(), over.as_slice())),
-        ),
-    };
-    drop(bearings.save(&place.index_root, &place.root));
 }
 
 /// A branch that never ran has no records of its own: the plan knows which ones stand for them.

@@ -195,5 +195,6 @@ fn plan(session: &Session, graph: &Graph, task: &Task, memo: &LocalMemo) -> RunP
         stream: Stream::No,
         interpreters: find_interpreters(session, memo, graph),
         probes: Default::default(),
+        command: String::new(),
     }
 }

@@ -1,0 +1,107 @@
+//! How every verb moves a branch: with its lock held, past its protection, as one operation.
+//!
+//! ```text
+//! let mover = Mover::of(&footing, &key)?;         // nobody runs there meanwhile; who is protected is known
+//! mover.go(Target::WhatIsOn(&main), &entry)?;     // clone
+//! mover.go(Target::Point(operation.before), ...)  // undo
+//! mover.go(Target::With(&changes), ...)           // accept, promote: some tasks get other records
+//! mover.go(Target::Gone, ...)                     // delete
+//! ```
+//! The log, `undo`, `clone --at` and `diff` follow from that alone. What moves
+//! no branch (`gc`, `push`) calls [`State::note`]. An operation that cannot be
+//! undone says so in `undo.rs`.
+
+use std::time::{Duration, Instant};
+
+use super::run::holder;
+use super::{Footing, MovingError, OpsError, protect};
+use crate::model::BranchName;
+use crate::state::{
+    BranchKey, LockError, LockOn, LogEntry, Move, Moved, Point, Protection, RunLock, State, Target, Wait,
+};
+
+/// How long another verb may take; a run takes longer, and is not waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+/// How often is looked whether it is done.
+const PAUSE: Duration = Duration::from_millis(10);
+
+/// The right to move a branch.
+pub struct Mover<'a> {
+    footing: &'a Footing,
+    state: &'a State,
+    key: &'a BranchKey,
+    from: Option<Point>,
+    protection: Protection,
+    cloned_from: Option<&'a BranchName>,
+    _lock: RunLock,
+}
+
+impl<'a> Mover<'a> {
+    /// Takes a branch's lock and finds out whether it is protected.
+    pub fn of(footing: &'a Footing, key: &'a BranchKey) -> Result<Self, OpsError> {
+        let state = footing.state()?;
+        let lock = lock_briefly(footing, key)?;
+        Ok(Self {
+            footing,
+            state,
+            key,
+            from: state.point(key)?,
+            protection: protect::protection(footing, &key.branch)?,
+            cloned_from: None,
+            _lock: lock,
+        })
+    }
+
+    /// Has the branch remember whose state it began with.
+    pub fn cloned_from(self, source: &'a BranchName) -> Self {
+        Self { cloned_from: Some(source), ..self }
+    }
+
+    /// Returns the state that the branch is in; absent where it has none.
+    pub fn from(&self) -> Option<Point> {
+        self.from
+    }
+
+    /// Moves the branch.
+    pub fn go(&self, to: Target<'_>, entry: &LogEntry<'_>) -> Result<Moved, OpsError> {
+        let wanted = Move { key: self.key, from: self.from, to, cloned_from: self.cloned_from };
+        let moved = self.state.move_branch(&wanted, &self.protection, entry)?;
+        moved.ok_or_else(|| MovingError::BranchMoved { branch: self.key.branch.clone() }.into())
+    }
+}
+
+impl Mover<'_> {
+    /// Gives the state another name, under which there must be none; returns the operation's number.
+    pub fn rename(&self, to: &BranchKey, entry: &LogEntry<'_>) -> Result<u64, OpsError> {
+        let _lock = lock_briefly(self.footing, to)?;
+        let protection = protect::protection(self.footing, &to.branch)?;
+        let renamed = self.state.rename_branch(self.key, to, &protection, entry)?;
+        renamed.ok_or_else(|| MovingError::NameTaken { branch: to.branch.clone() }.into())
+    }
+}
+
+/// Other verbs are waited for, as each takes an instant; a run is not.
+fn lock_briefly(footing: &Footing, key: &BranchKey) -> Result<RunLock, OpsError> {
+    let began = Instant::now();
+    let by = holder(&footing.command);
+    loop {
+        match RunLock::acquire(footing.store_root(), LockOn::Branch(key), Wait::No, &by) {
+            Err(LockError::Held { holder }) => {
+                let runs = holder.as_ref().is_some_and(|holder| is_run(&holder.command));
+                if runs || began.elapsed() > PATIENCE {
+                    return Err(MovingError::Busy {
+                        branch: key.branch.clone(),
+                        holder: holder.map(Into::into),
+                    }
+                    .into());
+                }
+                std::thread::sleep(PAUSE);
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn is_run(command: &str) -> bool {
+    command.split_whitespace().any(|word| ["run", "retry", "serve"].contains(&word))
+}

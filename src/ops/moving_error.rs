@@ -1,0 +1,146 @@
+//! Why a branch was not moved, or a word names no state: facts, without words for people.
+
+use super::error::list;
+use super::report::{AsOf, Running};
+use crate::model::{BranchName, TaskName};
+
+/// Why a branch was not moved, or a word names no state.
+#[derive(Debug, thiserror::Error)]
+pub enum MovingError {
+    /// A run goes on on a branch that was to be moved.
+    #[error("`{branch}` is in use{}", .holder.as_ref().map(|one| format!(" by `{}` (process {} on {})", one.command, one.pid, one.host)).unwrap_or_default())]
+    Busy {
+        /// The branch.
+        branch: BranchName,
+        /// Who uses it, where that can be told.
+        holder: Option<Running>,
+    },
+    /// Another process was faster.
+    #[error("`{branch}` was moved by someone else at the same time")]
+    BranchMoved {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// Nothing ever finished on a branch of that name.
+    #[error("no branch called `{name}` has a state")]
+    NoState {
+        /// What was typed.
+        name: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+        /// All that have one.
+        known: Vec<String>,
+    },
+    /// A clone of a branch onto itself.
+    #[error("`{branch}` cannot be cloned onto itself")]
+    CloneOntoItself {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// A move that would leave results that no other branch or tag has.
+    #[error("`{branch}` has results that no other branch or tag has: {}", list(.tasks))]
+    OnlyThere {
+        /// The branch.
+        branch: BranchName,
+        /// Their tasks.
+        tasks: Vec<TaskName>,
+    },
+    /// A rename to a name that has a state.
+    #[error("`{branch}` has a state already")]
+    NameTaken {
+        /// The name.
+        branch: BranchName,
+    },
+    /// Nothing in a branch's log can be undone.
+    #[error("nothing on `{branch}` is left to undo")]
+    NothingToUndo {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// No operation has this number.
+    #[error("there is no operation {id}")]
+    UnknownOperation {
+        /// The number.
+        id: u64,
+    },
+    /// An operation that was undone before.
+    #[error("operation {operation} was undone by operation {by}")]
+    AlreadyUndone {
+        /// The operation.
+        operation: u64,
+        /// The one that did it.
+        by: u64,
+    },
+    /// An operation that has no way back.
+    #[error("operation {operation} cannot be undone: {}", no_way_back(.verb))]
+    CannotUndo {
+        /// The operation.
+        operation: u64,
+        /// Its command.
+        verb: String,
+    },
+    /// A later operation moved the same task.
+    #[error("operation {operation} cannot be undone: `{task}` was moved later, by {}", .by.as_ref().map_or("a run that has not ended well".to_owned(), |by| format!("operation {} ({})", by.operation, by.verb)))]
+    MovedSince {
+        /// The operation.
+        operation: u64,
+        /// The task.
+        task: TaskName,
+        /// The later one; absent where it is not in the log yet.
+        by: Option<AsOf>,
+    },
+    /// A branch without any record.
+    #[error("nothing has finished on `{branch}`, so there is nothing to tag")]
+    NothingToTag {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// A tag of that name.
+    #[error("there is a tag `{tag}` already")]
+    TagExists {
+        /// The tag.
+        tag: BranchName,
+    },
+    /// No tag of that name.
+    #[error("no tag is called `{tag}`")]
+    UnknownTag {
+        /// What was typed.
+        tag: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+    },
+    /// A tag that was made or removed since.
+    #[error("the tag `{tag}` was made or removed since")]
+    TagMoved {
+        /// The tag.
+        tag: BranchName,
+    },
+    /// A word that names no state.
+    #[error("`{word}` is no branch, tag, operation, run, commit or time with a state")]
+    UnknownState {
+        /// What was typed.
+        word: String,
+    },
+    /// An operation of another branch.
+    #[error("operation {operation} moved `{branch}`")]
+    NotOnBranch {
+        /// The operation.
+        operation: u64,
+        /// The branch that it moved.
+        branch: BranchName,
+    },
+    /// A diff of a branch that began with nothing.
+    #[error("`{branch}` began with nothing: there is nothing to compare it with by itself")]
+    DiffWithWhat {
+        /// The branch.
+        branch: BranchName,
+    },
+}
+
+fn no_way_back(verb: &str) -> &'static str {
+    match verb {
+        "push" => "what was sent away is with others",
+        "gc" => "what was collected is gone",
+        _ => "it has no way back",
+    }
+}
