@@ -45,6 +45,25 @@ fn a_cloned_branch_is_fresh_with_an_empty_folder_and_runs_nothing() {
     assert_eq!(project.read_output("b.txt"), "oneone");
 }
 
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_clone_that_is_killed_happened_or_did_not_and_can_be_asked_for_again() {
+    for point in ["state.move.begun", "state.move.written", "state.move.committed"] {
+        let project = two_tasks();
+        project.kptn(&["run"]).succeeds();
+        assert_eq!(project.ran(), "A B");
+        project.git(&["switch", "-qc", "feature/x"]);
+        let killed =
+            project.kptn_with(&[("KPTN_FAILPOINT", &format!("{point}=kill"))], &["branch", "clone", "main"]);
+        assert_ne!(killed.code, Some(0), "{point} was never hit");
+        project.kptn(&["branch", "clone", "main"]).succeeds();
+        assert_eq!(project.not_fresh(), "", "{point}");
+        project.kptn(&["run"]).succeeds();
+        assert_eq!(project.ran(), "", "{point}");
+        project.kptn(&["fsck"]).succeeds();
+    }
+}
+
 #[test]
 fn a_clone_takes_what_a_run_has_finished_so_far() {
     let project = Project::new()
