@@ -229,3 +229,57 @@ fn no_verb_goes_round_protection_also_where_the_branch_took_its_own_away() {
     project.kptn(&["undo"]).succeeds();
     project.kptn(&["branch", "clone", "main", "release"]).succeeds();
 }
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_clone_or_an_undo_that_is_killed_anywhere_is_done_whole_or_not_at_all() {
+    let points = kptn::failpoint::FAILPOINTS.iter().filter(|(point, _)| point.starts_with("state.move."));
+    let points: Vec<_> = points.map(|(point, _)| *point).collect();
+    assert_eq!(points.len(), 3);
+    let project = two_tasks();
+    project.kptn(&["run"]).succeeds();
+    let tasks_of = |branch: &str| {
+        let report = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+        let rows = report["branches"].as_array().cloned().unwrap_or_default();
+        rows.into_iter().find(|row| row["branch"] == branch).map(|row| row["tasks"].clone())
+    };
+    let killed = |point: &str, words: &[&str]| {
+        let trigger = format!("{point}=kill");
+        let dead = project.kptn_with(&[("KPTN_FAILPOINT", trigger.as_str())], words);
+        assert_eq!(dead.code, None, "{point} was not hit: {}", dead.whole());
+    };
+    for (at, point) in points.into_iter().enumerate() {
+        let branch = format!("b{at}");
+        let is_done = point.ends_with("committed");
+        killed(point, &["branch", "clone", "main", &branch]);
+        assert_eq!(tasks_of(&branch).is_some(), is_done, "{point}");
+        project.kptn(&["branch", "clone", "main", &branch]).succeeds();
+        assert_eq!(tasks_of(&branch), Some(2.into()), "{point}");
+        killed(point, &["undo"]);
+        assert_eq!(tasks_of(&branch).is_none(), is_done, "{point}");
+        if !is_done {
+            project.kptn(&["undo"]).succeeds();
+        }
+        assert_eq!(tasks_of(&branch), None, "{point}");
+    }
+    assert_eq!(project.not_fresh(), "");
+    project.kptn(&["fsck"]).succeeds();
+}
+
+#[test]
+fn processes_that_clone_onto_one_branch_at_once_leave_one_of_the_states() {
+    let project = two_tasks();
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["branch", "clone", "main", "other"]).succeeds();
+    let clones: Vec<_> = ["main", "other", "main", "other"]
+        .into_iter()
+        .map(|source| project.start(&["branch", "clone", source, "both"]))
+        .collect();
+    for clone in clones {
+        let (code, _, messages) = clone.wait();
+        assert_eq!(code, Some(0), "{messages}");
+    }
+    let report = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+    let rows = report["branches"].as_array().cloned().unwrap_or_default();
+    assert!(rows.iter().any(|row| row["branch"] == "both" && row["tasks"] == 2), "{report}");
+}
