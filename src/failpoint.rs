@@ -31,6 +31,9 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("state.move.written", "a branch is moved and the operation logged; the transaction is not committed"),
     ("state.move.committed", "the move is committed; the caller does not know yet"),
     ("state.close.committed", "the branch points at the next snapshot; the caller does not know yet"),
+    ("remote.send.written", "objects are at a remote; its index does not name them"),
+    ("remote.send.named", "a remote's index names what was sent; its branch does not point at it"),
+    ("remote.push.moved", "a remote's branch is moved; nothing here knows yet"),
 ];
 
 /// Does what `KPTN_FAILPOINT` says for this place; nothing where it says nothing.

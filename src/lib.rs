@@ -13,6 +13,7 @@
 //! git          branch, commit, worktrees
 //! store        objects on this machine: put, give back, verify
 //! state        SQLite: branches, operations, records, runs; the flat index
+//! remote       push and pull: objects and branches behind an address
 //! task         run one task: prepare, spawn, capture, record; serve
 //! render       model -> runners; templates beside it
 //! ops          the verbs, without a terminal
@@ -36,6 +37,7 @@ pub mod model;
 pub mod ops;
 pub mod plan;
 pub mod process;
+pub mod remote;
 pub mod render;
 pub mod state;
 pub mod store;

@@ -24,6 +24,7 @@ mod mapped;
 mod mapped_r;
 mod pages;
 mod reading;
+mod remotes;
 mod run;
 mod runner;
 mod seeds;

@@ -116,6 +116,10 @@ pub enum Command {
     Tag(commands::tag::Args),
     Diff(commands::diff::Args),
     Undo(commands::undo::Args),
+    Remote(commands::remote::Args),
+    Push(commands::push::Args),
+    Pull(commands::pull::Args),
+    Fetch(commands::pull::FetchArgs),
     Graph(commands::graph::Args),
     #[command(visible_alias = "codegen")]
     Render(commands::render::Args),

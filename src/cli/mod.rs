@@ -24,6 +24,7 @@ mod reference;
 mod snippet;
 mod table;
 mod terminal;
+mod transfer;
 mod views;
 mod watching;
 mod width;

@@ -29,6 +29,7 @@ mod project;
 mod protected;
 mod pyproject;
 mod reader;
+mod remotes;
 mod report;
 mod scalar;
 mod scripts;

@@ -7,6 +7,7 @@ use std::path::Path;
 use super::find::Found;
 use super::graphs::{self, Definitions};
 use super::node::{Kind, Node};
+use super::remotes;
 use super::report::Report;
 use super::scripts::Folders;
 use super::settings::{self, Layer, Resolved};
@@ -67,6 +68,7 @@ pub(super) fn assemble(text: &[u8], found: Found, disk: &Disk) -> Result<Loaded,
     let defined: Vec<TaskName> = definitions.keys().cloned().collect();
     let graphs = graphs::make(graph_words, definitions, &config, &graph_configs, &resolved, &mut report);
 
+    let remotes = remotes::resolve(words.remotes.value.unwrap_or_default(), &mut report);
     let used: std::collections::HashSet<&TaskName> =
         graphs.values().flat_map(|graph| graph.tasks.keys()).collect();
     let unused_tasks = defined.iter().filter(|task| !used.contains(task)).cloned().collect();
@@ -83,6 +85,7 @@ pub(super) fn assemble(text: &[u8], found: Found, disk: &Disk) -> Result<Loaded,
         settings: resolved.settings,
         graphs,
         unused_tasks,
+        remotes,
     };
     Ok(Loaded { project, notes: diagnostics, files, absent })
 }

@@ -28,6 +28,8 @@ pub(super) struct ProjectWords {
     pub config: Given<FreeForm>,
     /// Where things are, and how they run. The same names may stand in `[tool.kptn]` of `pyproject.toml`.
     pub settings: Given<SettingsWords>,
+    /// Places by name that state is pushed to and pulled from: `prod: {url: s3://bucket/prefix}`.
+    pub remotes: Given<Entries<RemoteWords>>,
 }
 
 /// A graph: its tasks and what they depend on.
@@ -304,6 +306,27 @@ pub(super) struct ExtendsWords {
     pub graph: Given<Text>,
     /// Arguments by task; they win over those that the graph gives.
     pub args: Given<Entries<Entries<Argument>>>,
+}
+
+/// A place that state is pushed to and pulled from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "a remote", expecting = "`{url: s3://bucket/prefix}`")]
+#[schemars(rename = "Remote")]
+pub(super) struct RemoteWords {
+    /// Where it is: `s3://bucket/prefix`, or `file:///folder`.
+    pub url: Given<Text>,
+    /// The branch that is meant where none is named; the current one where nothing is said.
+    pub branch: Given<Text>,
+    /// `false`: nothing is ever pushed to it.
+    pub writable: Given<bool>,
+    /// The address of a server that speaks S3; AWS where nothing is said.
+    pub endpoint: Given<Text>,
+    /// The AWS region; the environment's where nothing is said.
+    pub region: Given<Text>,
+    /// Whether the bucket stands in the path of requests, as many servers that speak S3 want it.
+    pub path_style: Given<bool>,
+    /// The AWS profile whose credentials are used; the environment's where nothing is said.
+    pub profile: Given<Text>,
 }
 
 /// A command whose output is an ingredient.

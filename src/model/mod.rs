@@ -20,6 +20,7 @@ mod near;
 mod output;
 mod project;
 mod record;
+mod remote;
 mod run;
 mod snapshot;
 mod status;
@@ -43,6 +44,7 @@ pub use project::{AutoClone, FlowType, Graph, LinkMode, LockfilePolicy, PrePush,
 pub use record::{
     Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
 };
+pub use remote::RemoteSettings;
 pub use run::{
     AfterFailure, BaseRecord, CacheUse, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL,
     RunId, RunPlan, Stream,

@@ -7,7 +7,7 @@ use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{GraphName, Location, Task, TaskName};
+use super::{GraphName, Location, RemoteSettings, Task, TaskName};
 
 /// A `kptn.yaml` (with its `pyproject.toml`) as understood.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Project {
     pub graphs: IndexMap<GraphName, Graph>,
     /// Tasks that no graph names, in the order written; they are checked, never run.
     pub unused_tasks: Vec<TaskName>,
+    /// The remotes by name, in the order written.
+    pub remotes: IndexMap<String, RemoteSettings>,
 }
 
 /// One graph, with everything it inherits.

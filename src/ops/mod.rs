@@ -33,6 +33,7 @@ mod probes;
 pub mod protect;
 pub mod quick;
 pub mod reading;
+pub mod remotes;
 pub mod renames;
 pub mod report;
 pub mod restore;

@@ -14,6 +14,7 @@ fn project(root: &Path, python: Option<&str>) -> Project {
         settings: Settings { python: python.map(str::to_owned), ..Settings::default() },
         graphs: indexmap::IndexMap::new(),
         unused_tasks: Vec::new(),
+        remotes: Default::default(),
     }
 }
 

@@ -82,6 +82,7 @@ fn project(root: &Path, graphs: Vec<Graph>) -> Project {
         settings: Settings { flows_dir: root.join("flows"), ..Settings::default() },
         graphs: graphs.into_iter().map(|graph| (graph.name.clone(), graph)).collect::<IndexMap<_, _>>(),
         unused_tasks: Vec::new(),
+        remotes: Default::default(),
     }
 }
 

@@ -36,6 +36,7 @@ mod roots;
 mod row;
 mod runs;
 mod schema;
+mod seen;
 mod snapshots;
 mod tags;
 
@@ -68,6 +69,7 @@ pub use protection::Protection;
 pub use reach::{Hidden, Need, Reach};
 pub use results::{Finished, Indexing, Recorded};
 pub use runs::{RunRow, RunState};
+pub use seen::LastSeen;
 pub use tags::Tag;
 
 /// What a state belongs to.

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -211,4 +211,18 @@ CREATE TABLE ticks (
 ) STRICT;
 INSERT INTO ticks SELECT 0, coalesce(sum(generation), 0) FROM branches;
 INSERT INTO ticks SELECT 1, coalesce(sum(generation), 0) FROM branches;
+";
+
+const SEEN: &str = "
+-- What a remote's branches had when this machine last saw them: what both sides agreed on.
+CREATE TABLE seen (
+    -- The remote's address, without anything secret.
+    url TEXT NOT NULL,
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    snapshot BLOB NOT NULL,
+    generation INTEGER NOT NULL,
+    at_ms INTEGER NOT NULL,
+    PRIMARY KEY (url, project, branch)
+) STRICT, WITHOUT ROWID;
 ";

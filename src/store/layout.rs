@@ -14,6 +14,7 @@
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree
 //! <root>/index/<place>.bearings where a project's things are
+//! <root>/remotes/<id>/index/    parts of a remote's index that were read
 //! <root>/index/clock            touched to ask the file system for its time
 //! ```
 
@@ -138,6 +139,11 @@ impl Layout {
     pub fn bearings(&self, project_root: &Path) -> PathBuf {
         let parts = [project_root.as_os_str().as_encoded_bytes()];
         self.index_file("project", &parts).with_extension("bearings")
+    }
+
+    /// Returns the folder where parts of a remote's index are kept; `remote` stands for its address.
+    pub fn remote_index(&self, remote: &Digest) -> PathBuf {
+        self.root.join("remotes").join(remote.short()).join("index")
     }
 
     /// Returns the file that is touched to ask the file system for its time.

@@ -134,6 +134,17 @@ impl Store {
             .ok_or_else(|| StoreError::Absent { digest: *digest, root: self.layout.root().to_owned() })
     }
 
+    /// Returns a reader of an object's bytes, which are not verified: whoever reads them compares digests.
+    pub fn reader(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
+        if let Some(bytes) = self.small.get(digest)? {
+            return Ok(Box::new(std::io::Cursor::new(bytes.to_vec())));
+        }
+        match self.large.find(digest)? {
+            Some((file, _)) => Ok(Box::new(file)),
+            None => Err(StoreError::Absent { digest: *digest, root: self.layout.root().to_owned() }),
+        }
+    }
+
     /// Returns the value whose JSON an object is.
     pub fn load_json<T: DeserializeOwned>(&self, digest: &Digest) -> Result<T, StoreError> {
         let bytes = self.load(digest)?;

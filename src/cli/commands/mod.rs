@@ -37,6 +37,9 @@ pub mod man;
 pub mod output;
 pub mod path;
 pub mod plan;
+pub mod pull;
+pub mod push;
+pub mod remote;
 pub mod render;
 pub mod restore;
 pub mod retry;
@@ -132,6 +135,10 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Tag(args) => tag::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Undo(args) => undo::run(args, context),
+        Command::Remote(args) => remote::run(args, context),
+        Command::Push(args) => push::run(args, context),
+        Command::Pull(args) => pull::run(args, context),
+        Command::Fetch(args) => pull::fetch(args, context),
         Command::Graph(args) => graph::run(args, context),
         Command::Render(args) => render::run(args, context),
         Command::Config(args) => config::run(args, context),

@@ -23,6 +23,7 @@ pub mod graph;
 pub mod hooks;
 pub mod log;
 pub mod plan;
+pub mod remotes;
 pub mod run;
 pub mod standing;
 pub mod status;

@@ -84,7 +84,7 @@ fn broken_yaml() {
     1:8+2 error: an alias that stands inside its own anchor
     --- a: !include b.yaml
     1:1+1 error: unknown field `a` in kptn.yaml
-        the fields of kptn.yaml are graphs, tasks, config, settings
+        the fields of kptn.yaml are graphs, tasks, config, settings, remotes
     1:13+6 error: the tag `!include` has no meaning here
         remove it, or put the text in quotes
     error: there are no graphs

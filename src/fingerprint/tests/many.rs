@@ -73,6 +73,7 @@ fn gather_all(count: usize, script: impl Fn(usize) -> (String, String), memo: &C
         settings: Settings { py_tasks_dirs: vec![fixture.root().join("tasks")], ..Settings::default() },
         graphs: indexmap::IndexMap::new(),
         unused_tasks: Vec::new(),
+        remotes: Default::default(),
     };
     let env = |_: &str| None;
     let s = Surroundings::new(&project, &graph, &fixture.interpreters, &fixture.probes, &env, memo);

@@ -147,6 +147,7 @@ impl Fixture {
             settings,
             graphs: IndexMap::new(),
             unused_tasks: Vec::new(),
+            remotes: Default::default(),
         };
         let env = |name: &str| self.env.get(name).cloned();
         let s = Surroundings::new(&project, &graph, &self.interpreters, &self.probes, &env, &Plain);

@@ -25,6 +25,7 @@ static PYTHON: LazyLock<PathBuf> = LazyLock::new(|| {
         settings: crate::model::Settings::default(),
         graphs: indexmap::IndexMap::new(),
         unused_tasks: Vec::new(),
+        remotes: Default::default(),
     };
     let path = |name: &str| (name == "PATH").then(|| std::env::var("PATH").unwrap());
     find_interpreters(&project, &path, &AlwaysAsk).interpreters.python.expect("tests need Python").path

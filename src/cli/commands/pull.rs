@@ -1,0 +1,93 @@
+//! `kptn pull` and `kptn fetch`: a remote's state comes here.
+
+use super::Context;
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
+use crate::cli::views::{self, Document};
+use crate::ops::branch::Unkept;
+use crate::ops::remotes::{self, PullRequest, Want};
+use crate::remote::Take;
+
+/// Pull a remote's state onto the current branch, or another one
+///
+/// Brings records, results, logs and outputs into the store; files come to the output folder when a
+/// task needs them, or by `kptn restore`. A task that only this branch moved keeps its record. Results
+/// that exist on this branch alone are never dropped without `--force`, and `kptn undo` takes a pull back.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// The remote's name in `kptn.yaml`; the only one where nothing is said
+    pub remote: Option<String>,
+    /// The branch there; what `kptn.yaml` says of the remote, else the current one
+    #[arg(long, value_name = "BRANCH")]
+    pub from: Option<String>,
+    /// The branch here that gets it; the current one where nothing is said
+    #[arg(long, value_name = "BRANCH")]
+    pub into: Option<String>,
+    /// Only what TASK reads: its dependencies' outputs and results
+    #[arg(long = "for", value_name = "TASK", conflicts_with = "select")]
+    pub reader: Option<String>,
+    /// Only these tasks: names and selectors, as `kptn run` takes them
+    #[arg(short, long, value_name = "TASK")]
+    pub select: Vec<String>,
+    /// Give up results that the branch here alone has; `kptn undo` brings them back
+    #[arg(short, long)]
+    pub force: bool,
+}
+
+/// Fetch a remote's state without outputs and logs, and move no branch
+#[derive(Debug, clap::Args)]
+pub struct FetchArgs {
+    /// The remote's name in `kptn.yaml`; the only one where nothing is said
+    pub remote: Option<String>,
+    /// The branch there; what `kptn.yaml` says of the remote, else the current one
+    #[arg(long, value_name = "BRANCH")]
+    pub from: Option<String>,
+}
+
+/// Pulls.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let want = match &args.reader {
+        Some(task) => Want::ReadBy(task.clone()),
+        None if args.select.is_empty() => Want::All,
+        None => Want::Tasks(context.words(&args.select, &[])),
+    };
+    let request = PullRequest {
+        remote: args.remote.clone(),
+        from: args.from.clone(),
+        into: args.into.clone(),
+        want,
+        take: Take::All,
+        unkept: if args.force { Unkept::GiveUp } else { Unkept::Refuse },
+        moves: true,
+    };
+    transfer(&request, context)
+}
+
+/// Fetches.
+pub fn fetch(args: &FetchArgs, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let request = PullRequest {
+        remote: args.remote.clone(),
+        from: args.from.clone(),
+        into: None,
+        want: Want::All,
+        take: Take::State,
+        unkept: Unkept::Refuse,
+        moves: false,
+    };
+    transfer(&request, context)
+}
+
+fn transfer(request: &PullRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let transfer = Transfer::new(&context.printer);
+    let pulled = remotes::pull(context.open()?, request, &context.typed(), &transfer);
+    transfer.end();
+    let report = pulled?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.say(views::remotes::pulled(&report, context.now_ms()));
+    }
+    Ok(Exit::FINE)
+}

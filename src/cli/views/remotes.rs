@@ -1,0 +1,128 @@
+//! Remotes, and what went to them or came from them.
+
+use super::branch::{HOW_FILES_COME, given_up};
+use crate::cli::paint::Tone;
+use crate::cli::table::{Side, Table};
+use crate::cli::words;
+use crate::model::TaskName;
+use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
+
+/// Returns the list.
+pub fn list(rows: &[RemoteRow], width: usize) -> String {
+    if rows.is_empty() {
+        return "no remotes: write `remotes: {NAME: {url: s3://bucket/prefix}}` into kptn.yaml\n".to_owned();
+    }
+    let mut table = Table::new([
+        ("remote", Side::Left),
+        ("branch", Side::Left),
+        ("may be written", Side::Left),
+        ("address", Side::Left),
+    ]);
+    for row in rows {
+        table.row([
+            row.name.as_str().into(),
+            row.branch.as_deref().unwrap_or("-").into(),
+            if row.writable { "yes" } else { "no" }.into(),
+            row.url.as_str().into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// Returns what a remote allows.
+pub fn checked(check: &RemoteCheck) -> String {
+    let mut out = format!("{} is {}\n", check.name, check.url);
+    let mut line = |what: &str, problem: Option<&str>| match problem {
+        None => out.push_str(&format!("  {} {what}\n", Tone::Good.paint("yes"))),
+        Some(problem) => out.push_str(&format!("  {}  {what}: {problem}\n", Tone::Bad.paint("no"))),
+    };
+    line("it can be read", check.probe.cannot_read.as_deref());
+    if let Some(problem) = &check.probe.cannot_write {
+        line("it can be written", Some(problem));
+    } else if let Some(holds) = check.probe.conditional {
+        line("it can be written", None);
+        let problem = "it lets two writers overwrite each other, so nothing should be pushed to it";
+        line("two who write at once are told apart", (!holds).then_some(problem));
+    }
+    if !check.probe.made && check.probe.cannot_read.is_none() {
+        out.push_str("  nothing of kptn's is there yet: the first `kptn push` makes it\n");
+    }
+    out
+}
+
+/// Returns what a push did.
+pub fn pushed(report: &PushReport) -> String {
+    let place = format!("{} ({})", report.remote, report.branch);
+    let mut out = String::new();
+    let what =
+        format!("{}, {}", words::count(report.objects, "object", "objects"), words::size(report.bytes));
+    if report.dry_run {
+        out.push_str(&format!("would push {what} to {place}\n"));
+    } else if report.moved {
+        let stored = match report.objects {
+            0 => String::new(),
+            _ => format!(" ({} stored)", words::size(report.stored_bytes)),
+        };
+        out.push_str(&format!("{} {what}{stored} to {place}\n", Tone::Good.paint("pushed")));
+    } else {
+        out.push_str(&format!("{place} has all of it already\n"));
+    }
+    if report.merged > 0 {
+        let tasks = words::count(report.merged, "task", "tasks");
+        out.push_str(&format!(
+            "kept {tasks} that others moved; `kptn pull {}` brings them here\n",
+            report.remote
+        ));
+    }
+    if !report.unsettled.is_empty() {
+        let what = quoted(&report.unsettled);
+        let note = Tone::Warn.paint("stays here:");
+        out.push_str(&format!("{note} {what}, whose code or inputs changed while it ran\n"));
+    }
+    out
+}
+
+/// Returns what a pull or a fetch did.
+pub fn pulled(report: &PullReport, now_ms: u64) -> String {
+    let came =
+        format!("{}, {}", words::count(report.objects, "object", "objects"), words::size(report.bytes));
+    let place = format!("{} ({})", report.remote, report.from);
+    let mut out = match &report.into {
+        None => format!("fetched {came} from {place}; no branch was moved\n"),
+        Some(into) if report.changed == 0 => format!("{into} has what {place} has; {came} came\n"),
+        Some(into) => format!(
+            "{} {} from {place} onto {into}: {came}\n",
+            Tone::Good.paint("pulled"),
+            words::count(report.changed, "task", "tasks"),
+        ),
+    };
+    let age = words::age(now_ms.saturating_sub(report.at_ms));
+    let commit = report.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit));
+    match (commit, &report.distance) {
+        (Some(commit), Distance::Same) => {
+            out.push_str(&format!(
+                "{} pushed it {age} at {commit}, which is checked out here\n",
+                report.user
+            ));
+        }
+        (Some(commit), _) => out.push_str(&format!(
+            "{} pushed it {age} at {commit}; `git switch --detach {commit}` stands on the same code\n",
+            report.user
+        )),
+        (None, _) => out.push_str(&format!("{} pushed it {age}\n", report.user)),
+    }
+    if !report.kept.is_empty() {
+        let what = quoted(&report.kept);
+        out.push_str(&format!("kept this branch's own {what}; `kptn push {}` sends them\n", report.remote));
+    }
+    out.push_str(&given_up(&report.given_up));
+    if report.changed > 0 {
+        out.push_str(HOW_FILES_COME);
+    }
+    out
+}
+
+fn quoted(tasks: &[TaskName]) -> String {
+    let names: Vec<_> = tasks.iter().map(|task| format!("`{task}`")).collect();
+    words::list(&names, 10)
+}

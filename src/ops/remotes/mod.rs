@@ -1,0 +1,15 @@
+//! `push`, `pull`, `fetch` and `remote`: this project's state here and behind an address.
+//!
+//! `crate::remote` moves bytes and refs; here it is decided which branch, which
+//! tasks and what may be given up, and a pulled state becomes a branch's by the
+//! one function that moves branches.
+
+mod peer;
+mod pull;
+mod push;
+mod survey;
+
+pub use peer::Peer;
+pub use pull::{Distance, PullReport, PullRequest, Want, pull};
+pub use push::{PushReport, PushRequest, push};
+pub use survey::{RemoteCheck, RemoteRow, check, list};

@@ -1,0 +1,136 @@
+//! `push`: the state of the current branch goes to a remote.
+//!
+//! What is unsettled stays here: its outputs belong to no fingerprint.
+
+use serde::Serialize;
+
+use super::Peer;
+use crate::model::{BranchName, Record, Settled, Snapshot, TaskName};
+use crate::ops::{Footing, OpsError, Session};
+use crate::remote::{self, Absent, Earnest, Mover, Progress, Theirs, block_on};
+use crate::state::{LastSeen, Point, State};
+use crate::store::Store;
+
+/// What was asked of a push.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct PushRequest {
+    /// The remote; absent means the only one.
+    pub remote: Option<String>,
+    /// The branch there; absent means the same as here.
+    pub to: Option<String>,
+    /// What happens to what others moved there.
+    pub theirs: Theirs,
+    /// Whether it is done, or only told.
+    pub earnest: Earnest,
+}
+
+/// What a push did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PushReport {
+    /// The remote's name.
+    pub remote: String,
+    /// Its address.
+    pub url: String,
+    /// The branch there.
+    pub branch: BranchName,
+    /// Whether nothing was written.
+    pub dry_run: bool,
+    /// Whether the branch was moved there; `false` where it had all of it.
+    pub moved: bool,
+    /// How many tasks of others were kept beside ours.
+    pub merged: u64,
+    /// Objects that went, or would.
+    pub objects: u64,
+    /// Their bytes as they are here.
+    pub bytes: u64,
+    /// Their bytes as they are stored there; 0 for a dry run.
+    pub stored_bytes: u64,
+    /// Tasks whose records stay here because something changed while they ran.
+    pub unsettled: Vec<TaskName>,
+}
+
+/// Pushes the current branch.
+pub fn push(
+    session: Session,
+    request: &PushRequest,
+    command: &str,
+    progress: &dyn Progress,
+) -> Result<PushReport, OpsError> {
+    let store = Store::open(session.store_root())?;
+    let find = |absent| Peer::find(&session.project, store.layout(), request.remote.as_deref(), absent);
+    let mut peer = find(Absent::Pretend)?;
+    if !peer.settings.writable {
+        return Err(OpsError::NotWritable { remote: peer.name });
+    }
+    if request.earnest == Earnest::Yes && has_state(&session)? {
+        peer = find(Absent::Make)?;
+    }
+    let footing = Footing::of(session, command);
+    let there = match &request.to {
+        Some(name) => footing.branch(name)?,
+        None => footing.key.clone(),
+    };
+    let state = footing.state()?;
+    let point = state.point(&footing.key)?.filter(|point| !point.is_empty());
+    let Some(point) = point else {
+        return Err(OpsError::NothingToPush { branch: footing.key.branch.clone() });
+    };
+    let (ours, unsettled) = settled_snapshot(state, &store, &point)?;
+    let seen = state.seen(peer.url(), &there)?;
+    let entry = footing.entry("push", &peer.name, &footing.key);
+    let mover =
+        Mover { user: entry.user.to_owned(), commit: entry.commit.map(str::to_owned), at_ms: entry.at_ms };
+    let ends = peer.ends(&store, &there, progress);
+    let known = seen.map(|seen| seen.snapshot);
+    let pushed = block_on(remote::push(ends, ours, known, request.theirs, &mover, request.earnest))?;
+    store.flush()?;
+    if let Some(moved) = &pushed.moved {
+        let seen = LastSeen { snapshot: moved.snapshot, generation: moved.generation, at_ms: entry.at_ms };
+        state.see(peer.url(), &there, &seen)?;
+        state.note(&footing.key, &entry)?;
+    }
+    Ok(PushReport {
+        url: peer.url().to_owned(),
+        remote: peer.name,
+        branch: there.branch,
+        dry_run: request.earnest == Earnest::No,
+        moved: pushed.moved.is_some(),
+        merged: pushed.merged,
+        objects: pushed.sent.objects,
+        bytes: pushed.sent.raw,
+        stored_bytes: pushed.sent.stored,
+        unsettled,
+    })
+}
+
+/// Tells whether there is anything to push: an empty branch makes no folder.
+fn has_state(session: &Session) -> Result<bool, OpsError> {
+    Ok(session.state()?.point(&session.key)?.is_some_and(|point| !point.is_empty()))
+}
+
+/// Returns what a branch holds as a snapshot, without records whose ingredients did not hold still.
+fn settled_snapshot(
+    state: &State,
+    store: &Store,
+    point: &Point,
+) -> Result<(crate::model::Digest, Vec<TaskName>), OpsError> {
+    let mut entries = Vec::new();
+    let mut unsettled = Vec::new();
+    for entry in state.entries(point)?.into_values() {
+        let record: Record = store.load_json(&entry.record)?;
+        if record.settled == Settled::Yes {
+            entries.push(entry);
+        } else {
+            unsettled.push(entry.task);
+        }
+    }
+    if unsettled.is_empty()
+        && let Some(whole) = state.snapshot_of(store, point)?
+    {
+        return Ok((whole, unsettled));
+    }
+    let parents = point.snapshot.into_iter().collect();
+    let digest = store.put_json(&Snapshot { format: 1, parents, entries })?;
+    store.flush()?;
+    Ok((digest, unsettled))
+}

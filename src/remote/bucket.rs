@@ -1,0 +1,252 @@
+//! Keys and bytes behind an address: S3 (and what speaks S3), or a folder.
+//!
+//! [`Bucket::swap`] is the one thing on which all consistency rests: a key gets
+//! new bytes only where it still has those that were read. S3 does that with
+//! ETags; a folder with a lock of its own, since no file system can. Everything
+//! else is written once and never changed. Requests are tried again by the
+//! client, with back-off and jitter.
+
+use std::fs::File;
+use std::ops::Range;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use futures_util::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion, WriteMultipart};
+
+use super::RemoteError;
+use crate::model::Digest;
+
+/// One piece of a large object on its way.
+const PIECE: usize = 8 * 1024 * 1024;
+
+/// What a key held when it was read; only good for [`Bucket::swap`].
+#[derive(Debug, Clone)]
+pub struct Version(Held);
+
+#[derive(Debug, Clone)]
+enum Held {
+    Tagged(UpdateVersion),
+    Bytes(Digest),
+}
+
+/// Whether a key got its new bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Swapped {
+    /// It did, unless somebody has moved it on since.
+    Yes,
+    /// It holds something else than what was expected.
+    No,
+}
+
+/// Keys and bytes behind an address.
+#[derive(Clone)]
+pub struct Bucket {
+    client: Arc<dyn ObjectStore>,
+    prefix: Path,
+    /// Where it is a folder.
+    folder: Option<PathBuf>,
+    url: String,
+}
+
+impl Bucket {
+    pub(super) fn new(
+        client: Arc<dyn ObjectStore>,
+        prefix: Path,
+        folder: Option<PathBuf>,
+        url: String,
+    ) -> Self {
+        Self { client, prefix, folder, url }
+    }
+
+    /// Returns the address, without anything secret.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns a key's bytes; absent where there is no such key.
+    pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
+        Ok(self.read_versioned(key).await?.map(|(bytes, _)| bytes))
+    }
+
+    /// Returns a key's bytes, and what [`Bucket::swap`] needs; absent where there is no such key.
+    pub async fn read_versioned(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, RemoteError> {
+        let found = match self.client.get(&self.path(key)).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.failed("read", key, error)),
+        };
+        let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
+        let bytes = found.bytes().await.map_err(|error| self.failed("read", key, error))?;
+        let held = match &self.folder {
+            Some(_) => Held::Bytes(Digest::of(&bytes)),
+            None => Held::Tagged(UpdateVersion { e_tag, version }),
+        };
+        Ok(Some((bytes.to_vec(), Version(held))))
+    }
+
+    /// Returns the bytes of some ranges of a key, those close together in one request.
+    pub async fn read_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, RemoteError> {
+        let read = self.client.get_ranges(&self.path(key), ranges).await;
+        let read = read.map_err(|error| self.failed("read", key, error))?;
+        Ok(read.into_iter().map(Vec::from).collect())
+    }
+
+    /// Hands a key's bytes over piece by piece; absent where there is no such key.
+    pub async fn read_pieces(
+        &self,
+        key: &str,
+        mut piece: impl FnMut(&[u8]) -> Result<(), RemoteError>,
+    ) -> Result<Option<()>, RemoteError> {
+        let found = match self.client.get(&self.path(key)).await {
+            Ok(found) => found,
+            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error) => return Err(self.failed("read", key, error)),
+        };
+        let mut stream = found.into_stream();
+        while let Some(bytes) = stream.try_next().await.map_err(|error| self.failed("read", key, error))? {
+            piece(&bytes)?;
+        }
+        Ok(Some(()))
+    }
+
+    /// Writes a key whose bytes its name decides: writing it twice is harmless.
+    pub async fn write(&self, key: &str, bytes: Vec<u8>) -> Result<(), RemoteError> {
+        let put = self.client.put(&self.path(key), bytes.into()).await;
+        put.map(|_| ()).map_err(|error| self.failed("write", key, error))
+    }
+
+    /// Writes such a key from pieces, at most two of them on their way at once; `next` returns none at
+    /// the end. Nothing is there before the end, and nothing where `next` fails.
+    pub async fn write_pieces(
+        &self,
+        key: &str,
+        mut next: impl FnMut() -> Result<Option<Vec<u8>>, RemoteError>,
+    ) -> Result<(), RemoteError> {
+        let failed = |error| self.failed("write", key, error);
+        let upload = self.client.put_multipart_opts(&self.path(key), Default::default()).await;
+        let mut upload = WriteMultipart::new_with_chunk_size(upload.map_err(failed)?, PIECE);
+        loop {
+            match next() {
+                Ok(Some(bytes)) => {
+                    upload.wait_for_capacity(2).await.map_err(failed)?;
+                    upload.put(bytes.into());
+                }
+                Ok(None) => return upload.finish().await.map(|_| ()).map_err(failed),
+                Err(error) => {
+                    // What was sent is nobody's; a bucket's own rules remove it where this fails.
+                    drop(upload.abort().await);
+                    return Err(error);
+                }
+            }
+        }
+    }
+
+    /// Gives a key new bytes where it still holds what was read; `expected` is absent for a new key.
+    ///
+    /// An error may come although the bytes were written: whoever swaps puts an
+    /// id into them, reads the key again and looks for it. The bytes must be
+    /// distinct from all that the key ever held, since a tag tells no more.
+    pub async fn swap(
+        &self,
+        key: &str,
+        expected: Option<&Version>,
+        bytes: Vec<u8>,
+    ) -> Result<Swapped, RemoteError> {
+        if self.folder.is_some() {
+            return self.swap_in_folder(key, expected, bytes).await;
+        }
+        let mode = match expected.map(|version| &version.0) {
+            Some(Held::Tagged(version)) => PutMode::Update(version.clone()),
+            _ => PutMode::Create,
+        };
+        let options = PutOptions { mode, ..PutOptions::default() };
+        match self.client.put_opts(&self.path(key), bytes.into(), options).await {
+            Ok(_) => Ok(Swapped::Yes),
+            Err(object_store::Error::Precondition { .. } | object_store::Error::AlreadyExists { .. }) => {
+                Ok(Swapped::No)
+            }
+            Err(error) => Err(self.failed("write", key, error)),
+        }
+    }
+
+    async fn swap_in_folder(
+        &self,
+        key: &str,
+        expected: Option<&Version>,
+        bytes: Vec<u8>,
+    ) -> Result<Swapped, RemoteError> {
+        let _lock = self.lock(key)?;
+        let now = self.read_versioned(key).await?.map(|(_, version)| version);
+        let same = match (expected.map(|version| &version.0), now.as_ref().map(|version| &version.0)) {
+            (None, None) => true,
+            (Some(Held::Bytes(expected)), Some(Held::Bytes(now))) => expected == now,
+            _ => false,
+        };
+        if !same {
+            return Ok(Swapped::No);
+        }
+        self.write(key, bytes).await.map(|()| Swapped::Yes)
+    }
+
+    /// Waits for its turn to move a key of a folder.
+    fn lock(&self, key: &str) -> Result<Option<File>, RemoteError> {
+        let Some(folder) = &self.folder else { return Ok(None) };
+        let failed = |source| RemoteError::Folder {
+            url: self.url.clone(),
+            action: "lock",
+            key: key.to_owned(),
+            source,
+        };
+        let locks = folder.join("locks");
+        std::fs::create_dir_all(&locks).map_err(failed)?;
+        let path = locks.join(crate::model::safe_folder_name(key));
+        let file = File::options().create(true).append(true).open(path).map_err(failed)?;
+        file.lock().map_err(failed)?;
+        Ok(Some(file))
+    }
+
+    /// Returns the keys that begin with a folder's name, sorted, and their sizes in bytes.
+    pub async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+        let listed: Result<Vec<_>, _> = self.client.list(Some(&self.path(folder))).try_collect().await;
+        let listed = listed.map_err(|error| self.failed("list", folder, error))?;
+        let prefix = self.prefix.as_ref();
+        let key = |path: &Path| {
+            let text = path.as_ref();
+            text.strip_prefix(prefix).unwrap_or(text).trim_start_matches('/').to_owned()
+        };
+        let mut keys: Vec<_> = listed.iter().map(|meta| (key(&meta.location), meta.size)).collect();
+        keys.sort();
+        Ok(keys)
+    }
+
+    /// Removes a key; one that is not there is gone already.
+    pub async fn remove(&self, key: &str) -> Result<(), RemoteError> {
+        match self.client.delete(&self.path(key)).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(error) => Err(self.failed("remove", key, error)),
+        }
+    }
+
+    /// Returns an error about bytes that are not what they should be.
+    pub fn damaged(&self, key: &str, problem: impl ToString) -> RemoteError {
+        RemoteError::Damaged { url: self.url.clone(), key: key.to_owned(), problem: problem.to_string() }
+    }
+
+    fn path(&self, key: &str) -> Path {
+        key.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
+    }
+
+    fn failed(&self, action: &'static str, key: &str, source: object_store::Error) -> RemoteError {
+        use object_store::Error;
+        let url = self.url.clone();
+        match source {
+            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
+                RemoteError::Denied { url, action, source: Box::new(source) }
+            }
+            Error::NotFound { .. } if action != "read" => RemoteError::Nothing { url },
+            source => RemoteError::Request { url, action, key: key.to_owned(), source: Box::new(source) },
+        }
+    }
+}

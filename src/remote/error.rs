@@ -1,0 +1,176 @@
+//! Why a remote did not do what was asked of it.
+//!
+//! Each says which remote, by the address that people gave it, without
+//! anything secret that might stand in it.
+
+use crate::model::{BranchName, Digest, TaskName};
+use crate::process::ProcessError;
+use crate::state::Hidden;
+use crate::store::StoreError;
+
+/// One task that both sides moved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BothMoved {
+    /// The task.
+    pub task: TaskName,
+    /// The record that this side has; absent where it removed the task.
+    pub ours: Option<Digest>,
+    /// The record that the other side has; absent where it removed the task.
+    pub theirs: Option<Digest>,
+}
+
+/// Why a remote did not do what was asked of it.
+#[derive(Debug, thiserror::Error)]
+pub enum RemoteError {
+    /// An address that cannot be understood.
+    #[error("`{url}` is no address of a remote: {problem}")]
+    Address {
+        /// Without a password.
+        url: String,
+        /// As the end of a sentence.
+        problem: String,
+    },
+    /// The folder or bucket is not there.
+    #[error("there is nothing at `{url}`")]
+    Nothing {
+        /// The remote.
+        url: String,
+    },
+    /// Credentials are missing, wrong, or not enough.
+    #[error("`{url}` does not allow to {action}")]
+    Denied {
+        /// The remote.
+        url: String,
+        /// What was tried.
+        action: &'static str,
+        /// What it said.
+        source: Box<object_store::Error>,
+    },
+    /// Any other failure of a request, after it was tried again.
+    #[error("cannot {action} `{key}` at `{url}`")]
+    Request {
+        /// The remote.
+        url: String,
+        /// What was tried.
+        action: &'static str,
+        /// The key.
+        key: String,
+        /// What was said.
+        source: Box<object_store::Error>,
+    },
+    /// A file system's failure, where the remote is a folder.
+    #[error("cannot {action} `{key}` at `{url}`")]
+    Folder {
+        /// The remote.
+        url: String,
+        /// What was tried.
+        action: &'static str,
+        /// The key.
+        key: String,
+        /// What the system says.
+        source: std::io::Error,
+    },
+    /// A newer kptn made it in a way that this one does not know.
+    #[error("`{url}` was written by a newer kptn (format {found}; this one knows up to {known})")]
+    NewerFormat {
+        /// The remote.
+        url: String,
+        /// What it needs.
+        found: u32,
+        /// What this kptn knows.
+        known: u32,
+    },
+    /// It has files, but was not made by kptn.
+    #[error("`{url}` is no remote of kptn's: it has no `kptn.json`")]
+    NotOurs {
+        /// The remote.
+        url: String,
+    },
+    /// Bytes at the remote are not what they should be.
+    #[error("`{key}` at `{url}` is damaged: {problem}")]
+    Damaged {
+        /// The remote.
+        url: String,
+        /// The key.
+        key: String,
+        /// What is wrong.
+        problem: String,
+    },
+    /// An object that a snapshot needs and that the remote does not have.
+    #[error("`{url}` has no object {digest}, which `{needed_by}` needs")]
+    Missing {
+        /// The remote.
+        url: String,
+        /// The object.
+        digest: Digest,
+        /// What for.
+        needed_by: String,
+    },
+    /// The remote has no such branch.
+    #[error("`{url}` has no state of the branch `{branch}`")]
+    NoBranch {
+        /// The remote.
+        url: String,
+        /// The branch.
+        branch: BranchName,
+        /// Those that it has.
+        known: Vec<String>,
+    },
+    /// Both sides moved the same tasks since they last agreed.
+    #[error("`{branch}` at `{url}` moved since it was last seen, and both sides changed {}", list(.tasks))]
+    Conflict {
+        /// The remote.
+        url: String,
+        /// The branch.
+        branch: BranchName,
+        /// What both moved.
+        tasks: Vec<BothMoved>,
+    },
+    /// Somebody moved the branch each time that it was tried.
+    #[error("`{branch}` at `{url}` is being moved by others; it was tried {tries} times")]
+    Busy {
+        /// The remote.
+        url: String,
+        /// The branch.
+        branch: BranchName,
+        /// How often.
+        tries: u32,
+    },
+    /// Who has the credentials could not be asked.
+    #[error("cannot get credentials for the profile `{profile}`")]
+    Credentials {
+        /// The profile.
+        profile: String,
+        /// Why.
+        source: ProcessError,
+    },
+    /// The AWS command line said no.
+    #[error("cannot get credentials for the profile `{profile}`: {problem}")]
+    NoCredentials {
+        /// The profile.
+        profile: String,
+        /// Its last line.
+        problem: String,
+    },
+    /// An object here that names others cannot be read.
+    #[error("what `{task}` needs cannot be told")]
+    Hidden {
+        /// The task.
+        task: TaskName,
+        /// What cannot be read.
+        source: Hidden,
+    },
+    /// The store here.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The system refused what every process gets.
+    #[error("cannot begin to speak with a remote")]
+    System {
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+fn list(tasks: &[BothMoved]) -> String {
+    tasks.iter().map(|one| format!("`{}`", one.task)).collect::<Vec<_>>().join(", ")
+}

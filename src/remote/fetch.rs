@@ -1,0 +1,293 @@
+//! Objects of a remote come into the store; every byte is verified first.
+//!
+//! What lies close together in a pack comes in one request. A large object goes
+//! through a temporary file, so that memory does not grow with it; nothing is
+//! put under a digest that it does not have.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::bucket::Bucket;
+use super::encoding::{self, Encoding};
+use super::index::{Entry, Index, Place};
+use super::progress::{Phase, Progress};
+use super::{RemoteError, header, layout};
+use crate::model::Digest;
+use crate::store::{Store, StoreError};
+
+/// How many keys are read at once.
+const AT_ONCE: usize = 8;
+/// How many bytes of a pack are asked for at once.
+const SPAN: u64 = 16 * 1024 * 1024;
+/// A frame that needs a larger window than 128 MiB is not what kptn writes.
+const WINDOW_LOG_MOST: u32 = 27;
+
+/// An object to fetch, and what needs it: for the error where it is nowhere.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Wanted {
+    /// The object.
+    pub digest: Digest,
+    /// A task's or a file's name.
+    pub needed_by: String,
+}
+
+/// What came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Fetched {
+    /// Objects that were not here.
+    pub objects: u64,
+    /// Their bytes, as they are here.
+    pub raw: u64,
+}
+
+impl std::ops::AddAssign for Fetched {
+    fn add_assign(&mut self, other: Self) {
+        self.objects += other.objects;
+        self.raw += other.raw;
+    }
+}
+
+/// Some members of one pack.
+struct Span {
+    pack: Digest,
+    members: Vec<(Entry, std::ops::Range<u64>)>,
+}
+
+/// Fetches those objects that the store does not have; they are on disk after the next flush.
+pub async fn fetch(
+    bucket: &Bucket,
+    index: &Index,
+    store: &Store,
+    wanted: &[Wanted],
+    progress: &dyn Progress,
+) -> Result<Fetched, RemoteError> {
+    let mut packed: BTreeMap<Digest, Vec<(Entry, std::ops::Range<u64>)>> = BTreeMap::new();
+    let mut own = Vec::new();
+    let mut seen = std::collections::HashSet::new();
+    let mut fetched = Fetched::default();
+    for Wanted { digest, needed_by } in wanted {
+        if !seen.insert(*digest) || store.has(digest)? {
+            continue;
+        }
+        let Some(located) = index.find(digest) else {
+            let (url, needed_by) = (bucket.url().to_owned(), needed_by.clone());
+            return Err(RemoteError::Missing { url, digest: *digest, needed_by });
+        };
+        fetched += Fetched { objects: 1, raw: located.entry.raw };
+        match (located.entry.place, located.pack) {
+            (Place::Packed { offset, stored, .. }, Some(pack)) => {
+                let range = offset..offset.saturating_add(stored.into());
+                packed.entry(pack).or_default().push((located.entry, range));
+            }
+            _ => own.push(located.entry),
+        }
+    }
+    if fetched.objects == 0 {
+        return Ok(fetched);
+    }
+    progress.begin(Phase::Fetching, fetched.objects, fetched.raw);
+    let spans = packed.into_iter().flat_map(|(pack, members)| spans(pack, members));
+    in_parallel(spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
+    in_parallel(own, async |entry| fetch_large(bucket, store, entry, progress).await).await?;
+    Ok(fetched)
+}
+
+async fn in_parallel<T>(
+    all: impl IntoIterator<Item = T>,
+    act: impl AsyncFn(T) -> Result<(), RemoteError>,
+) -> Result<(), RemoteError> {
+    let mut running = FuturesUnordered::new();
+    for one in all {
+        if running.len() == AT_ONCE
+            && let Some(ended) = running.next().await
+        {
+            ended?;
+        }
+        running.push(act(one));
+    }
+    while let Some(ended) = running.next().await {
+        ended?;
+    }
+    Ok(())
+}
+
+/// Cuts a pack's members, in the order of their bytes, into what is asked for at once.
+fn spans(pack: Digest, mut members: Vec<(Entry, std::ops::Range<u64>)>) -> Vec<Span> {
+    members.sort_by_key(|(_, range)| range.start);
+    let mut spans: Vec<Span> = Vec::new();
+    for member in members {
+        match spans.last_mut() {
+            Some(span)
+                if span.members.first().is_some_and(|(_, first)| member.1.end - first.start <= SPAN) =>
+            {
+                span.members.push(member);
+            }
+            _ => spans.push(Span { pack, members: vec![member] }),
+        }
+    }
+    spans
+}
+
+async fn fetch_span(
+    bucket: &Bucket,
+    store: &Store,
+    span: Span,
+    progress: &dyn Progress,
+) -> Result<(), RemoteError> {
+    let key = layout::pack(&span.pack);
+    let ranges: Vec<_> = span.members.iter().map(|(_, range)| range.clone()).collect();
+    let read = bucket.read_ranges(&key, &ranges).await?;
+    for ((entry, _), stored) in span.members.iter().zip(read) {
+        let bytes = encoding::decode(entry.encoding, &stored, entry.raw as usize)
+            .map_err(|error| bucket.damaged(&key, error))?;
+        if Digest::of(&bytes) != entry.digest {
+            return Err(bucket.damaged(&key, format!("what should be {} is not", entry.digest.short())));
+        }
+        store.put_bytes(&bytes)?;
+        progress.advance(entry.raw);
+    }
+    Ok(())
+}
+
+async fn fetch_large(
+    bucket: &Bucket,
+    store: &Store,
+    entry: Entry,
+    progress: &dyn Progress,
+) -> Result<(), RemoteError> {
+    let key = layout::object(&entry.digest);
+    let writing = |error| StoreError::writing("write", store.layout().root(), error);
+    let mut file = tempfile::NamedTempFile::new_in(store.layout().root()).map_err(writing)?;
+    let mut input = Input::new(&entry, file.as_file_mut());
+    let piece = |bytes: &[u8]| {
+        let before = input.written();
+        input.take(bytes).map_err(|problem| match problem {
+            Problem::Stored(problem) => bucket.damaged(&key, problem),
+            Problem::Disk(error) => writing(error).into(),
+        })?;
+        progress.advance(input.written() - before);
+        Ok(())
+    };
+    if bucket.read_pieces(&key, piece).await?.is_none() {
+        return Err(bucket.damaged(&key, "it is not there"));
+    }
+    let whole = input.end().map_err(|error| RemoteError::from(writing(error)))?;
+    if !whole {
+        return Err(bucket.damaged(&key, "it is cut off, or its bytes are not its own"));
+    }
+    store.put_file(file.path())?;
+    Ok(())
+}
+
+/// Why a piece was not taken.
+enum Problem {
+    /// The bytes at the remote.
+    Stored(String),
+    /// The disk here.
+    Disk(std::io::Error),
+}
+
+/// Takes pieces of a stored object and writes the raw one, never more of it than there should be.
+struct Input<'f> {
+    expected: Entry,
+    header: Vec<u8>,
+    body: Option<Body<'f>>,
+    file: Option<&'f mut std::fs::File>,
+}
+
+enum Body<'f> {
+    Raw(Checked<'f>),
+    Zstd(Box<zstd::stream::write::Decoder<'static, Checked<'f>>>),
+}
+
+/// Writes and hashes, up to a length.
+struct Checked<'f> {
+    file: &'f mut std::fs::File,
+    hasher: Box<blake3::Hasher>,
+    written: u64,
+    most: u64,
+}
+
+impl Write for Checked<'_> {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        if bytes.len() as u64 > self.most - self.written {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is longer than it says"));
+        }
+        self.file.write_all(bytes)?;
+        self.hasher.update(bytes);
+        self.written += bytes.len() as u64;
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl<'f> Input<'f> {
+    fn new(expected: &Entry, file: &'f mut std::fs::File) -> Self {
+        Self { expected: *expected, header: Vec::new(), body: None, file: Some(file) }
+    }
+
+    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
+        if self.body.is_none() {
+            let needed = (header::LENGTH - self.header.len()).min(bytes.len());
+            self.header.extend_from_slice(&bytes[..needed]);
+            bytes = &bytes[needed..];
+            let Some(header) = self.header.first_chunk::<{ header::LENGTH }>() else { return Ok(()) };
+            let found = header::decode(header);
+            if found != Some((self.expected.encoding, self.expected.raw)) {
+                return Err(Problem::Stored("its header is not what the index says".to_owned()));
+            }
+            self.body = self.begin().map_err(Problem::Disk)?;
+        }
+        let written = match &mut self.body {
+            Some(Body::Raw(checked)) => checked.write_all(bytes),
+            Some(Body::Zstd(decoder)) => decoder.write_all(bytes),
+            None => Ok(()),
+        };
+        written.map_err(|error| match error.raw_os_error() {
+            Some(_) => Problem::Disk(error),
+            None => Problem::Stored(error.to_string()),
+        })
+    }
+
+    fn begin(&mut self) -> std::io::Result<Option<Body<'f>>> {
+        let Some(file) = self.file.take() else { return Ok(None) };
+        let most = self.expected.raw;
+        let checked = Checked { file, hasher: Box::default(), written: 0, most };
+        Ok(Some(match self.expected.encoding {
+            Encoding::Raw => Body::Raw(checked),
+            Encoding::Zstd => {
+                let mut decoder = zstd::stream::write::Decoder::new(checked)?;
+                decoder.window_log_max(WINDOW_LOG_MOST)?;
+                Body::Zstd(Box::new(decoder))
+            }
+        }))
+    }
+
+    fn written(&self) -> u64 {
+        match &self.body {
+            Some(Body::Raw(checked)) => checked.written,
+            Some(Body::Zstd(decoder)) => decoder.get_ref().written,
+            None => 0,
+        }
+    }
+
+    /// Returns whether exactly the expected bytes were written.
+    fn end(self) -> std::io::Result<bool> {
+        let checked = match self.body {
+            Some(Body::Raw(checked)) => checked,
+            Some(Body::Zstd(mut decoder)) => {
+                decoder.flush()?;
+                decoder.into_inner()
+            }
+            None => return Ok(false),
+        };
+        let digest = Digest::from(checked.hasher.finalize());
+        Ok(checked.written == self.expected.raw && digest == self.expected.digest)
+    }
+}

@@ -1,0 +1,62 @@
+//! `kptn.json`: which kptn may read this remote, and which may write it.
+//!
+//! As the store's `format.json`: a newer kptn may add fields and keys, and
+//! raises `min_reader` or `min_writer` where an older one would do harm.
+
+use serde::{Deserialize, Serialize};
+
+use super::RemoteError;
+use super::bucket::{Bucket, Swapped};
+use super::layout;
+use crate::model::canonical_json;
+
+/// The format that this kptn writes.
+pub const FORMAT: u32 = 1;
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Format {
+    format: u32,
+    min_reader: u32,
+    min_writer: u32,
+}
+
+/// What is about to be done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Intent {
+    /// Only to read.
+    Read,
+    /// To write as well: an empty place becomes a remote.
+    Write,
+}
+
+/// Fails where this kptn may not do what it is about to.
+pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
+    if let Some(bytes) = bucket.read(layout::FORMAT).await? {
+        return judge(bucket, intent, &bytes);
+    }
+    if intent == Intent::Read {
+        return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
+    }
+    let format = Format { format: FORMAT, min_reader: FORMAT, min_writer: FORMAT };
+    match bucket.swap(layout::FORMAT, None, canonical_json(&format)).await? {
+        Swapped::Yes => Ok(()),
+        // Somebody else made it just now.
+        Swapped::No => match bucket.read(layout::FORMAT).await? {
+            Some(bytes) => judge(bucket, intent, &bytes),
+            None => Err(RemoteError::NotOurs { url: bucket.url().to_owned() }),
+        },
+    }
+}
+
+fn judge(bucket: &Bucket, intent: Intent, bytes: &[u8]) -> Result<(), RemoteError> {
+    let format: Format =
+        serde_json::from_slice(bytes).map_err(|error| bucket.damaged(layout::FORMAT, error))?;
+    let needed = match intent {
+        Intent::Read => format.min_reader,
+        Intent::Write => format.min_reader.max(format.min_writer),
+    };
+    if needed > FORMAT {
+        return Err(RemoteError::NewerFormat { url: bucket.url().to_owned(), found: needed, known: FORMAT });
+    }
+    Ok(())
+}

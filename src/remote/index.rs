@@ -1,0 +1,279 @@
+//! The index: where each object of a remote is.
+//!
+//! It is a few parts, each written once and named by its digest, and a head that
+//! lists those that count. A push adds one part; where there are many, the
+//! smallest are put together into one, so their number stays logarithmic. A
+//! part is a zstd frame over a postcard [`Part`]; the head is JSON, moved by
+//! conditional put, and names the last writes so that one whose answer was lost
+//! is known again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::encoding::Encoding;
+use super::pack::{Member, PACKED_MOST, Pack};
+use crate::model::Digest;
+
+/// How many parts there may be before some are put together.
+const PARTS_MOST: usize = 8;
+/// How many of the last writes a head or a branch names.
+pub const REMEMBERED: usize = 32;
+/// A part of more bytes than this is not what kptn writes.
+const PART_MOST: usize = 1 << 30;
+
+/// Where one object is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Place {
+    /// A key of its own, of so many stored bytes.
+    Own {
+        /// With the header.
+        stored: u64,
+    },
+    /// A range of a pack.
+    Packed {
+        /// Which of the part's packs.
+        pack: u32,
+        /// Where its stored bytes begin.
+        offset: u64,
+        /// How many there are.
+        stored: u32,
+    },
+}
+
+/// One object of the index.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Of its raw bytes.
+    pub digest: Digest,
+    /// How many raw bytes there are.
+    pub raw: u64,
+    /// How the stored bytes become the raw ones.
+    pub encoding: Encoding,
+    /// Where they are.
+    pub place: Place,
+}
+
+/// One part of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Part {
+    /// The packs that entries name by their place in this list.
+    pub packs: Vec<Digest>,
+    /// Sorted by digest, each once.
+    pub entries: Vec<Entry>,
+}
+
+/// One part as the head names it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartName {
+    /// Of the part's stored bytes.
+    pub digest: Digest,
+    /// How many objects it has.
+    pub objects: u64,
+}
+
+/// Which parts count.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Head {
+    /// The format's version: 1.
+    pub format: u32,
+    /// Grows by one with each write.
+    pub generation: u64,
+    /// Later parts win.
+    pub parts: Vec<PartName>,
+    /// The ids of the last writes, the latest first.
+    pub writes: Vec<String>,
+}
+
+/// An object's place, with its pack's name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Located {
+    /// The entry.
+    pub entry: Entry,
+    /// The pack that holds it; absent where it has a key of its own.
+    pub pack: Option<Digest>,
+}
+
+impl Part {
+    /// Makes a part of packs and of objects that have keys of their own.
+    pub fn of(packs: &[Pack], own: Vec<Entry>) -> Self {
+        let packed = packs
+            .iter()
+            .enumerate()
+            .flat_map(|(at, pack)| pack.members.iter().map(move |member| packed_entry(at as u32, member)));
+        let sorted: BTreeMap<Digest, Entry> = packed.chain(own).map(|entry| (entry.digest, entry)).collect();
+        Self {
+            packs: packs.iter().map(|pack| pack.digest).collect(),
+            entries: sorted.into_values().collect(),
+        }
+    }
+
+    /// Returns where an object is; absent where this part does not know it.
+    pub fn find(&self, digest: &Digest) -> Option<Located> {
+        let at = self.entries.binary_search_by(|entry| entry.digest.cmp(digest)).ok()?;
+        Some(self.located(self.entries[at]))
+    }
+
+    /// Returns its stored bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        // Plain numbers and vectors: neither step can fail in memory.
+        let plain = postcard::to_allocvec(self).unwrap_or_default();
+        zstd::bulk::compress(&plain, super::encoding::LEVEL).unwrap_or_default()
+    }
+
+    /// Reads stored bytes; absent where they are no part that can be trusted.
+    pub fn decode(stored: &[u8]) -> Option<Self> {
+        let size = zstd::zstd_safe::get_frame_content_size(stored).ok()??;
+        let size = usize::try_from(size).ok().filter(|size| *size <= PART_MOST)?;
+        let plain = zstd::bulk::decompress(stored, size).ok()?;
+        let part: Self = postcard::from_bytes(&plain).ok()?;
+        let sorted = part.entries.is_sorted_by(|a, b| a.digest < b.digest);
+        let sound = |entry: &Entry| match entry.place {
+            Place::Own { .. } => true,
+            Place::Packed { pack, .. } => (pack as usize) < part.packs.len() && entry.raw <= PACKED_MOST,
+        };
+        (sorted && part.entries.iter().all(sound)).then_some(part)
+    }
+
+    /// Puts parts together; what a later one says wins.
+    fn merged<'a>(parts: impl Iterator<Item = &'a Self>) -> Self {
+        let mut packs: Vec<Digest> = Vec::new();
+        let mut numbers: BTreeMap<Digest, u32> = BTreeMap::new();
+        let mut entries: BTreeMap<Digest, Entry> = BTreeMap::new();
+        for part in parts {
+            for entry in &part.entries {
+                let mut entry = *entry;
+                if let Place::Packed { pack, .. } = &mut entry.place {
+                    let digest = part.packs[*pack as usize];
+                    *pack = *numbers.entry(digest).or_insert_with(|| {
+                        packs.push(digest);
+                        packs.len() as u32 - 1
+                    });
+                }
+                entries.insert(entry.digest, entry);
+            }
+        }
+        Self { packs, entries: entries.into_values().collect() }
+    }
+
+    fn located(&self, entry: Entry) -> Located {
+        let pack = match entry.place {
+            Place::Own { .. } => None,
+            Place::Packed { pack, .. } => self.packs.get(pack as usize).copied(),
+        };
+        Located { entry, pack }
+    }
+}
+
+fn packed_entry(pack: u32, member: &Member) -> Entry {
+    let place = Place::Packed { pack, offset: member.offset, stored: member.stored };
+    Entry { digest: member.digest, raw: member.raw.into(), encoding: member.encoding, place }
+}
+
+/// The parts that count, read.
+#[derive(Debug, Clone, Default)]
+pub struct Index {
+    /// As it was read.
+    pub head: Head,
+    parts: Vec<Arc<Part>>,
+}
+
+/// A head to write, and the new part that it names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Grown {
+    /// The next head.
+    pub head: Head,
+    /// The part's stored bytes, to be written before the head.
+    pub part: Vec<u8>,
+}
+
+impl Index {
+    /// Puts a head and its parts, in the head's order, together.
+    pub fn new(head: Head, parts: Vec<Arc<Part>>) -> Self {
+        Self { head, parts }
+    }
+
+    /// Returns where an object is; absent where the remote does not have it.
+    pub fn find(&self, digest: &Digest) -> Option<Located> {
+        self.parts.iter().rev().find_map(|part| part.find(digest))
+    }
+
+    /// Returns whether the remote has an object.
+    pub fn has(&self, digest: &Digest) -> bool {
+        self.find(digest).is_some()
+    }
+
+    /// Returns the next head with `part` added; small parts are put together where there are many.
+    pub fn with(&self, part: Part, write_id: &str) -> Grown {
+        let mut names = self.head.parts.clone();
+        let mut parts = self.parts.clone();
+        let mut new = Arc::new(part);
+        // Each part that is no larger than what would be put on top goes into it.
+        while let Some(last) = parts.last()
+            && (parts.len() >= PARTS_MOST || last.entries.len() <= new.entries.len())
+        {
+            new = Arc::new(Part::merged([last.as_ref(), new.as_ref()].into_iter()));
+            parts.pop();
+            names.pop();
+        }
+        let stored = new.encode();
+        names.push(PartName { digest: Digest::of(&stored), objects: new.entries.len() as u64 });
+        let writes = std::iter::once(write_id.to_owned()).chain(self.head.writes.iter().cloned());
+        let head = Head {
+            format: 1,
+            generation: self.head.generation + 1,
+            parts: names,
+            writes: writes.take(REMEMBERED).collect(),
+        };
+        Grown { head, part: stored }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::remote::pack::PackBuilder;
+
+    fn pack_of(texts: &[String]) -> Pack {
+        let mut builder = PackBuilder::default();
+        texts.iter().for_each(|text| builder.add(Digest::of(text.as_bytes()), text.as_bytes()));
+        builder.finish().unwrap()
+    }
+
+    #[test]
+    fn pushes_leave_few_parts_and_every_object_is_found() {
+        let mut index = Index::default();
+        for push in 0..100 {
+            let texts: Vec<String> = (0..1 + push % 7).map(|n| format!("{push}-{n}")).collect();
+            let pack = pack_of(&texts);
+            let grown = index.with(Part::of(std::slice::from_ref(&pack), Vec::new()), &format!("w{push}"));
+            let new = Arc::new(Part::decode(&grown.part).unwrap());
+            let kept = index.parts[..grown.head.parts.len() - 1].to_vec();
+            index = Index::new(grown.head, kept.into_iter().chain([new]).collect());
+            for text in texts {
+                let found = index.find(&Digest::of(text.as_bytes())).unwrap();
+                assert_eq!(found.pack, Some(pack.digest));
+            }
+        }
+        assert!(index.parts.len() <= PARTS_MOST, "{}", index.parts.len());
+        assert_eq!(index.head.writes.len(), REMEMBERED);
+        assert_eq!(index.head.writes[0], "w99");
+        assert!(index.has(&Digest::of(b"0-0")) && !index.has(&Digest::of(b"x")));
+    }
+
+    #[test]
+    fn bytes_that_are_no_part_are_refused() {
+        let pack = pack_of(&["a".to_owned(), "b".to_owned()]);
+        let stored = Part::of(std::slice::from_ref(&pack), Vec::new()).encode();
+        for cut in 0..stored.len() {
+            assert_eq!(Part::decode(&stored[..cut]), None);
+        }
+        let mut wrong = Part::of(std::slice::from_ref(&pack), Vec::new());
+        wrong.packs.clear();
+        assert_eq!(Part::decode(&wrong.encode()), None);
+        let mut twice = Part::of(std::slice::from_ref(&pack), Vec::new());
+        twice.entries[1] = twice.entries[0];
+        assert_eq!(Part::decode(&twice.encode()), None);
+    }
+}

@@ -1,0 +1,76 @@
+//! Every key of a remote is spelled here, and nowhere else.
+//!
+//! ```text
+//! kptn.json                                  {format, min_reader, min_writer}
+//! refs/<project>/<branch>.json               a branch's last moves; moved by conditional put
+//! history/<project>/<branch>/<gen>-<id>.json every move, written once
+//! objects/ab/cdef…                           one large object, named by the digest of its raw bytes
+//! packs/<digest>                             many small objects, readable by range
+//! index/<digest>                             where objects are: one part of the index
+//! index/head                                 which parts count; moved by conditional put
+//! probe/<id>                                 tried by `remote check`, and removed again
+//! locks/<name>                               folders only: who moves a key now
+//! ```
+//! Names of projects and branches are made safe as folder names are, so two
+//! that differ in case alone never share a key.
+
+use crate::model::{BranchName, Digest, ProjectId, safe_folder_name};
+
+/// The file that says which kptn may read and write here.
+pub const FORMAT: &str = "kptn.json";
+
+/// The list of the parts of the index that count.
+pub const INDEX_HEAD: &str = "index/head";
+
+/// Returns the key of a branch.
+pub fn branch(project: &ProjectId, branch: &BranchName) -> String {
+    format!("refs/{}/{}.json", safe_folder_name(project.as_str()), safe_folder_name(branch.as_str()))
+}
+
+/// Returns what the keys of all branches of a project begin with.
+pub fn branches(project: &ProjectId) -> String {
+    format!("refs/{}", safe_folder_name(project.as_str()))
+}
+
+/// Returns the key of one move of a branch.
+pub fn history(project: &ProjectId, branch: &BranchName, generation: u64, write_id: &str) -> String {
+    let (project, branch) = (safe_folder_name(project.as_str()), safe_folder_name(branch.as_str()));
+    format!("history/{project}/{branch}/{generation:010}-{write_id}.json")
+}
+
+/// Returns the key of a large object.
+pub fn object(digest: &Digest) -> String {
+    let hex = digest.to_string();
+    let (folder, name) = hex.split_at(2);
+    format!("objects/{folder}/{name}")
+}
+
+/// Returns the key of a pack, by the digest of its bytes.
+pub fn pack(digest: &Digest) -> String {
+    format!("packs/{digest}")
+}
+
+/// Returns the key of a part of the index, by the digest of its bytes.
+pub fn index_part(digest: &Digest) -> String {
+    format!("index/{digest}")
+}
+
+/// Returns a key that is tried and removed again.
+pub fn probe(id: &str) -> String {
+    format!("probe/{id}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn branches_that_differ_in_case_alone_have_keys_that_differ_in_more() {
+        let project = ProjectId::parse("root").unwrap();
+        let keys = ["main", "Main", "feature/x", "feature-x"]
+            .map(|name| branch(&project, &BranchName::parse(name).unwrap()).to_lowercase());
+        let distinct: std::collections::BTreeSet<_> = keys.iter().collect();
+        assert_eq!(distinct.len(), keys.len());
+        assert_eq!(keys[0], "refs/root/main.json");
+    }
+}

@@ -1,0 +1,74 @@
+//! Puts two states of a branch together: PURE.
+//!
+//! A task that only one side moved since they last agreed takes that side's
+//! record. One that both moved to different records is a conflict, and nothing
+//! is decided for anybody.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::error::BothMoved;
+use crate::model::{GraphName, Snapshot, SnapshotEntry, TaskName};
+
+type Key = (GraphName, TaskName);
+
+fn table(snapshot: &Snapshot) -> BTreeMap<Key, SnapshotEntry> {
+    snapshot.entries.iter().map(|entry| ((entry.graph.clone(), entry.task.clone()), entry.clone())).collect()
+}
+
+/// Returns the rows of both sides together, sorted; or the tasks that both moved.
+pub fn merge(
+    base: &Snapshot,
+    ours: &Snapshot,
+    theirs: &Snapshot,
+) -> Result<Vec<SnapshotEntry>, Vec<BothMoved>> {
+    let (base, ours, theirs) = (table(base), table(ours), table(theirs));
+    let keys: BTreeSet<&Key> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
+    let (mut merged, mut conflicts) = (Vec::new(), Vec::new());
+    for key in keys {
+        let record = |side: &BTreeMap<Key, SnapshotEntry>| side.get(key).map(|entry| entry.record);
+        let (was, our, their) = (record(&base), record(&ours), record(&theirs));
+        let taken = if our == their || their == was {
+            ours.get(key)
+        } else if our == was {
+            theirs.get(key)
+        } else {
+            conflicts.push(BothMoved { task: key.1.clone(), ours: our, theirs: their });
+            continue;
+        };
+        merged.extend(taken.cloned());
+    }
+    if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    fn snapshot(rows: &[(&str, &str)]) -> Snapshot {
+        let entry = |(task, record): &(&str, &str)| SnapshotEntry {
+            graph: GraphName::parse("g").unwrap(),
+            task: TaskName::parse(task).unwrap(),
+            record: Digest::of(record.as_bytes()),
+            outputs: Digest::of(b"o"),
+        };
+        Snapshot { format: 1, parents: Vec::new(), entries: rows.iter().map(entry).collect() }
+    }
+
+    #[test]
+    fn what_one_side_moved_is_taken_and_what_both_moved_is_a_conflict() {
+        let base = snapshot(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]);
+        let ours = snapshot(&[("a", "2"), ("b", "1"), ("c", "2"), ("d", "1"), ("e", "1")]);
+        let theirs = snapshot(&[("a", "1"), ("b", "2"), ("c", "2"), ("f", "1")]);
+        let merged = merge(&base, &ours, &theirs).unwrap();
+        let expected = snapshot(&[("a", "2"), ("b", "2"), ("c", "2"), ("e", "1"), ("f", "1")]);
+        assert_eq!(merged, expected.entries);
+        assert_eq!(merge(&base, &theirs, &ours).unwrap(), expected.entries);
+
+        let theirs = snapshot(&[("a", "3"), ("b", "1"), ("c", "1"), ("d", "1")]);
+        let conflicts = merge(&base, &ours, &theirs).unwrap_err();
+        assert_eq!(conflicts.iter().map(|one| one.task.as_str()).collect::<Vec<_>>(), ["a"]);
+        let removed = snapshot(&[("b", "1"), ("c", "1"), ("d", "1")]);
+        assert_eq!(merge(&base, &ours, &removed).unwrap_err()[0].theirs, None);
+    }
+}

@@ -1,0 +1,55 @@
+//! Stores and branches behind an address: S3 (and what speaks S3), or a folder.
+//!
+//! ```text
+//! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
+//! layout, format     the keys; who may read and write  branch    which snapshot a branch has
+//! encoding, header   how one object is stored          pack      many small objects in one key
+//! index, catalog     where each object is              send, fetch   objects go and come
+//! merge              two sides of a branch: PURE       push, pull    the two verbs
+//! probe              what a remote allows
+//! ```
+//! Bytes go first, the index next, the ref last: a cut-off push or pull leaves
+//! both sides as they were, and going on costs only what is left. Every byte
+//! that is read is verified before it is used. docs/storage-layout.md has the
+//! format for other programs. It is asynchronous inside; verbs are run to their
+//! end by [`block_on`].
+
+mod address;
+mod branch;
+mod bucket;
+mod catalog;
+mod encoding;
+mod error;
+mod fetch;
+mod format;
+mod header;
+mod index;
+mod layout;
+mod merge;
+mod pack;
+mod probe;
+mod profile;
+mod progress;
+mod pull;
+mod push;
+mod send;
+
+pub use address::{Absent, open};
+pub use branch::{Move, Mover, Which};
+pub use bucket::Bucket;
+pub use error::{BothMoved, RemoteError};
+pub use fetch::Fetched;
+pub use probe::{Probe, probe};
+pub use progress::{Phase, Progress, Silent};
+pub use pull::{Arrived, Take, pull};
+pub use push::{Earnest, Ends, Pushed, Theirs, push};
+pub use send::Sent;
+
+/// Runs a transfer to its end on this thread.
+pub fn block_on<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    runtime.map_err(|source| RemoteError::System { source })?.block_on(work)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,222 @@
+//! `push`: a branch's state goes to a remote.
+//!
+//! ```text
+//! read ref and index -> together with what others moved -> send what is missing -> move the ref
+//!        ^------------------------- somebody moved it meanwhile ----------------------|
+//! ```
+//! What both sides moved since they last agreed is a conflict: nothing is
+//! written then. With a lease, ours replaces theirs, but only where theirs is
+//! what was last seen here.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use super::branch::{self, Mover, Tip, Which};
+use super::bucket::Bucket;
+use super::catalog::Catalog;
+use super::fetch::{Wanted, fetch};
+use super::format::{self, Intent};
+use super::merge::merge;
+use super::progress::{Phase, Progress};
+use super::send::{Sent, missing, send};
+use super::{Move, RemoteError};
+use crate::failpoint;
+use crate::model::{Digest, Snapshot};
+use crate::state::Reach;
+use crate::store::{Store, StoreError};
+
+/// How often a branch is tried that others move too.
+const TRIES: u32 = 10;
+/// How many snapshots back what others have is looked for.
+const BACK: usize = 1000;
+
+/// What happens to what others moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Theirs {
+    /// It is kept; a task that both moved is a conflict.
+    Keep,
+    /// It is replaced, where it is what was last seen here.
+    ReplaceAsSeen,
+}
+
+/// What both ends of a transfer are.
+#[derive(Clone, Copy)]
+pub struct Ends<'a> {
+    /// The other end.
+    pub bucket: &'a Bucket,
+    /// This end.
+    pub store: &'a Store,
+    /// Where parts of the remote's index are kept on this machine.
+    pub index_folder: &'a Path,
+    /// The branch there.
+    pub which: Which<'a>,
+    /// Who hears how far it is.
+    pub progress: &'a dyn Progress,
+}
+
+/// What a push did, or would do.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pushed {
+    /// What the branch points at there now.
+    pub snapshot: Digest,
+    /// The move; absent where it was there already, or nothing was to be done in earnest.
+    pub moved: Option<Move>,
+    /// How many tasks of others were kept beside ours.
+    pub merged: u64,
+    /// What went, or would go.
+    pub sent: Sent,
+}
+
+/// Whether anything is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Earnest {
+    /// It is.
+    Yes,
+    /// Only what would be is told.
+    No,
+}
+
+/// Pushes `ours`, a snapshot of the store; `seen` is what the branch had there when it was last seen.
+pub async fn push(
+    ends: Ends<'_>,
+    ours: Digest,
+    seen: Option<Digest>,
+    theirs: Theirs,
+    mover: &Mover,
+    earnest: Earnest,
+) -> Result<Pushed, RemoteError> {
+    let Ends { bucket, store, which, progress, .. } = ends;
+    progress.begin(Phase::Looking, 0, 0);
+    let intent = if earnest == Earnest::Yes { Intent::Write } else { Intent::Read };
+    match format::check(bucket, intent).await {
+        // An empty place: a dry run makes nothing of it.
+        Err(RemoteError::NotOurs { .. }) if earnest == Earnest::No => {}
+        checked => checked?,
+    }
+    for _ in 0..TRIES {
+        let tip = branch::read(bucket, which).await?;
+        if let Some(tip) = &tip
+            && holds_the_same(store, tip.latest.snapshot, ours)?
+        {
+            return Ok(Pushed {
+                snapshot: tip.latest.snapshot,
+                moved: None,
+                merged: 0,
+                sent: Sent::default(),
+            });
+        }
+        let mut catalog = Catalog::read(bucket, ends.index_folder).await?;
+        let next = next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?;
+        let missing = missing(&catalog, store, needed(ends, &catalog, &next)?)?;
+        if earnest == Earnest::No {
+            let raw = missing.iter().map(|(_, size)| size).sum();
+            let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
+            return Ok(Pushed { snapshot: next.digest, moved: None, merged: next.merged, sent });
+        }
+        let sent = send(bucket, &mut catalog, store, &missing, progress).await?;
+        if let Some(moved) = branch::move_to(bucket, which, tip.as_ref(), next.digest, mover).await? {
+            failpoint::hit("remote.push.moved")
+                .map_err(|error| StoreError::writing("write", store.layout().root(), error))?;
+            return Ok(Pushed { snapshot: next.digest, moved: Some(moved), merged: next.merged, sent });
+        }
+    }
+    let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
+    Err(RemoteError::Busy { url, branch, tries: TRIES })
+}
+
+/// Tells whether two snapshots have the same records, wherever they came from.
+fn holds_the_same(store: &Store, theirs: Digest, ours: Digest) -> Result<bool, RemoteError> {
+    if theirs == ours {
+        return Ok(true);
+    }
+    if !store.has(&theirs)? {
+        return Ok(false);
+    }
+    let (theirs, ours) = (store.load_json::<Snapshot>(&theirs)?, store.load_json::<Snapshot>(&ours)?);
+    Ok(theirs.entries == ours.entries)
+}
+
+/// The snapshot to push.
+struct Next {
+    digest: Digest,
+    snapshot: Snapshot,
+    merged: u64,
+}
+
+/// Returns ours, or a new one with what only others moved.
+async fn next_snapshot(
+    ends: Ends<'_>,
+    catalog: &Catalog<'_>,
+    tip: Option<&Tip>,
+    ours: Digest,
+    seen: Option<Digest>,
+    theirs: Theirs,
+) -> Result<Next, RemoteError> {
+    let store = ends.store;
+    let snapshot: Snapshot = store.load_json(&ours)?;
+    let alone = |snapshot| Next { digest: ours, snapshot, merged: 0 };
+    let Some(tip) = tip else { return Ok(alone(snapshot)) };
+    let at_remote = tip.latest.snapshot;
+    if seen == Some(at_remote) || (seen.is_none() && is_before(store, ours, at_remote)?) {
+        return Ok(alone(snapshot));
+    }
+    let conflict = |tasks| RemoteError::Conflict {
+        url: ends.bucket.url().to_owned(),
+        branch: ends.which.branch.clone(),
+        tasks,
+    };
+    if theirs == Theirs::ReplaceAsSeen {
+        return Err(conflict(Vec::new()));
+    }
+    let other = load(ends, catalog, at_remote).await?;
+    let base = match seen {
+        Some(seen) => load(ends, catalog, seen).await?,
+        None => Snapshot::default(),
+    };
+    let entries = merge(&base, &snapshot, &other).map_err(conflict)?;
+    let own: HashSet<_> = snapshot.entries.iter().map(|entry| entry.record).collect();
+    let merged = entries.iter().filter(|entry| !own.contains(&entry.record)).count() as u64;
+    let next = Snapshot { format: 1, parents: vec![at_remote, ours], entries };
+    Ok(Next { digest: store.put_json(&next)?, snapshot: next, merged })
+}
+
+/// Returns a snapshot, from the remote where it is not here.
+async fn load(ends: Ends<'_>, catalog: &Catalog<'_>, digest: Digest) -> Result<Snapshot, RemoteError> {
+    let wanted = [Wanted { digest, needed_by: ends.which.branch.to_string() }];
+    fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
+    Ok(ends.store.load_json(&digest)?)
+}
+
+/// Tells whether `earlier` is among the snapshots that `later` came from.
+fn is_before(store: &Store, later: Digest, earlier: Digest) -> Result<bool, RemoteError> {
+    let (mut waiting, mut seen) = (vec![later], HashSet::new());
+    while let Some(digest) = waiting.pop() {
+        if digest == earlier {
+            return Ok(true);
+        }
+        if seen.len() < BACK && seen.insert(digest) && store.has(&digest)? {
+            waiting.extend(store.load_json::<Snapshot>(&digest)?.parents);
+        }
+    }
+    Ok(false)
+}
+
+/// Returns every object that a snapshot needs, itself first, as far as they may be missing there.
+///
+/// A record that is there has its objects there: they went before it, and a
+/// collection takes it before them. Records of others that are not here are
+/// there for the same reason.
+fn needed(ends: Ends<'_>, catalog: &Catalog<'_>, next: &Next) -> Result<Vec<Digest>, RemoteError> {
+    let mut all = vec![next.digest];
+    let mut reach = Reach::new(ends.store);
+    for entry in &next.snapshot.entries {
+        if catalog.index.has(&entry.record) {
+            continue;
+        }
+        let hidden = reach.follow(&entry.record, &mut |_, digest| all.push(digest));
+        if let Some(hidden) = hidden.into_iter().next() {
+            return Err(RemoteError::Hidden { task: entry.task.clone(), source: hidden });
+        }
+    }
+    Ok(all)
+}

@@ -1,0 +1,244 @@
+//! Objects of the store go to a remote: small ones in packs, large ones by themselves.
+//!
+//! ```text
+//! packs and large objects  ->  one part of the index  ->  the index's head names it
+//! ```
+//! What the index has already is passed over, so going on after a cut sends
+//! what is left; packs that were written and not named are nobody's.
+
+use std::io::{Read, Write};
+
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+
+use super::bucket::Bucket;
+use super::catalog::Catalog;
+use super::encoding::{self, Encoding};
+use super::index::{Entry, Part, Place};
+use super::pack::{PACKED_MOST, Pack, PackBuilder};
+use super::progress::{Phase, Progress};
+use super::{RemoteError, header, layout};
+use crate::failpoint;
+use crate::model::Digest;
+use crate::store::{Store, StoreError};
+
+/// How many packs may be on their way at once.
+const AT_ONCE: usize = 4;
+/// How much of a large object is read and compressed at a time.
+const BLOCK: usize = 1024 * 1024;
+/// How much of it is handed on at a time.
+const PIECE: usize = 8 * 1024 * 1024;
+
+/// What went to a remote.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Sent {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes, as they are here.
+    pub raw: u64,
+    /// Their bytes, as they are stored there.
+    pub stored: u64,
+}
+
+/// What has to go: objects that a remote does not have, and their sizes.
+pub fn missing(
+    catalog: &Catalog<'_>,
+    store: &Store,
+    objects: impl IntoIterator<Item = Digest>,
+) -> Result<Vec<(Digest, u64)>, RemoteError> {
+    let mut seen = std::collections::HashSet::new();
+    let mut missing = Vec::new();
+    for digest in objects {
+        if catalog.index.has(&digest) || !seen.insert(digest) {
+            continue;
+        }
+        let Some(size) = store.size_of(&digest)? else {
+            return Err(StoreError::Absent { digest, root: store.layout().root().to_owned() }.into());
+        };
+        missing.push((digest, size));
+    }
+    Ok(missing)
+}
+
+/// Sends objects, and names them in the index.
+pub async fn send(
+    bucket: &Bucket,
+    catalog: &mut Catalog<'_>,
+    store: &Store,
+    objects: &[(Digest, u64)],
+    progress: &dyn Progress,
+) -> Result<Sent, RemoteError> {
+    if objects.is_empty() {
+        return Ok(Sent::default());
+    }
+    progress.begin(Phase::Sending, objects.len() as u64, objects.iter().map(|(_, size)| size).sum());
+    let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
+    let packs = send_small(bucket, store, &small, progress).await?;
+    let mut own = Vec::new();
+    for (digest, size) in large {
+        own.push(send_large(bucket, store, digest, *size, progress).await?);
+    }
+    let part = Part::of(&packs, own);
+    hit("remote.send.written", store)?;
+    catalog.add(&part).await?;
+    hit("remote.send.named", store)?;
+    let stored = part.entries.iter().map(|entry| match entry.place {
+        Place::Own { stored } => stored,
+        Place::Packed { stored, .. } => stored.into(),
+    });
+    Ok(Sent {
+        objects: part.entries.len() as u64,
+        raw: part.entries.iter().map(|entry| entry.raw).sum(),
+        stored: stored.sum(),
+    })
+}
+
+/// Sends packs; they come back without their bytes.
+async fn send_small(
+    bucket: &Bucket,
+    store: &Store,
+    objects: &[&(Digest, u64)],
+    progress: &dyn Progress,
+) -> Result<Vec<Pack>, RemoteError> {
+    let write = async |mut pack: Pack| {
+        let bytes = std::mem::take(&mut pack.bytes);
+        bucket.write(&layout::pack(&pack.digest), bytes).await?;
+        progress.advance(pack.members.iter().map(|member| u64::from(member.raw)).sum());
+        Ok::<_, RemoteError>(pack)
+    };
+    let (mut sending, mut sent) = (FuturesUnordered::new(), Vec::new());
+    let mut builder = PackBuilder::default();
+    for (at, (digest, _)) in objects.iter().enumerate() {
+        builder.add(*digest, &store.load(digest)?);
+        if !builder.is_full() && at + 1 < objects.len() {
+            continue;
+        }
+        if sending.len() == AT_ONCE
+            && let Some(pack) = sending.next().await
+        {
+            sent.push(pack?);
+        }
+        sending.extend(std::mem::take(&mut builder).finish().map(&write));
+    }
+    while let Some(pack) = sending.next().await {
+        sent.push(pack?);
+    }
+    Ok(sent)
+}
+
+/// Sends one object by itself, read once; fails where its bytes here are not its own.
+async fn send_large(
+    bucket: &Bucket,
+    store: &Store,
+    digest: &Digest,
+    size: u64,
+    progress: &dyn Progress,
+) -> Result<Entry, RemoteError> {
+    let mut source = store.reader(digest)?;
+    let mut first = vec![0; BLOCK];
+    let read = read_full(store, &mut source, &mut first)?;
+    first.truncate(read);
+    let encoding = if encoding::helps(&first) { Encoding::Zstd } else { Encoding::Raw };
+    let mut output = Output::new(encoding, size).map_err(|error| reading(store, error))?;
+    let mut hasher = blake3::Hasher::new();
+    let (mut block, mut stored, mut ended) = (first, 0, false);
+    let next = || -> Result<Option<Vec<u8>>, RemoteError> {
+        while !ended && output.written() < PIECE {
+            if block.is_empty() {
+                ended = true;
+                let found = Digest::from(hasher.finalize());
+                if found != *digest {
+                    let root = store.layout().root().to_owned();
+                    return Err(StoreError::Damaged { digest: *digest, found, root }.into());
+                }
+                output.finish().map_err(|error| reading(store, error))?;
+                break;
+            }
+            hasher.update(&block);
+            output.write(&block).map_err(|error| reading(store, error))?;
+            progress.advance(block.len() as u64);
+            block.resize(BLOCK, 0);
+            let read = read_full(store, &mut source, &mut block)?;
+            block.truncate(read);
+        }
+        let piece = output.take();
+        stored += piece.len() as u64;
+        Ok((!piece.is_empty()).then_some(piece))
+    };
+    bucket.write_pieces(&layout::object(digest), next).await?;
+    Ok(Entry { digest: *digest, raw: size, encoding, place: Place::Own { stored } })
+}
+
+fn read_full(store: &Store, source: &mut impl Read, block: &mut [u8]) -> Result<usize, RemoteError> {
+    let mut filled = 0;
+    while filled < block.len() {
+        match source.read(&mut block[filled..]) {
+            Ok(0) => break,
+            Ok(read) => filled += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(reading(store, error)),
+        }
+    }
+    Ok(filled)
+}
+
+fn reading(store: &Store, error: std::io::Error) -> RemoteError {
+    StoreError::reading(store.layout().root(), error).into()
+}
+
+/// What an object's blocks become on their way.
+enum Output {
+    Raw(Vec<u8>),
+    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>, bool),
+}
+
+impl Output {
+    fn new(encoding: Encoding, raw: u64) -> std::io::Result<Self> {
+        let head = header::encode(encoding, raw).to_vec();
+        Ok(match encoding {
+            Encoding::Raw => Self::Raw(head),
+            Encoding::Zstd => {
+                let mut encoder = zstd::stream::write::Encoder::new(head, encoding::LEVEL)?;
+                encoder.set_pledged_src_size(Some(raw))?;
+                Self::Zstd(encoder, false)
+            }
+        })
+    }
+
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        match self {
+            Self::Raw(bytes) => bytes,
+            Self::Zstd(encoder, _) => encoder.get_mut(),
+        }
+    }
+
+    fn written(&mut self) -> usize {
+        self.bytes().len()
+    }
+
+    fn write(&mut self, block: &[u8]) -> std::io::Result<()> {
+        match self {
+            Self::Raw(bytes) => bytes.write_all(block),
+            Self::Zstd(encoder, _) => encoder.write_all(block),
+        }
+    }
+
+    fn finish(&mut self) -> std::io::Result<()> {
+        match self {
+            Self::Zstd(encoder, finished) if !*finished => {
+                *finished = true;
+                encoder.do_finish()
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn take(&mut self) -> Vec<u8> {
+        std::mem::take(self.bytes())
+    }
+}
+
+fn hit(name: &'static str, store: &Store) -> Result<(), RemoteError> {
+    let failed = |error| StoreError::writing("write", store.layout().root(), error);
+    failpoint::hit(name).map_err(failed).map_err(RemoteError::from)
+}
