@@ -80,8 +80,9 @@ fn a_shell_has_the_terminal() {
         60,
         &["shell", "py"],
         &[
-            ("shoes> ", "sleep 100\n"),
-            ("sleep 100\r\n", "\u{3}"),
+            // Its own word, not the terminal's echo, tells that the shell has read the line.
+            ("shoes> ", "printf 'r%s\\n' eady; sleep 100\n"),
+            ("ready\r\n", "\u{3}"),
             ("shoes> ", "echo in $KPTN_TASK\n"),
             ("in py", "exit 3\n"),
         ],
