@@ -1,8 +1,8 @@
 //! Which branches are protected: `settings.protected` here, and in the branch's own commit; the stricter wins.
 //!
 //! So a branch cannot take its own protection away before it is merged, and a
-//! protected branch stays so for who works on another one. A run on a branch
-//! that is protected has to stand on it: no variable goes round that.
+//! protected branch stays so for who works on another one. A run does not ask:
+//! what it makes on a protected branch, also by `KPTN_BRANCH`, was made there.
 
 use super::{Footing, OpsError};
 use crate::config;

@@ -45,7 +45,9 @@ pub fn happened(noticed: &Noticed) -> String {
     match noticed {
         Noticed::Renamed { from, to } => format!("git renamed `{from}` to `{to}`: its state is `{to}` now"),
         Noticed::Gone { branch } => {
-            format!("git has no branch `{branch}` any more: its state is kept; `kptn gc` offers to remove it")
+            format!(
+                "git has no branch `{branch}` any more: its state is kept; `kptn branch delete {branch}` removes it"
+            )
         }
     }
 }
