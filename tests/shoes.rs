@@ -80,8 +80,8 @@ fn a_shell_has_the_terminal() {
         60,
         &["shell", "py"],
         &[
-            // Its own word, not the terminal's echo, tells that the shell has read the line.
-            ("shoes> ", "printf 'r%s\\n' eady; sleep 100\n"),
+            // The word of the program that is to be interrupted, not the terminal's echo, tells that it runs.
+            ("shoes> ", "sh -c 'printf r%s\\\\n eady; exec sleep 100'\n"),
             ("ready\r\n", "\u{3}"),
             ("shoes> ", "echo in $KPTN_TASK\n"),
             ("in py", "exit 3\n"),
