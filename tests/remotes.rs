@@ -58,6 +58,26 @@ fn tasks_of_both_sides_merge_and_the_same_task_is_a_conflict() {
 }
 
 #[test]
+fn what_a_push_kept_of_others_is_kept_by_the_next_one_too() {
+    let (_folder, one, other) = two();
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    other.kptn(&["pull"]).succeeds();
+    one.edit("B.py", "'b'", "'b2'");
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    for text in ["'c' * 9", "'d' * 9"] {
+        let code = python_task("A", &format!("(output_dir / 'A.txt').write_text({text})"));
+        other.write("A.py", code);
+        other.kptn(&["run", "A"]).succeeds();
+        other.kptn(&["push"]).succeeds().says("kept 1 task");
+    }
+    one.kptn(&["pull", "--into", "both"]).succeeds();
+    let both = one.kptn(&["cat", "B", "B.txt", "--branch", "both"]).succeeds();
+    assert_eq!(both.stdout, "b2");
+}
+
+#[test]
 fn a_part_is_pulled_and_a_fetch_moves_nothing() {
     let (_folder, one, other) = two();
     one.kptn(&["run"]).succeeds();

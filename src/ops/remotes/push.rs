@@ -85,7 +85,9 @@ pub fn push(
     let pushed = block_on(remote::push(ends, ours, known, request.theirs, &mover, request.earnest))?;
     store.flush()?;
     if let Some(moved) = &pushed.moved {
-        let seen = LastSeen { snapshot: moved.snapshot, generation: moved.generation, at_ms: entry.at_ms };
+        // Ours, not what came of it: the tasks of others that were kept there are not here yet, and the
+        // next push must not take them for ones that this side gave up.
+        let seen = LastSeen { snapshot: ours, generation: moved.generation, at_ms: entry.at_ms };
         state.see(peer.url(), &there, &seen)?;
         state.note(&footing.key, &entry)?;
     }
