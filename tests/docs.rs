@@ -21,17 +21,22 @@ fn blocks(text: &str) -> Vec<(String, String)> {
     block.captures_iter(text).map(|found| (found[1].to_owned(), found[2].to_owned())).collect()
 }
 
-#[test]
-fn the_pipeline_of_the_first_guide_runs() {
-    let text = page("docs/guides/first-pipeline.md");
+/// Makes the project whose files a page shows.
+fn project_of(path: &str) -> Project {
     let project = Project::new();
-    for (language, block) in blocks(&text) {
+    for (language, block) in blocks(&page(path)) {
         match block.lines().next().and_then(|line| line.strip_prefix("# tasks/")) {
             Some(name) => project.write(&format!("tasks/{name}"), &block),
             None if language == "yaml" && !project.exists("kptn.yaml") => project.write("kptn.yaml", &block),
             None => {}
         }
     }
+    project
+}
+
+#[test]
+fn the_pipeline_of_the_first_guide_runs() {
+    let project = project_of("docs/guides/first-pipeline.md");
     project.kptn(&["check"]).succeeds();
     project.kptn(&["run"]).succeeds().says("2 ran");
     assert_eq!(project.read_output("largest.txt"), "California\nNew York\nTexas\nPennsylvania\nIllinois\n");
@@ -44,15 +49,7 @@ fn the_pipeline_of_the_first_guide_runs() {
 
 #[test]
 fn the_pipeline_of_the_guide_about_items_runs() {
-    let text = page("docs/guides/mapped-tasks.md");
-    let project = Project::new();
-    for (language, block) in blocks(&text) {
-        match block.lines().next().and_then(|line| line.strip_prefix("# tasks/")) {
-            Some(name) => project.write(&format!("tasks/{name}"), &block),
-            None if language == "yaml" && !project.exists("kptn.yaml") => project.write("kptn.yaml", &block),
-            None => {}
-        }
-    }
+    let project = project_of("docs/guides/mapped-tasks.md");
     project.kptn(&["check"]).succeeds();
     project.kptn(&["run"]).succeeds().says("3 ran");
     assert_eq!(project.read_output("report.txt"), "3 states\n");
