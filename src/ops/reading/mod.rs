@@ -3,7 +3,7 @@
 //! Neither looks at whether the task is fresh: what its record on the branch
 //! lists is what is read, as it was made. `path` puts absent files into the
 //! output folder first, and never over an edit; `cat` touches no file.
-//! [`shelf`] finds the record without reading what is large.
+//! `shelf` finds the record without reading what is large.
 
 mod choice;
 mod error;
