@@ -4,6 +4,8 @@
 CARGO ?= cargo
 FEATURES := --all-features
 NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
+# Asked when a command needs it.
+TARGET = $(shell $(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test format clippy tests doc reference bench fuzz setup
@@ -14,12 +16,13 @@ help: ## Lists these commands
 demo: ## Builds kptn and runs the example pipeline in a temporary folder
 	@tests/setup/r.sh
 	@$(CARGO) build
-	@docs/examples/demo.sh "$$($(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/debug/kptn"
+	@docs/examples/demo.sh "$(TARGET)/debug/kptn"
 
 test: setup format clippy tests doc ## Checks everything: format, lints, tests, documentation
 
 setup:
 	@tests/setup/r.sh
+	@tests/setup/python.sh $(TARGET)/test-python
 
 format:
 	$(CARGO) fmt --check

@@ -11,6 +11,7 @@ mod bundles;
 mod change_detection;
 mod commands;
 mod config_errors;
+mod data_frames;
 mod display;
 mod docs;
 mod examples;

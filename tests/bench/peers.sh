@@ -31,3 +31,10 @@ install ninja 'ninja==1.13.*'
 install dvc 'dvc==3.67.*'
 install snakemake 'snakemake==9.*'
 install old-kptn 'kptn==0.1.17'
+
+# GNU parallel is a Perl script without a package index of its own: the system's package, where it may be installed.
+if ! command -v parallel >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+  echo "setting up GNU parallel" >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends parallel >/dev/null ||
+    echo "could not set up GNU parallel" >&2
+fi

@@ -27,3 +27,12 @@ pub fn python() -> &'static PathBuf {
         PathBuf::from(String::from_utf8_lossy(&answer.stdout).trim())
     })
 }
+
+/// Returns a Python that has numpy, pandas and polars; `make setup` made its environment.
+pub fn packages_python() -> PathBuf {
+    let binary = PathBuf::from(env!("CARGO_BIN_EXE_kptn"));
+    let target = binary.ancestors().nth(2).expect("cargo builds into target/<profile>");
+    let python = target.join("test-python/bin/python");
+    assert!(python.exists(), "no {}: run `make setup`", python.display());
+    python
+}

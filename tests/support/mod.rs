@@ -11,7 +11,7 @@ mod running;
 mod tasks;
 mod terminal;
 
-pub use interpreters::{python, search_path};
+pub use interpreters::{packages_python, python, search_path};
 pub use output::Output;
 pub use project::Project;
 pub use running::{Running, wait_until};

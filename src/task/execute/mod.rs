@@ -50,9 +50,10 @@ use crate::process::{Ended, Leftovers, ProcessError, Reaper, Running, Usage};
 use log::Log;
 
 /// What Python and R are started with, written into the run's folder.
-const HELPERS: [(&str, &str); 9] = [
+const HELPERS: [(&str, &str); 10] = [
     (WORKER, include_str!("../worker/worker.py")),
     ("kptn_worker_call.py", include_str!("../worker/kptn_worker_call.py")),
+    ("kptn_worker_globals.py", include_str!("../worker/kptn_worker_globals.py")),
     ("kptn_worker_older.py", include_str!("../worker/kptn_worker_older.py")),
     ("kptn_worker_project.py", include_str!("../worker/kptn_worker_project.py")),
     ("kptn_worker_results.py", include_str!("../worker/kptn_worker_results.py")),

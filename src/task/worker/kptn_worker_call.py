@@ -19,7 +19,7 @@ def attempt(project, task, item):
         returned = _call(project, task, item)
         if not task["wants_result"]:
             return {"ended": "returned"}, None
-        results = _results()
+        results = own_module("kptn_worker_results")
         try:
             return {"ended": "returned"}, results.Plain(task["pipeline"]["scratch_dir"]).text(returned)
         except results.NotJson as error:
@@ -253,14 +253,14 @@ def _tell(error):
     return name + (": " + said if said else "")
 
 
-def _results():
-    """Imports `kptn_worker_results`, which lies beside this file, out of the user's sight."""
-    if "kptn_worker_results" not in sys.modules:
+def own_module(name):
+    """Imports a file beside this one that is seldom needed; their folder is out of the user's sight."""
+    if name not in sys.modules:
         writes, sys.dont_write_bytecode = sys.dont_write_bytecode, False
         sys.path.insert(0, _OWN)
         try:
-            import kptn_worker_results  # noqa: F401
+            __import__(name)
         finally:
             sys.path.remove(_OWN)
             sys.dont_write_bytecode = writes
-    return sys.modules["kptn_worker_results"]
+    return sys.modules[name]

@@ -57,8 +57,11 @@ def main():
     own.install()
     sys.argv = [task["script"]]
     warm = task["warm"]
+    kept = None
     if warm:
         _adopt_orphans()
+        kept = call.own_module("kptn_worker_globals").Globals(own)
+        kept.install()
     fresh = Fresh(start["folder"])
     used, calls = Used(), 0
     for line in iter(requests.readline, b""):
@@ -78,6 +81,8 @@ def main():
         threads = _threads()
         if threads:
             answer["threads"] = threads
+        if kept is not None and not kept.put_back():
+            answer["leaves"] = True
         if not warm or threads or calls >= MOST_CALLS or _has_children() or _is_large(peak, task["memory_kib"]):
             answer["leaves"] = True
         if result is not None:

@@ -154,5 +154,17 @@ def starting_a_program_each(context: Context, count: int) -> dict[str, float]:
         found["GNU parallel true"] = context.meter.run(["sh", "-c", words], root).cpu * scale
     projects.write(root / "Snakefile", f"rule all:\n    input: expand('out/{{n}}.txt', n=range({few // 5}))\n"
                    "rule each:\n    output: 'out/{n}.txt'\n    shell: 'echo > {output}'\n")
-    found["snakemake"] = context.meter.run([context.peer("snakemake"), "-c2", "-q", "all"], root).cpu * scale * 5
+    found |= context.beside(
+        snakemake=lambda: context.meter.run([context.peer("snakemake"), "-c2", "-q", "all"], root).cpu * scale * 5,
+        old_kptn=lambda: old_kptn(context, few) * scale)
     return found
+
+
+def old_kptn(context: Context, count: int) -> float:
+    """kptn 0.1.17 calls the function in its own process, and its SQLite file has a row an item."""
+    root = context.work / "items" / "old-kptn"
+    projects.start(root)
+    projects.write_old_kptn_mapped(root, count)
+    context.meter.quietly(["git", "init", "-q", "-b", "main"], root)
+    context.meter.quietly([context.peer("old-kptn"), "codegen"], root)
+    return context.meter.run([context.peer("old-kptn").with_name("python"), "flows/bench.py"], root).cpu

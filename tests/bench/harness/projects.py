@@ -108,6 +108,18 @@ def write_old_kptn(root: Path, shape: Shape) -> None:
     (root / "scratch").mkdir(parents=True, exist_ok=True)
     graph = [f"      {name(number)}: [{', '.join(shape.dependencies(number))}]" for number in range(shape.tasks)]
     tasks = [f"  {task}:\n    file: {task}.py\n    outputs: [{task}.txt]" for task in shape.names()]
+    write_old_kptn_config(root, graph, tasks)
+
+
+def write_old_kptn_mapped(root: Path, items: int) -> None:
+    """For kptn 0.1.17: a list and a task that does nothing for each of its items."""
+    write(root / "tasks" / "listed.py", f"def listed():\n    return list(range({items}))\n")
+    write(root / "tasks" / "each.py", "def each(N):\n    pass\n")
+    write_old_kptn_config(root, ["      listed: []", "      each: [listed]"], [
+        "  listed: {file: listed.py, cache_result: true, iterable_item: N}", "  each: {file: each.py, map_over: N}"])
+
+
+def write_old_kptn_config(root: Path, graph: list[str], tasks: list[str]) -> None:
     settings = "settings:\n  py_tasks_dir: tasks\n  flows_dir: flows\n  flow_type: vanilla\n  db: sqlite"
     write(root / "kptn.yaml", "\n".join(["graphs:", "  bench:", "    tasks:", *graph, "tasks:", *tasks, settings, ""]))
     write(root / "pyproject.toml", '[tool.kptn]\ntasks_conf_path = "kptn.yaml"\npy_tasks_dir = "tasks"\n'

@@ -89,5 +89,5 @@ def update_page(rows: list[Row], page: Path) -> None:
     head, rest = page.read_text().split(BEGIN)
     _, tail = rest.split(END)
     about = machine()
-    note = f"Measured on {about['date']}, {about['system']}, {about['cores']} cores, load {about['load']} at the end."
+    note = f"Measured on {about['date']}, {about['system']}, {about['cores']} cores, load {about['load']} at the end. CPU seconds."
     page.write_text(f"{head}{BEGIN}\n{note}\n\n{table(rows)}\n{END}{tail}")

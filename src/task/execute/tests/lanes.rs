@@ -123,7 +123,7 @@ fn what_an_item_leaves_running_is_noticed_and_its_process_not_used_again() {
 #[test]
 fn a_process_that_grew_past_its_memory_takes_no_further_item() {
     let bench = Bench::new();
-    let text = "import os\nkept = []\ndef B(STATE):\n  if STATE == 'grow': kept.append(b'x' * 80_000_000)\n  return os.getpid()\n";
+    let text = "import os\nclass Held:\n  pass\nheld = Held()\ndef B(STATE):\n  if STATE == 'grow': held.kept = b'x' * 80_000_000\n  return os.getpid()\n";
     let mut items = bench.items(text, |function| function.memory_kib = Some(60_000));
     let pids: Vec<_> = items.bundle(&["NC", "grow", "VA"]).iter().map(value).collect();
     assert_eq!(pids[0], pids[1]);
@@ -153,5 +153,77 @@ fn a_stop_and_a_timeout_end_a_call_that_would_not() {
     bench.workers.stop();
     let done = items.bundle(&["slow", "quick"]);
     assert!(done.iter().all(|one| one.outcome == Err(Failure::Stopped)));
+    items.lane.leave();
+}
+
+/// What a task's modules may hold, and all that an item may do to it.
+const HELD: &str = "
+import os, helper
+from helper import TABLE
+COUNT, SEEN, NESTED, NAMES = 0, [], {'a': [1]}, {'x'}
+class Tally:
+  count = 0
+  names = []
+def B(STATE):
+  global COUNT, NEW
+  import late
+  late.register('B')
+  before = [COUNT, SEEN, NESTED, sorted(NAMES), Tally.count, Tally.names, helper.total, TABLE, 'NEW' in globals(), sorted(late.FOUND), late.calls]
+  before = repr(before)
+  COUNT += 1; SEEN.append(STATE); NESTED['a'].append(2); NESTED['b'] = 1; NAMES.add(STATE); NEW = 1
+  Tally.count += 1; Tally.names.append(STATE); helper.total += 1; TABLE[STATE] = 1; late.calls += 1
+  return [os.getpid(), before]
+";
+
+#[test]
+fn what_an_item_changes_in_the_projects_modules_is_put_back() {
+    let bench = Bench::new();
+    bench.write("helper.py", "total = 0\nTABLE = {}\nFOUND = {}\n");
+    // Imported by the first item alone; what its import does stays, as it would in each process of its own.
+    bench.write(
+        "late.py",
+        "import helper\nfrom helper import FOUND\nFOUND['late'] = True\nhelper.TABLE['seen'] = 0\ncalls = 0\n\
+         def register(name):\n  FOUND[name] = True\n",
+    );
+    let mut items = bench.items(HELD, |_| ());
+    let warm: Vec<_> = items.bundle(&["NC", "SC", "VA"]).iter().map(value).collect();
+    items.lane.leave();
+    let mut items = bench.items(HELD, |function| function.warm = false);
+    let fresh: Vec<_> = items.bundle(&["NC", "SC", "VA"]).iter().map(value).collect();
+    items.lane.leave();
+    assert_eq!(
+        warm.iter().map(|value| &value[1]).collect::<Vec<_>>(),
+        fresh.iter().map(|value| &value[1]).collect::<Vec<_>>()
+    );
+    assert!(warm.iter().all(|value| value[0] == warm[0][0]), "one process ran all three");
+    assert_eq!(
+        fresh[0][1],
+        json!("[0, [], {'a': [1]}, ['x'], 0, [], 0, {'seen': 0}, False, ['B', 'late'], 0]")
+    );
+}
+
+#[test]
+fn a_process_whose_modules_cannot_be_put_back_takes_no_further_item() {
+    let bench = Bench::new();
+    let text = "import os, random\nstream = random.Random(1)\nlarge = list(range(20_000))\ndef B(STATE):\n  \
+                if STATE == 'draw': stream.random()\n  if STATE == 'grow': large.append(1)\n  return os.getpid()\n";
+    let mut items = bench.items(text, |_| ());
+    let pids: Vec<_> = items.bundle(&["NC", "draw", "VA", "grow", "GA"]).iter().map(value).collect();
+    assert_eq!((&pids[0], &pids[2]), (&pids[1], &pids[3]));
+    assert!(pids[1] != pids[2] && pids[3] != pids[4]);
+    items.lane.leave();
+}
+
+#[test]
+fn a_process_takes_a_limited_number_of_items() {
+    let bench = Bench::new();
+    let mut items = bench.items("import os\ndef B(STATE):\n  return os.getpid()\n", |_| ());
+    let names: Vec<String> = (0..5_001).map(|at| at.to_string()).collect();
+    let mut pids = Vec::new();
+    for bundle in names.chunks(500) {
+        pids.extend(items.bundle(&bundle.iter().map(String::as_str).collect::<Vec<_>>()).iter().map(value));
+    }
+    assert_eq!(pids.iter().filter(|pid| **pid == pids[0]).count(), 5_000);
+    assert_eq!(pids.len(), 5_001);
     items.lane.leave();
 }
