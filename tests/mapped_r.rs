@@ -353,6 +353,9 @@ fn a_session_with_a_second_thread_does_not_fork() {
 fn only_the_item_that_failed_runs_again() {
     let project = project(&format!("{IS_FORK}if (Sys.getenv('STATE') == 'VA') stop('no data')\n"));
     run(&project).exits(1).says("VA: Error: no data").says("1 of 3 items failed");
+    // What it printed, and no other item.
+    let own = project.kptn(&["output", "each[VA]"]).succeeds().stdout;
+    assert_eq!((own.matches("fork TRUE").count(), own.matches("no data").count()), (1, 1), "{own}");
     project.edit("each.R", "stop('no data')", "cat('mended\\n')");
     project.kptn(&["retry"]).succeeds().never_says("plain Rscript");
     // The code changed for all three; `retry` is about the one that failed.

@@ -143,3 +143,49 @@ fn items_that_write_together_cannot_run_alone() {
         .says("`each/*.txt` belongs to all of them together");
     project.kptn(&["run"]).succeeds();
 }
+
+#[test]
+fn items_that_failed_are_named_by_one_word_and_retried_alone() {
+    let project = project();
+    let broken = [("BROKEN", "NC VA")];
+    project.kptn_with(&broken, &["run", "each"]).exits(1).says("3 of 5 items failed");
+    project.trace();
+    let printed = project.kptn(&["output", "each[NC,2]"]).succeeds().stdout;
+    assert_eq!(printed.matches("AssertionError: no data").count(), 1, "{printed}");
+
+    project
+        .kptn_with(&[("BROKEN", "VA")], &["run", "each", "--items", "failed"])
+        .exits(1)
+        .says("1 of 3 items failed");
+    assert_eq!(project.ran(), "NC.1 NC.2 VA.4");
+    project.kptn_with(&[("BROKEN", "VA")], &["retry"]).exits(1);
+    assert_eq!(project.ran(), "VA.4");
+
+    // A changed comment is no reason, a changed line is: and yet only what failed is tried.
+    project.edit("each.py", "'one'", "'two'");
+    project.kptn(&["retry"]).succeeds().says("4 of 5 items of each are left as before, not fresh");
+    assert_eq!(project.ran(), "VA.4");
+    project.kptn(&["run", "each", "--items", "failed"]).succeeds();
+    assert_eq!(project.ran(), "");
+}
+
+#[test]
+fn a_task_whose_failed_items_were_mended_has_not_failed() {
+    let project = project();
+    project.kptn_with(&[("BROKEN", "NC VA")], &["run", "each", "--item", "VA,4"]).exits(1);
+    assert_eq!(project.not_fresh(), "after=stale each=failed");
+    project.kptn(&["run", "each", "--item", "VA,4"]).succeeds();
+    assert_eq!(project.not_fresh(), "after=stale each=stale");
+}
+
+#[test]
+fn a_forced_item_that_fails_leaves_the_others_as_they_are() {
+    let project = project();
+    project.kptn(&["run"]).succeeds();
+    project.trace();
+    project.kptn_with(&[("BROKEN", "VA")], &["run", "each", "--item", "VA,4", "-f"]).exits(1);
+    assert_eq!(project.ran(), "VA.4");
+    assert_eq!(project.not_fresh(), "after=maybe each=failed");
+    project.kptn(&["run"]).succeeds();
+    assert_eq!((project.ran(), project.not_fresh()), ("VA.4".to_owned(), String::new()));
+}

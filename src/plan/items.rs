@@ -23,6 +23,8 @@ pub struct ItemPlan {
     pub left: Vec<StaleItem>,
     /// Items of the record before that are no longer in the list: their files leave the folder.
     pub removed: Vec<Arc<ItemRecord>>,
+    /// How many of those that are not done failed when they ran last, of the same ingredients.
+    pub failed: u64,
 }
 
 /// An item that has to run.
@@ -60,13 +62,17 @@ pub(super) fn plan_items(
     let common = CommonIngredients::new(&base);
     let chains = item_chains(situation, known);
     let meant = |key: &ItemKey| chosen.is_none_or(|chosen| chosen.contains(key));
+    let failed = failed_before(situation, known);
     let all_again = !situation.gathered.uncacheable.is_empty() || situation.refresh_is_due(known, current);
     let mut plan = ItemPlan { order: Vec::with_capacity(items.len()), ..ItemPlan::default() };
     for (key, item) in items {
         let fingerprint = item_fingerprint(situation, &common, &chains, &item, key);
         plan.order.push(key);
+        let has_failed = failed.get(&key) == Some(&fingerprint);
+        plan.failed += u64::from(has_failed);
         let holds = |record: &ItemRecord| {
             !all_again
+                && !has_failed
                 && (situation.force == Force::No || !meant(&record.key))
                 && record.fingerprint == fingerprint
                 && !record.outputs.iter().any(|file| broken.contains(file.path.as_str()))
@@ -102,6 +108,12 @@ fn rerun_all(plan: &mut ItemPlan) {
     }));
     let place: HashMap<_, _> = plan.order.iter().enumerate().map(|(at, key)| (*key, at)).collect();
     plan.stale.sort_by_key(|stale| place.get(&stale.key).copied());
+}
+
+/// The items whose latest attempt failed, and the fingerprint that it was for: a forced item may have a good
+/// record and have failed since.
+fn failed_before(situation: &Situation<'_>, known: &dyn Known) -> HashMap<ItemKey, Fingerprint> {
+    known.failed_items(&situation.task.name).into_iter().map(|item| (item.key, item.fingerprint)).collect()
 }
 
 /// The items' latest records on this branch: the whole task's table, then what finished since.

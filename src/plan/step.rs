@@ -192,10 +192,14 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
         };
         let plan =
             plan_items(situation, known, current.as_deref(), &decision.outputs, items, chosen.as_ref());
-        let failed = known.failed_attempt(&situation.task.name);
         let stale = (plan.stale.len() + plan.left.len()) as u64;
-        let failed = failed.map_or(0, |attempt| attempt.failed_items).min(stale);
-        decision.reasons.push(Reason::Items { stale, total: plan.total(), failed });
+        let attempt = known.failed_attempt(&situation.task.name);
+        if plan.failed == 0 && attempt.is_some_and(|attempt| attempt.failed_items > 0) {
+            // A run of some items mended those that had failed.
+            decision.status = Status::Stale;
+            decision.reasons.retain(|reason| !matches!(reason, Reason::Failed { .. }));
+        }
+        decision.reasons.push(Reason::Items { stale, total: plan.total(), failed: plan.failed });
         decision.items = Some(plan);
     }
     decision

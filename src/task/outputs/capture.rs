@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::walk::{Entry, OddNames, walk};
+use super::walk::{Entry, OddNames, matching, walk};
 use super::{Declared, Outputs, OutputsError, Prepared, path};
 use crate::failpoint;
 use crate::model::OutputFile;
@@ -142,11 +142,11 @@ impl Outputs<'_> {
     ) -> Result<(), OutputsError> {
         for glob in &declared.globs {
             let mut matched = false;
-            for entry in walk(self.folder, &glob.base, OddNames::Skip)? {
+            for entry in matching(self.folder, glob)? {
                 let before = prepared.matched.get(&entry.path);
                 let changed = before != Some(&FileStat::from(&entry.metadata));
                 let own = prepared.own.contains(&entry.path);
-                if !glob.matches(&entry.path) || !(changed || own) || (self.owner)(&entry.path).is_some() {
+                if !(changed || own) || (self.owner)(&entry.path).is_some() {
                     continue;
                 }
                 matched = true;

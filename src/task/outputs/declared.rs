@@ -31,6 +31,10 @@ pub struct Pattern {
     pub text: String,
     /// The folder that all matches are in; empty for the output folder itself.
     pub base: String,
+    /// What all matches begin with.
+    start: String,
+    /// How many folders deep matches are; absent where a `**` allows any.
+    depth: Option<usize>,
     glob: Glob,
     /// Made when it is first needed: fifty thousand items are compared before one of them runs.
     matcher: OnceLock<GlobMatcher>,
@@ -91,27 +95,43 @@ impl Pattern {
         // Of a pattern without a wildcard in its folders, the last part is still a name, no folder.
         let fixed = fixed.min(text.split('/').count() - 1);
         let base = text.split('/').take(fixed).collect::<Vec<_>>().join("/");
-        Ok(Self { base: unescaped(&base), glob, matcher: OnceLock::new(), text })
+        let depth = (!text.contains("**")).then(|| text.matches('/').count());
+        let start = unescaped(&text[..first_wildcard(&text)]);
+        Ok(Self { base: unescaped(&base), start, depth, glob, matcher: OnceLock::new(), text })
     }
 
     /// Tells whether a path matches. As in a shell, a name that begins with a dot
     /// is matched only by a pattern that has such a part.
     pub fn matches(&self, path: &str) -> bool {
         let dotted = |text: &str| text.split('/').any(|part| part.starts_with('.'));
-        let matcher = self.matcher.get_or_init(|| self.glob.compile_matcher());
-        (!dotted(path) || dotted(&self.text)) && matcher.is_match(path)
+        if !path.starts_with(&self.start) || (dotted(path) && !dotted(&self.text)) {
+            return false;
+        }
+        self.matcher.get_or_init(|| self.glob.compile_matcher()).is_match(path)
+    }
+
+    /// Tells whether something in a folder may match.
+    pub fn may_match_in(&self, folder: &str) -> bool {
+        let common = folder.len().min(self.start.len());
+        folder.as_bytes()[..common] == self.start.as_bytes()[..common]
+            && self.depth.is_none_or(|depth| folder.matches('/').count() < depth)
     }
 }
 
 fn has_wildcard(text: &str) -> bool {
+    first_wildcard(text) < text.len()
+}
+
+/// Returns where the first wildcard is, or the end.
+fn first_wildcard(text: &str) -> usize {
     let mut escaped = false;
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         if !escaped && matches!(c, '*' | '?' | '[' | '{') {
-            return true;
+            return at;
         }
         escaped = c == '\\' && !escaped;
     }
-    false
+    text.len()
 }
 
 fn unescaped(text: &str) -> String {
@@ -176,6 +196,10 @@ mod tests {
         assert!(matches(0, "a.csv") && !matches(0, "x/a.csv") && !matches(0, ".a.csv"));
         assert!(matches(1, "x/y/a.rds") && !matches(1, ".kept/a.rds"));
         assert!(matches(2, ".cache/x"));
+        assert!(found.globs[1].may_match_in("x/y") && !found.globs[0].may_match_in("x"));
+        let deep = declared(&["a/${US_STATE}-*/*.csv"], "N[C]").unwrap();
+        assert!(deep.globs[0].may_match_in("a/N[C]-1") && !deep.globs[0].may_match_in("a/SC-1"));
+        assert!(!deep.globs[0].may_match_in("a/N[C]-1/b") && deep.globs[0].matches("a/N[C]-1/b.csv"));
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use super::glance::{Glance, glance};
-use super::walk::{OddNames, walk};
+use super::walk::{OddNames, matching, walk};
 use super::{Declared, KEPT, Outputs, OutputsError, path};
 use crate::model::OutputFile;
 use crate::store::FileStat;
@@ -258,10 +258,8 @@ impl Outputs<'_> {
     fn matches_now(&self, declared: &Declared) -> Result<BTreeMap<String, FileStat>, OutputsError> {
         let mut matched = BTreeMap::new();
         for glob in &declared.globs {
-            for entry in walk(self.folder, &glob.base, OddNames::Skip)? {
-                if glob.matches(&entry.path) {
-                    matched.insert(entry.path, FileStat::from(&entry.metadata));
-                }
+            for entry in matching(self.folder, glob)? {
+                matched.insert(entry.path, FileStat::from(&entry.metadata));
             }
         }
         Ok(matched)

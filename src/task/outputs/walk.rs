@@ -6,7 +6,7 @@
 use std::fs::{self, Metadata};
 
 use super::path::{Folder, KEPT, is_absence};
-use super::{OutputsError, path};
+use super::{OutputsError, Pattern, path};
 
 /// What a walk finds.
 #[derive(Debug)]
@@ -30,6 +30,28 @@ pub enum OddNames {
 ///
 /// kptn's own files are left out.
 pub fn walk(folder: &Folder, base: &str, odd_names: OddNames) -> Result<Vec<Entry>, OutputsError> {
+    walk_where(folder, base, odd_names, |_| true, |_| true)
+}
+
+/// Returns what a pattern matches, sorted. Of the others nothing but their names is asked for: fifty thousand
+/// items may each look for their own in one folder.
+pub fn matching(folder: &Folder, pattern: &Pattern) -> Result<Vec<Entry>, OutputsError> {
+    walk_where(
+        folder,
+        &pattern.base,
+        OddNames::Skip,
+        |path| pattern.may_match_in(path),
+        |path| pattern.matches(path),
+    )
+}
+
+fn walk_where(
+    folder: &Folder,
+    base: &str,
+    odd_names: OddNames,
+    descend: impl Fn(&str) -> bool,
+    wanted: impl Fn(&str) -> bool,
+) -> Result<Vec<Entry>, OutputsError> {
     let mut found = Vec::new();
     let mut open = vec![base.to_owned()];
     while let Some(relative) = open.pop() {
@@ -40,21 +62,35 @@ pub fn walk(folder: &Folder, base: &str, odd_names: OddNames) -> Result<Vec<Entr
             Err(absent) if path::is_absence(&absent) => continue,
             Err(other) => return Err(error(other)),
         };
+        let mut child = if relative.is_empty() { String::new() } else { format!("{relative}/") };
+        let before_name = child.len();
         for entry in entries {
             let entry = entry.map_err(error)?;
-            let Some(name) = entry.file_name().to_str().map(str::to_owned) else {
+            let name = entry.file_name();
+            let Some(name) = name.to_str() else {
                 if odd_names == OddNames::Refuse {
                     return Err(OutputsError::NameIsNoText { path: entry.path() });
                 }
                 continue;
             };
-            let child = if relative.is_empty() { name } else { format!("{relative}/{name}") };
-            if child == KEPT || child == ".gitignore" || crate::store::is_temporary(&entry.file_name()) {
+            child.truncate(before_name);
+            child.push_str(name);
+            if child == KEPT || child == ".gitignore" || crate::store::is_temporary(name.as_ref()) {
                 continue;
             }
-            match entry.metadata() {
-                Ok(metadata) if metadata.is_dir() => open.push(child),
-                Ok(metadata) => found.push(Entry { path: child, metadata }),
+            let looked = match entry.file_type() {
+                Ok(kind) if kind.is_dir() => {
+                    if descend(&child) {
+                        open.push(child.clone());
+                    }
+                    continue;
+                }
+                Ok(_) if !wanted(&child) => continue,
+                Ok(_) => entry.metadata(),
+                Err(error) => Err(error),
+            };
+            match looked {
+                Ok(metadata) => found.push(Entry { path: child.clone(), metadata }),
                 // Gone since it was listed: it is nobody's output.
                 Err(gone) if is_absence(&gone) => {}
                 Err(other) => return Err(OutputsError::io("look at", &entry.path(), other)),

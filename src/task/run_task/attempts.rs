@@ -3,7 +3,6 @@
 //! Each attempt finds the folder as the first one did. Where the last one
 //! failed too, or the run was stopped, the folder is as it was before all.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::{Bench, TaskError, TaskFailure, in_one_line};
@@ -69,9 +68,14 @@ async fn attempt_once<'e>(
         on_thread(bench, goal, clear).await;
         attempted = run(bench, goal, &job.alone()).await;
     }
-    let shown = (attempted.log_tail.clone(), job.log.clone());
+    let failed = |error: TaskError, attempted: &Attempted| TaskFailure {
+        log_tail: attempted.log_tail.clone(),
+        log: Some(job.log.clone()),
+        log_range: attempted.log_range,
+        ..TaskFailure::from(error)
+    };
     if let Err(failure) = &attempted.outcome {
-        return Err(failed(failure.clone(), shown));
+        return Err(failed(failure.clone().into(), &attempted));
     }
     match on_thread(bench, goal, capture).await {
         Ok(captured) => {
@@ -80,7 +84,7 @@ async fn attempt_once<'e>(
             }
             Ok(Done { attempted, captured })
         }
-        Err(error) => Err(failed(error, shown)),
+        Err(error) => Err(failed(error, &attempted)),
     }
 }
 
@@ -140,10 +144,6 @@ pub fn may_be_tried_again(error: &TaskError) -> bool {
         TaskError::Outputs(error) => matches!(error, OutputsError::NotWritten { .. }),
         _ => false,
     }
-}
-
-fn failed(error: impl Into<TaskError>, (log_tail, log): (Vec<String>, PathBuf)) -> TaskFailure {
-    TaskFailure { log_tail, log: Some(log), ..TaskFailure::from(error) }
 }
 
 /// Says which item a message is about.

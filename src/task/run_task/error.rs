@@ -99,11 +99,14 @@ pub struct TaskFailure {
     pub log_tail: Vec<String>,
     /// The log file; absent where nothing ran.
     pub log: Option<PathBuf>,
+    /// Where in it the last attempt's lines begin, and how many bytes they are.
+    pub log_range: (u64, u64),
 }
 
 impl<E: Into<TaskError>> From<E> for TaskFailure {
     fn from(error: E) -> Self {
-        Self { error: Box::new(error.into()), fingerprint: None, log_tail: Vec::new(), log: None }
+        let error = Box::new(error.into());
+        Self { error, fingerprint: None, log_tail: Vec::new(), log: None, log_range: (0, 0) }
     }
 }
 

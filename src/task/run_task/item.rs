@@ -22,13 +22,10 @@ pub async fn run<'e>(mapped: &Mapped<'_, 'e>, bench: &Bench<'_, 'e>, stale: Stal
             let imported = std::mem::take(&mut done.attempted.imported);
             match record_of(mapped.shared, &stale, done, &log) {
                 Ok(record) => mapped.finished(record, imported),
-                Err(error) => mapped.failed(&stale, &label, error.into(), None),
+                Err(error) => mapped.failed(&stale, &label, error.into()),
             }
         }
-        Err(failure) => {
-            let log = failure.log.clone();
-            mapped.failed(&stale, &label, failure, log.as_deref().map(|log| (log, (0, 0))));
-        }
+        Err(failure) => mapped.failed(&stale, &label, failure),
     }
 }
 

@@ -10,7 +10,7 @@
 //! with a failed one it has failed, and the next run does the rest.
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -316,13 +316,7 @@ impl<'m, 'e> Mapped<'m, 'e> {
     }
 
     /// Takes a failed item in; one that was stopped has not failed.
-    pub fn failed(
-        &self,
-        stale: &StaleItem,
-        label: &str,
-        failure: TaskFailure,
-        at: Option<(&Path, (u64, u64))>,
-    ) {
+    pub fn failed(&self, stale: &StaleItem, label: &str, failure: TaskFailure) {
         if matches!(*failure.error, TaskError::Code(Failure::Stopped) | TaskError::Stopped) {
             self.stopped.store(true, Ordering::Relaxed);
             return;
@@ -334,7 +328,7 @@ impl<'m, 'e> Mapped<'m, 'e> {
             run: self.shared.run.plan.id.clone(),
             ended_ms: crate::task::now_ms(),
             error: failure.in_one_line(),
-            log: at.and_then(|(file, range)| item::log_of(self.shared, file, range)),
+            log: failure.log.as_deref().and_then(|file| item::log_of(self.shared, file, failure.log_range)),
         };
         self.ledger().failed(&failed, failure);
         self.after_item();

@@ -234,7 +234,7 @@ impl<'e> Calls<'_, '_, 'e> {
                     self.lane.ask(call.clone());
                     waiting.push_back(Asked { stale, label, goal, call, attempt: 1 });
                 }
-                Err(error) => self.mapped.failed(&stale, &label, error.into(), None),
+                Err(error) => self.mapped.failed(&stale, &label, error.into()),
             }
         }
         while let (Some(asked), Some(attempted)) = (waiting.pop_front(), self.lane.answer()) {
@@ -288,7 +288,7 @@ impl<'e> Calls<'_, '_, 'e> {
                 self.mapped.finished(record, imported);
                 return None;
             }
-            Err(error) => TaskFailure { log_tail: tail, log: Some(log.clone()), ..error.into() },
+            Err(error) => TaskFailure { log_tail: tail, log: Some(log), log_range: range, ..error.into() },
         };
         let most = task.retries.0.saturating_add(1);
         if asked.attempt < most && may_be_tried_again(&failure.error) {
@@ -301,7 +301,7 @@ impl<'e> Calls<'_, '_, 'e> {
             return Some(Asked { attempt: asked.attempt + 1, ..asked });
         }
         roll_back(shared, &asked.goal);
-        self.mapped.failed(&asked.stale, &asked.label, failure, Some((&log, range)));
+        self.mapped.failed(&asked.stale, &asked.label, failure);
         None
     }
 
