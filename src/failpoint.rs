@@ -31,6 +31,13 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("state.move.written", "a branch is moved and the operation logged; the transaction is not committed"),
     ("state.move.committed", "the move is committed; the caller does not know yet"),
     ("state.close.committed", "the branch points at the next snapshot; the caller does not know yet"),
+    ("gc.begun", "a collection is in the log and has a batch; nothing is put aside"),
+    ("gc.moving", "a collection is about to put one more part of its objects aside"),
+    ("gc.moved", "everything is put aside; the batch is not closed"),
+    ("gc.closed", "the batch is closed; nothing older is deleted"),
+    ("gc.deleting", "an old batch is marked as being deleted; one more part of it is about to go"),
+    ("gc.deleted", "everything of an old batch is deleted, its folder is there"),
+    ("gc.returning", "an undo is about to put one more part of a batch back"),
     ("remote.send.written", "objects are at a remote; its index does not name them"),
     ("remote.send.named", "a remote's index names what was sent; its branch does not point at it"),
     ("remote.push.moved", "a remote's branch is moved; nothing here knows yet"),
@@ -62,6 +69,7 @@ mod active {
         KillGroup,
         Error,
         NoSpace,
+        Stop,
     }
 
     /// One part of `KPTN_FAILPOINT`.
@@ -92,6 +100,7 @@ mod active {
             "kill-group" => Action::KillGroup,
             "error" => Action::Error,
             "enospc" => Action::NoSpace,
+            "stop" => Action::Stop,
             _ => return None,
         };
         Some(Trigger { name: name.to_owned(), nth, action })
@@ -115,6 +124,10 @@ mod active {
             Some(Action::KillGroup) => die(Reach::Group),
             Some(Action::Error) => Err(io::Error::other(format!("fail point {name}"))),
             Some(Action::NoSpace) => Err(io::ErrorKind::StorageFull.into()),
+            Some(Action::Stop) => {
+                stop();
+                Ok(())
+            }
         }
     }
 
@@ -132,6 +145,16 @@ mod active {
         };
         std::process::abort()
     }
+
+    /// Until somebody sends `SIGCONT`.
+    #[cfg(unix)]
+    fn stop() {
+        use rustix::process::{Signal, getpid, kill_process};
+        let _ = kill_process(getpid(), Signal::STOP);
+    }
+
+    #[cfg(not(unix))]
+    fn stop() {}
 
     #[cfg(not(unix))]
     fn die(_reach: Reach) -> ! {

@@ -9,6 +9,7 @@ mod affected;
 mod branches;
 mod bundles;
 mod change_detection;
+mod collection;
 mod commands;
 mod config_errors;
 mod data_frames;

@@ -128,6 +128,7 @@ pub enum Command {
     #[command(hide = true)]
     Hook(commands::hook::Args),
     Doctor(commands::doctor::Args),
+    Gc(commands::gc::Args),
     Fsck(commands::fsck::Args),
     Completions(commands::completions::Args),
     Man(commands::man::Args),

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 pub mod args;
+mod collecting;
 mod commands;
 mod complete;
 mod error;

@@ -13,7 +13,7 @@ pub fn fsck(session: &Session) -> Result<FsckReport, OpsError> {
     let mut report = FsckReport { objects: objects.objects, ..FsckReport::default() };
     report.problems.extend(objects.damaged.iter().map(damaged));
     let mut reach = Reach::new(store);
-    for digest in session.state()?.all_records()? {
+    for digest in session.state()?.roots(None)?.records.into_keys() {
         report.records += 1;
         report.problems.extend(record_problems(store, &mut reach, &digest)?);
     }

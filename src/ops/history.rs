@@ -44,7 +44,9 @@ fn entry(
         Some(_) => None,
         None if operation.before == operation.after => Some(0),
         None => {
-            Some(moved(&state.entries(&operation.before)?, &state.entries(&operation.after)?).len() as u64)
+            let before = state.find_entries(&operation.before)?;
+            let both = before.zip(state.find_entries(&operation.after)?);
+            both.map(|(before, after)| moved(&before, &after).len() as u64)
         }
     };
     Ok(LogEntry {

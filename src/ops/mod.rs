@@ -10,6 +10,7 @@ pub mod branch;
 pub mod bundles;
 pub mod check;
 pub mod choice;
+pub mod collect;
 pub mod debug;
 pub mod diff;
 pub mod doctor;

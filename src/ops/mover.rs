@@ -64,6 +64,9 @@ impl<'a> Mover<'a> {
 
     /// Moves the branch.
     pub fn go(&self, to: Target<'_>, entry: &LogEntry<'_>) -> Result<Moved, OpsError> {
+        if let Target::Point(point) = &to {
+            self.refuse_collected(point)?;
+        }
         let wanted = Move { key: self.key, from: self.from, to, cloned_from: self.cloned_from };
         let moved = self.state.move_branch(&wanted, &self.protection, entry)?;
         moved.ok_or_else(|| MovingError::BranchMoved { branch: self.key.branch.clone() }.into())
@@ -71,6 +74,15 @@ impl<'a> Mover<'a> {
 }
 
 impl Mover<'_> {
+    /// Refuses a state of the past of which `gc` has deleted records. Who looks at one in the trash brings it back.
+    pub fn refuse_collected(&self, point: &Point) -> Result<(), OpsError> {
+        let (gone, all) = self.state.count_gone(point)?;
+        if gone > 0 {
+            return Err(MovingError::Collected { gone, all }.into());
+        }
+        Ok(())
+    }
+
     /// Gives the state another name, under which there must be none; returns the operation's number.
     pub fn rename(&self, to: &BranchKey, entry: &LogEntry<'_>) -> Result<u64, OpsError> {
         let _lock = lock_briefly(self.footing, to)?;

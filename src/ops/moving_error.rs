@@ -79,6 +79,36 @@ pub enum MovingError {
         /// Its command.
         verb: String,
     },
+    /// A collection whose objects are gone for good, or that put none aside.
+    #[error("operation {operation} cannot be undone: its grace time is over{}", .by.as_ref().map(|by| format!(", and operation {} ({}) came after", by.operation, by.verb)).unwrap_or_default())]
+    GraceIsOver {
+        /// The operation.
+        operation: u64,
+        /// The first collection after it; absent where none is in the log.
+        by: Option<AsOf>,
+    },
+    /// Another collection, or the undo of one, goes on.
+    #[error("the store's trash is in use{}", .holder.as_ref().map(|one| format!(" by `{}` (process {} on {})", one.command, one.pid, one.host)).unwrap_or_default())]
+    TrashInUse {
+        /// Who uses it, where that can be told.
+        holder: Option<Running>,
+    },
+    /// A store in which not everything can be followed that is needed.
+    #[error("nothing was put aside: {first}{}", if *.more > 0 { format!(", and {more} more like it") } else { String::new() })]
+    NotWhole {
+        /// What could not be read.
+        first: String,
+        /// How many more there are.
+        more: u64,
+    },
+    /// A state of the past whose records are not in the store any more.
+    #[error("that state is not in the store any more{}", lost(*.gone, *.all))]
+    Collected {
+        /// How many records are not there.
+        gone: u64,
+        /// How many it had; 0 where nobody knows.
+        all: u64,
+    },
     /// A later operation moved the same task.
     #[error("operation {operation} cannot be undone: `{task}` was moved later, by {}", .by.as_ref().map_or("a run that has not ended well".to_owned(), |by| format!("operation {} ({})", by.operation, by.verb)))]
     MovedSince {
@@ -137,10 +167,19 @@ pub enum MovingError {
     },
 }
 
+fn lost(gone: u64, all: u64) -> String {
+    match (gone, all) {
+        (_, 0) => String::new(),
+        (gone, all) if gone == all => ": all its records are gone".to_owned(),
+        (gone, all) => format!(": {gone} of its {all} records {} gone", if gone == 1 { "is" } else { "are" }),
+    }
+}
+
 fn no_way_back(verb: &str) -> &'static str {
     match verb {
         "push" => "what was sent away is with others",
-        "gc" => "what was collected is gone",
+        "gc" => "it put nothing aside",
+        "undo of gc" => "what came back out of the trash is in the store; `kptn gc` puts it aside again",
         _ => "it has no way back",
     }
 }

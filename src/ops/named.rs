@@ -26,6 +26,18 @@ pub struct Named {
 
 /// Returns the state that a word means; of the current branch where it says when and not which.
 pub fn find(footing: &Footing, word: &str) -> Result<Named, OpsError> {
+    there(footing, find_named(footing, word)?)
+}
+
+/// Refuses a state whose snapshot `gc` has deleted.
+fn there(footing: &Footing, named: Named) -> Result<Named, OpsError> {
+    match footing.state()?.find_entries(&named.point)? {
+        Some(_) => Ok(named),
+        None => Err(MovingError::Collected { gone: 1, all: 0 }.into()),
+    }
+}
+
+fn find_named(footing: &Footing, word: &str) -> Result<Named, OpsError> {
     let state = footing.state()?;
     if word.is_empty() {
         return of_branch(footing, &footing.key);
@@ -53,9 +65,10 @@ pub fn find_on(footing: &Footing, key: &BranchKey, word: &str) -> Result<Named, 
         if found.branch != key.branch {
             return Err(MovingError::NotOnBranch { operation: found.id, branch: found.branch.clone() }.into());
         }
-        return Ok(after(found));
+        return there(footing, after(found));
     }
-    earlier(footing, key, word)?.ok_or_else(|| MovingError::UnknownState { word: word.to_owned() }.into())
+    let found = earlier(footing, key, word)?;
+    there(footing, found.ok_or_else(|| MovingError::UnknownState { word: word.to_owned() })?)
 }
 
 fn of_branch(footing: &Footing, key: &BranchKey) -> Result<Named, OpsError> {

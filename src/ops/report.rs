@@ -4,6 +4,7 @@
 //! same. Lists are in the order in which they should be shown.
 
 mod moves;
+mod room;
 
 use std::path::PathBuf;
 
@@ -12,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::Holder;
 pub use crate::state::RunCounts;
 pub use moves::*;
+pub use room::*;
 
 use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
 

@@ -10,6 +10,7 @@
 
 use std::collections::BTreeSet;
 
+use super::collect;
 use super::mover::Mover;
 use super::report::{AsOf, UndoReport};
 use super::{Footing, MovingError, OpsError};
@@ -23,11 +24,20 @@ pub fn undo(footing: &Footing, which: Option<u64>) -> Result<UndoReport, OpsErro
     match operation.verb.as_str() {
         "tag" | "untag" => undo_tag(footing, &operation, &why),
         "rename" => undo_rename(footing, &operation, &why),
-        "push" | "gc" => {
-            Err(MovingError::CannotUndo { operation: operation.id, verb: operation.verb }.into())
+        "gc" => collect::undo(footing, &operation),
+        "undo" if is_of_gc(footing, &operation)? => {
+            Err(MovingError::CannotUndo { operation: operation.id, verb: "undo of gc".to_owned() }.into())
         }
+        "push" => Err(MovingError::CannotUndo { operation: operation.id, verb: operation.verb }.into()),
         _ => undo_move(footing, &operation, &why),
     }
+}
+
+/// Moves no branch back either: what came out of the trash needs another `gc`.
+fn is_of_gc(footing: &Footing, operation: &Operation) -> Result<bool, OpsError> {
+    let Some(undone) = operation.undoes else { return Ok(false) };
+    let undone = footing.state()?.operation(&footing.key.project, undone)?;
+    Ok(undone.is_some_and(|one| one.verb == "gc"))
 }
 
 fn find(footing: &Footing, which: Option<u64>) -> Result<Operation, OpsError> {
@@ -36,7 +46,9 @@ fn find(footing: &Footing, which: Option<u64>) -> Result<Operation, OpsError> {
     let Some(id) = which else {
         let all = state.operations(&footing.key, u32::MAX)?;
         let undone = undone(&all);
-        let found = all.into_iter().find(|one| one.undoes.is_none() && !undone.contains(&one.id));
+        let mut left = all.into_iter().filter(|one| one.undoes.is_none() && !undone.contains(&one.id));
+        // A collection of which nothing is left to bring back is in nobody's way.
+        let found = left.find(|one| one.verb != "gc" || collect::can_undo(footing, one));
         return found.ok_or_else(|| MovingError::NothingToUndo { branch: footing.key.branch.clone() }.into());
     };
     let found = state.operation(project, id)?.ok_or(MovingError::UnknownOperation { id })?;
@@ -68,6 +80,8 @@ fn undo_move(footing: &Footing, operation: &Operation, why: &str) -> Result<Undo
     let key = BranchKey { branch: operation.branch.clone(), ..footing.key.clone() };
     let mover = Mover::of(footing, &key)?;
     let now = mover.from().unwrap_or_default();
+    mover.refuse_collected(&operation.before)?;
+    mover.refuse_collected(&operation.after)?;
     let changes = taken_back(state, operation, &key, &now)?;
     let tasks = changes.iter().map(|change| change.task.clone()).collect();
     let target = if now == operation.after {
@@ -82,7 +96,7 @@ fn undo_move(footing: &Footing, operation: &Operation, why: &str) -> Result<Undo
 }
 
 fn report(undone: &Operation, operation: u64, tasks: Vec<TaskName>) -> UndoReport {
-    UndoReport { branch: undone.branch.clone(), undone: AsOf::of(undone), operation, tasks }
+    UndoReport { branch: undone.branch.clone(), undone: AsOf::of(undone), operation, tasks, objects: 0 }
 }
 
 /// Returns what the tasks that an operation moved get back; fails where a later one moved one of them.
@@ -126,8 +140,10 @@ fn moved_by(
         if later.branch != key.branch {
             continue;
         }
-        let states = (state.entries(&later.before)?, state.entries(&later.after)?);
-        if moved(&states.0, &states.1).contains(place) {
+        let states = (state.find_entries(&later.before)?, state.find_entries(&later.after)?);
+        if let (Some(before), Some(after)) = states
+            && moved(&before, &after).contains(place)
+        {
             return Ok(Some(AsOf::of(later)));
         }
     }

@@ -68,6 +68,7 @@ pub use points::{Entries, Point};
 pub use protection::Protection;
 pub use reach::{Hidden, Need, Reach};
 pub use results::{Finished, Indexing, Recorded};
+pub use roots::{Held, Roots};
 pub use runs::{RunRow, RunState};
 pub use seen::LastSeen;
 pub use tags::Tag;

@@ -19,6 +19,7 @@ use super::branches::{BranchRow, Change};
 use super::row::{digest_or_null, parsed, text};
 use super::{State, StateError, results, snapshots};
 use crate::model::{Digest, GraphName, SnapshotEntry, TaskName};
+use crate::store::StoreError;
 
 /// A state of a branch that will not change; what an operation leads from and to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -49,6 +50,31 @@ impl State {
     pub fn entries(&self, point: &Point) -> Result<Entries, StateError> {
         let above = self.read(|connection| rows_above(connection, point.over))?;
         self.overlaid(point.snapshot, above)
+    }
+
+    /// As [`State::entries`]; absent where the state's snapshot is not in the store any more.
+    pub fn find_entries(&self, point: &Point) -> Result<Option<Entries>, StateError> {
+        match self.entries(point) {
+            Err(StateError::Store(StoreError::Absent { .. })) => Ok(None),
+            entries => entries.map(Some),
+        }
+    }
+
+    /// Returns how many records of a state are not in the store, and how many it has.
+    ///
+    /// Where its snapshot is gone, nobody knows: then one of none is.
+    pub fn count_gone(&self, point: &Point) -> Result<(u64, u64), StateError> {
+        if let Some(snapshot) = &point.snapshot
+            && !self.store.has(snapshot)?
+        {
+            return Ok((1, 0));
+        }
+        let entries = self.entries(point)?;
+        let mut gone = 0;
+        for entry in entries.values() {
+            gone += u64::from(!self.store.has(&entry.record)?);
+        }
+        Ok((gone, entries.len() as u64))
     }
 
     /// Returns the record of one task in a state, without building the whole of it.

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::intake::Source;
 use super::layout::Layout;
 use super::temporary::Workshop;
-use super::{StoreError, clone, sync};
+use super::{StoreError, clone, sync, trash};
 use crate::failpoint;
 use crate::model::Digest;
 
@@ -64,27 +64,37 @@ impl Large {
 
     /// Returns an object's open file; absent where there is none of this digest.
     pub(super) fn find(&self, digest: &Digest) -> Result<Option<(File, PathBuf)>, StoreError> {
-        let staged = self.staged().get(digest).cloned();
-        // A flush on another thread may rename it between the look and the opening.
-        for path in staged.into_iter().chain([self.layout.object(digest)]) {
-            match File::open(&path) {
-                Ok(file) => return Ok(Some((file, path))),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::reading(&path, error)),
-            }
-        }
-        Ok(None)
+        self.look(digest, |path| File::open(path).map(|file| (file, path.to_owned())))
     }
 
     /// Returns an object's size in bytes; absent where there is none of this digest.
     pub(super) fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        self.look(digest, |path| fs::metadata(path).map(|metadata| metadata.len()))
+    }
+
+    /// Looks at an object's file wherever that is; who asks for one that was put aside brings it back.
+    fn look<T>(
+        &self,
+        digest: &Digest,
+        look: impl Fn(&Path) -> io::Result<T>,
+    ) -> Result<Option<T>, StoreError> {
         let staged = self.staged().get(digest).cloned();
-        for path in staged.into_iter().chain([self.layout.object(digest)]) {
-            match fs::metadata(&path) {
-                Ok(metadata) => return Ok(Some(metadata.len())),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(StoreError::reading(&path, error)),
+        let object = self.layout.object(digest);
+        let at = |path: &Path| match look(path) {
+            Ok(found) => Ok(Some(found)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(StoreError::reading(path, error)),
+        };
+        // A flush on another thread may rename it between the look and the opening.
+        for path in staged.iter().chain([&object]) {
+            if let Some(found) = at(path)? {
+                return Ok(Some(found));
             }
+        }
+        // Also where nothing was found there: another process may have been faster.
+        if trash::is_there(&self.layout) {
+            trash::bring_back(&self.layout, digest)?;
+            return at(&object);
         }
         Ok(None)
     }

@@ -4,6 +4,10 @@
 //! <root>/format.json            {format, min_reader, min_writer}
 //! <root>/objects/ab/cdef…       one large object, named by its digest, read-only
 //! <root>/damaged/abcdef…        a large object whose bytes turned out not to be its own
+//! <root>/trash/<n>/batch.json   what a collection put aside: when, and whether it is being deleted
+//! <root>/trash/<n>/abcdef…      a large object of that batch; small ones are marked in small.db
+//! <root>/trash/closed           the number of the last batch that is whole
+//! <root>/holds/<n>              locked by processes that began to use objects when <n> was that number
 //! <root>/small.db               small objects, a row each
 //! <root>/state.db               branches, results, operations, runs
 //! <root>/tmp/<writer>/          what a living process has not finished yet
@@ -68,6 +72,41 @@ impl Layout {
         self.root.join("damaged").join(digest.to_string())
     }
 
+    /// Returns the folder of what collections have put aside.
+    pub fn trash(&self) -> PathBuf {
+        self.root.join("trash")
+    }
+
+    /// Returns the folder of one batch of it.
+    pub fn batch(&self, number: u64) -> PathBuf {
+        self.trash().join(number.to_string())
+    }
+
+    /// Returns the file that says when a batch was begun.
+    pub fn batch_label(&self, number: u64) -> PathBuf {
+        self.batch(number).join("batch.json")
+    }
+
+    /// Returns where a large object of a batch is.
+    pub fn trashed(&self, number: u64, digest: &Digest) -> PathBuf {
+        self.batch(number).join(digest.to_string())
+    }
+
+    /// Returns the file that has the number of the last batch that is whole.
+    pub fn last_closed(&self) -> PathBuf {
+        self.trash().join("closed")
+    }
+
+    /// Returns the folder of the locks by which processes say since when they use objects.
+    pub fn holds(&self) -> PathBuf {
+        self.root.join("holds")
+    }
+
+    /// Returns the folder of the runs' folders.
+    pub fn runs(&self) -> PathBuf {
+        self.root.join("runs")
+    }
+
     /// Returns the database of small objects.
     pub fn small(&self) -> PathBuf {
         self.root.join("small.db")
@@ -85,7 +124,7 @@ impl Layout {
 
     /// Returns the folder of one run.
     pub fn run(&self, run: &RunId) -> PathBuf {
-        self.root.join("runs").join(run.as_str())
+        self.runs().join(run.as_str())
     }
 
     /// Returns the plan that a run was opened with.

@@ -8,8 +8,10 @@
 //! outside can tell. [`Layout`] spells every path. Several processes may use a
 //! store at once, and the same object may be put by many.
 //!
-//! It does not know what objects mean, and removes none. One that turns out to be
-//! damaged is moved aside: it counts as absent then, and can be put again.
+//! It does not know what objects mean, so it removes none by itself: who knows
+//! puts them into the trash first (`trash.rs`), where they are still found. One
+//! that turns out to be damaged is moved aside: it counts as absent then, and can
+//! be put again.
 
 mod check;
 mod clone;
@@ -17,6 +19,7 @@ pub(crate) mod database;
 mod error;
 mod format;
 mod give;
+mod hold;
 mod intake;
 mod large;
 mod layout;
@@ -26,6 +29,7 @@ mod small;
 mod stat;
 mod sync;
 mod temporary;
+mod trash;
 
 use std::io::{Read, Write};
 use std::path::Path;
@@ -47,6 +51,7 @@ pub use locate::locate;
 pub use place::{FileSystem, existing};
 pub use stat::FileStat;
 pub use temporary::is_temporary;
+pub use trash::{Amount, Batch};
 
 /// The objects under one root.
 pub struct Store {
@@ -54,6 +59,7 @@ pub struct Store {
     small: Small,
     large: Large,
     tidied: give::Tidied,
+    hold: hold::Hold,
 }
 
 /// A file that was taken in.
@@ -73,7 +79,8 @@ impl Store {
         let layout = Layout::new(root);
         format::check_or_make(&layout)?;
         let (small, large) = (Small::new(layout.small()), Large::new(layout.clone()));
-        Ok(Self { small, large, tidied: give::Tidied::default(), layout })
+        let (tidied, hold) = (give::Tidied::default(), hold::Hold::default());
+        Ok(Self { small, large, tidied, hold, layout })
     }
 
     /// Returns the paths under its root.
@@ -83,6 +90,7 @@ impl Store {
 
     /// Takes bytes in; they are on disk after the next [`Store::flush`].
     pub fn put_bytes(&self, bytes: &[u8]) -> Result<Digest, StoreError> {
+        self.hold.take(&self.layout)?;
         let digest = Digest::of(bytes);
         if bytes.len() <= SMALL {
             self.small.put(digest, bytes)?;
@@ -96,6 +104,7 @@ impl Store {
     ///
     /// Fails with [`StoreError::ChangedWhileRead`] where something wrote to it meanwhile.
     pub fn put_file(&self, path: &Path) -> Result<Stored, StoreError> {
+        self.hold.take(&self.layout)?;
         let mut source = Source::open(path)?;
         let digest = if source.stat.size <= SMALL as u64 {
             let bytes = source.read_whole()?;
@@ -115,6 +124,7 @@ impl Store {
 
     /// Returns an object's bytes, verified; absent where the store has none of this digest.
     pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        self.hold.try_take(&self.layout);
         let bytes = match self.small.get(digest)? {
             Some(bytes) => bytes.to_vec(),
             None => {
@@ -136,6 +146,7 @@ impl Store {
 
     /// Returns a reader of an object's bytes, which are not verified: whoever reads them compares digests.
     pub fn reader(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
+        self.hold.try_take(&self.layout);
         if let Some(bytes) = self.small.get(digest)? {
             return Ok(Box::new(std::io::Cursor::new(bytes.to_vec())));
         }
@@ -153,6 +164,7 @@ impl Store {
 
     /// Writes an object's bytes to `out`, verified while they pass; the inner error is of `out`.
     pub fn copy_to(&self, digest: &Digest, out: &mut dyn Write) -> Result<std::io::Result<()>, StoreError> {
+        self.hold.try_take(&self.layout);
         give::copy_to(self, digest, out)
     }
 
@@ -167,6 +179,7 @@ impl Store {
         executable: bool,
         link: LinkMode,
     ) -> Result<(), StoreError> {
+        self.hold.try_take(&self.layout);
         give::give(self, digest, to, executable, link)
     }
 
@@ -177,6 +190,7 @@ impl Store {
 
     /// Returns an object's size in bytes; absent where the store has none of this digest.
     pub fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        self.hold.try_take(&self.layout);
         match self.small.size_of(digest)? {
             Some(size) => Ok(Some(size)),
             None => self.large.size_of(digest),

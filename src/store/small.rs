@@ -9,7 +9,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OptionalExtension, Row};
 
 use super::StoreError;
 use super::database::{self, Durability, Schema};
@@ -22,11 +22,19 @@ pub(super) const SMALL: usize = 16 * 1024;
 const WAITING_LIMIT: usize = 8 * 1024 * 1024;
 
 const SCHEMA: Schema = Schema {
-    migrations: &["CREATE TABLE objects (
-        id INTEGER PRIMARY KEY,
-        digest BLOB NOT NULL UNIQUE,
-        bytes BLOB NOT NULL
-    ) STRICT"],
+    migrations: &[
+        "CREATE TABLE objects (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE,
+            bytes BLOB NOT NULL
+        ) STRICT",
+        // Those that a collection has put aside, and in which batch.
+        "CREATE TABLE trashed (
+            digest BLOB PRIMARY KEY,
+            batch INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX trashed_by_batch ON trashed (batch);",
+    ],
     page_size: 16384,
     durability: Durability::EachCommit,
 };
@@ -71,12 +79,7 @@ impl Small {
         if let Some(bytes) = self.waiting().objects.get(digest) {
             return Ok(Some(Arc::clone(bytes)));
         }
-        self.query(|connection| {
-            connection
-                .prepare_cached("SELECT bytes FROM objects WHERE digest = ?1")?
-                .query_row([digest.as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
-                .optional()
-        })
+        self.find(digest, "bytes", |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
     }
 
     /// Returns an object's size in bytes; absent where there is none of this digest.
@@ -84,13 +87,38 @@ impl Small {
         if let Some(bytes) = self.waiting().objects.get(digest) {
             return Ok(Some(bytes.len() as u64));
         }
-        let size: Option<i64> = self.query(|connection| {
-            connection
-                .prepare_cached("SELECT length(bytes) FROM objects WHERE digest = ?1")?
-                .query_row([digest.as_bytes()], |row| row.get(0))
-                .optional()
-        })?;
-        Ok(size.map(i64::unsigned_abs))
+        self.find(digest, "length(bytes)", |row| row.get(0).map(i64::unsigned_abs))
+    }
+
+    /// Reads of one object; who asks for one that was put aside brings it back.
+    fn find<T>(
+        &self,
+        digest: &Digest,
+        what: &str,
+        read: impl Fn(&Row<'_>) -> Result<T, rusqlite::Error>,
+    ) -> Result<Option<T>, StoreError> {
+        let query = format!(
+            "SELECT {what}, EXISTS (SELECT 1 FROM trashed WHERE digest = ?1) FROM objects WHERE digest = ?1"
+        );
+        self.query(|connection| {
+            loop {
+                let mut statement = connection.prepare_cached(&query)?;
+                let found = statement
+                    .query_row([digest.as_bytes()], |row| Ok((read(row)?, row.get(1)?)))
+                    .optional()?;
+                match found {
+                    Some((found, false)) => return Ok(Some(found)),
+                    None => return Ok(None),
+                    Some((found, true)) => {
+                        let mut back = connection.prepare_cached("DELETE FROM trashed WHERE digest = ?1")?;
+                        if back.execute([digest.as_bytes()])? == 1 {
+                            return Ok(Some(found));
+                        }
+                        // Another one brought it back, or it was deleted between the two.
+                    }
+                }
+            }
+        })
     }
 
     /// Writes everything that waits, and what waits for it, in one transaction.
@@ -114,10 +142,13 @@ impl Small {
         Ok(())
     }
 
-    /// Calls `look` with each object, in the order they were put, until it fails.
+    /// Calls `look` with each object that was not put aside, in the order they were put.
     pub(super) fn each(&self, mut look: impl FnMut(Digest, &[u8])) -> Result<(), StoreError> {
         self.query(|connection| {
-            let mut statement = connection.prepare("SELECT digest, bytes FROM objects ORDER BY id")?;
+            let mut statement = connection.prepare(
+                "SELECT digest, bytes FROM objects AS one
+                 WHERE NOT EXISTS (SELECT 1 FROM trashed WHERE digest = one.digest) ORDER BY id",
+            )?;
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 look(Digest::from_bytes(row.get(0)?), row.get_ref(1)?.as_blob()?);
@@ -126,7 +157,7 @@ impl Small {
         })
     }
 
-    fn query<T>(
+    pub(super) fn query<T>(
         &self,
         ask: impl FnOnce(&mut Connection) -> Result<T, rusqlite::Error>,
     ) -> Result<T, StoreError> {
@@ -159,8 +190,10 @@ fn insert(connection: &mut Connection, batch: &[(Digest, Arc<[u8]>)]) -> Result<
                 "INSERT INTO objects (digest, bytes) VALUES (?1, ?2)
                  ON CONFLICT (digest) DO UPDATE SET bytes = excluded.bytes WHERE bytes <> excluded.bytes",
             )?;
+        let mut back = transaction.prepare_cached("DELETE FROM trashed WHERE digest = ?1")?;
         for (digest, bytes) in batch {
             statement.execute((digest.as_bytes(), &bytes[..]))?;
+            back.execute([digest.as_bytes()])?;
         }
     }
     transaction.commit()

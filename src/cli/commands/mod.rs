@@ -28,6 +28,7 @@ pub mod diff;
 pub mod doctor;
 pub mod env;
 pub mod fsck;
+pub mod gc;
 pub mod graph;
 pub mod hook;
 pub mod hooks;
@@ -145,6 +146,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Hooks(args) => hooks::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
+        Command::Gc(args) => gc::run(args, context),
         Command::Fsck(args) => fsck::run(args, context),
         Command::Completions(args) => completions::run(args, context),
         Command::Man(args) => man::run(args, context),

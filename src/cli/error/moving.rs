@@ -34,7 +34,12 @@ impl From<MovingError> for CommandError {
                 conflict.hint(format!("`kptn undo {}` goes first", by.operation))
             }
             MovingError::MovedSince { .. } => conflict.hint("`kptn run` ends it"),
-            MovingError::CannotUndo { .. } => conflict,
+            MovingError::CannotUndo { .. } | MovingError::GraceIsOver { .. } => conflict,
+            MovingError::TrashInUse { .. } => conflict.hint("try again when it has ended"),
+            MovingError::NotWhole { .. } => {
+                Self::of(Exit::ENVIRONMENT, &error).hint("`kptn fsck` says what is damaged")
+            }
+            MovingError::Collected { .. } => conflict.hint("`kptn gc` has collected it; `kptn log` shows when"),
             MovingError::NameTaken { branch } => {
                 conflict.hint(format!("`kptn branch delete {branch}` makes room"))
             }

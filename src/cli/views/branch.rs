@@ -90,6 +90,11 @@ pub fn undone(report: &UndoReport, now_ms: u64) -> String {
         let many = words::count(names.len() as u64, "task has its record", "tasks have their records");
         out.push_str(&format!(": {many} of before: {}", words::list(&names, 10)));
     }
+    if verb == "gc" {
+        let objects = words::count(report.objects, "object", "objects");
+        out.push_str(&format!(": {objects} came back out of the trash\n"));
+        return out;
+    }
     out.push_str(&format!("\n`kptn undo {}` takes that back\n", report.operation));
     if !report.tasks.is_empty() {
         out.push_str(HOW_FILES_COME);

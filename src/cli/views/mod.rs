@@ -24,6 +24,7 @@ pub mod hooks;
 pub mod log;
 pub mod plan;
 pub mod remotes;
+pub mod room;
 pub mod run;
 pub mod standing;
 pub mod status;

@@ -104,6 +104,8 @@ pub struct UndoReport {
     pub operation: u64,
     /// Tasks that have other records now, or none.
     pub tasks: Vec<TaskName>,
+    /// Objects that came back out of the trash: of a `gc` alone.
+    pub objects: u64,
 }
 
 /// One line of `kptn tag`.
@@ -201,7 +203,8 @@ pub struct LogEntry {
     pub graph: Option<String>,
     /// The counts of a run; absent while it is going on.
     pub counts: Option<RunCounts>,
-    /// How many tasks have another record since; absent for a run, which has counts.
+    /// How many tasks have another record since; absent for a run, which has counts, and where `gc` has deleted
+    /// one of the two states.
     pub tasks: Option<u64>,
     /// The commit that was checked out.
     pub commit: Option<String>,

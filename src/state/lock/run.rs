@@ -19,6 +19,8 @@ pub enum LockOn<'a> {
     Branch(&'a BranchKey),
     /// An output folder, absolute; it may be absent.
     Outputs(&'a Path),
+    /// The trash of a store, and whatever is removed from it.
+    Trash,
 }
 
 /// The right to run on a branch or in an output folder, until it is dropped everywhere.
@@ -100,6 +102,7 @@ fn path_of(layout: &Layout, on: LockOn<'_>) -> PathBuf {
             let (project, branch) = (key.project.as_str(), key.branch.as_str());
             layout.lock(&format!("run {branch}"), &[b"branch", project.as_bytes(), branch.as_bytes()])
         }
+        LockOn::Trash => layout.lock("trash", &[b"trash"]),
         LockOn::Outputs(folder) => {
             let real = real_path(folder);
             layout.lock("outputs", &[b"outputs", real.as_os_str().as_encoded_bytes()])

@@ -1,0 +1,114 @@
+//! `kptn gc`: makes room in the store.
+
+use std::time::Duration;
+
+use super::Context;
+use crate::cli::collecting::Collecting;
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::views::{self, Document};
+use crate::ops::collect::{self, Earnest, GcRequest};
+
+const HOUR: u64 = 60 * 60;
+
+/// Make room in the store: what no branch, tag, run or operation of late needs
+///
+/// Only says what would go, unless `--yes` is given. What goes is put into the store's trash first,
+/// where every command still finds it and `kptn undo` brings it back; a later `gc` deletes what has
+/// been there for the grace time. Runs need not be stopped for it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Do it
+    #[arg(short, long)]
+    pub yes: bool,
+    /// Keep what `undo` would need of operations as young as this, such as `30d` or `12h`
+    #[arg(long, value_name = "TIME", default_value = "30d", value_parser = parse_time)]
+    pub keep: Duration,
+    /// Delete what has been in the trash for this long, such as `7d`
+    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_time)]
+    pub grace: Duration,
+    /// Put aside no more than it takes to have the store this small, such as `20GB`: the oldest results first
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub max_size: Option<u64>,
+}
+
+/// Collects.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    let request = GcRequest {
+        earnest: if args.yes { Earnest::Yes } else { Earnest::No },
+        keep_ms: ms(args.keep),
+        grace_ms: ms(args.grace),
+        max_size: args.max_size,
+    };
+    let printer = &context.printer;
+    let bar = Collecting::new(printer);
+    let collected = collect::gc(&context.footing()?, &request, &|step, done, of| bar.at(step, done, of));
+    bar.end();
+    let report = collected?;
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.data(views::room::collected(&report, context.now_ms()));
+    }
+    Ok(Exit::FINE)
+}
+
+/// Parses a time: a whole number of days, hours, minutes or seconds.
+fn parse_time(text: &str) -> Result<Duration, String> {
+    let error = || "use a whole number with a unit, such as `30d`, `12h`, `15min` or `0d`".to_owned();
+    let text = text.trim();
+    let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;
+    let (number, unit) = text.split_at(at);
+    let number: u64 = number.parse().map_err(|_| error())?;
+    let seconds = match unit.trim() {
+        "d" | "day" | "days" => 24 * HOUR,
+        "h" | "hour" | "hours" => HOUR,
+        "min" | "m" => 60,
+        "s" => 1,
+        _ => return Err(error()),
+    };
+    number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(error)
+}
+
+/// Parses a size: a number of bytes, or one with a decimal or binary unit.
+fn parse_size(text: &str) -> Result<u64, String> {
+    let error = || "use a number with a unit, such as `20GB`, `500 MB` or `1.5TiB`".to_owned();
+    let lower = text.trim().to_ascii_lowercase();
+    let at = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
+    let (number, unit) = lower.split_at(at);
+    let number: f64 = number.parse().map_err(|_| error())?;
+    let factor = match unit.trim() {
+        "" | "b" => 1.0,
+        "k" | "kb" => 1e3,
+        "m" | "mb" => 1e6,
+        "g" | "gb" => 1e9,
+        "t" | "tb" => 1e12,
+        "kib" => 1024.0,
+        "mib" => 1024.0 * 1024.0,
+        "gib" => 1024.0 * 1024.0 * 1024.0,
+        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
+        _ => return Err(error()),
+    };
+    Ok((number * factor).round() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_and_sizes_have_units_and_nothing_is_guessed() {
+        let seconds = |text| parse_time(text).map(|time| time.as_secs());
+        assert_eq!(seconds("30d"), Ok(30 * 86_400));
+        assert_eq!((seconds("12 h"), seconds("0d")), (Ok(43_200), Ok(0)));
+        for wrong in ["", "30", "d", "-1d", "1.5d", "30x", "99999999999999999999d", "999999999999999999d"] {
+            assert!(seconds(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_size("20GB"), Ok(20_000_000_000));
+        assert_eq!((parse_size("1.5 KiB"), parse_size("7")), (Ok(1536), Ok(7)));
+        for wrong in ["", "GB", "-1GB", "1..2GB", "20 XB", "2GB3"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

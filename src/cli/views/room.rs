@@ -1,0 +1,85 @@
+//! What takes room in the store, and what makes some: `gc`.
+
+use crate::cli::paint::Tone;
+use crate::cli::words;
+use crate::ops::report::{GcReport, GoneBranch, TrashRow};
+use crate::store::Amount;
+
+/// Returns what a collection did, or would do.
+pub fn collected(report: &GcReport, now_ms: u64) -> String {
+    let mut out = String::new();
+    let mut line = |text: String| {
+        out.push_str(&text);
+        out.push('\n');
+    };
+    line(format!("{} in the store, {} needed", amount(&report.total), words::size(report.needed.bytes)));
+    let would = |word: &str, done: &str| if report.dry_run { word.to_owned() } else { done.to_owned() };
+    if report.aside.objects > 0 {
+        let records = match report.records {
+            0 => String::new(),
+            records => {
+                format!(", {} among them", words::count(records, "record of a task", "records of tasks"))
+            }
+        };
+        let verb = would("would be put into the trash", "put into the trash");
+        line(format!("{} {verb}{records}", Tone::Strong.paint(amount(&report.aside))));
+    }
+    if report.deleted.objects > 0 {
+        let verb = would("would be deleted from the trash", "deleted from the trash");
+        line(format!("{} {verb}", Tone::Strong.paint(amount(&report.deleted))));
+    }
+    if report.returned.objects > 0 {
+        let verb = would("would come back out of the trash", "came back out of the trash");
+        line(format!("{} {verb}: needed after all", amount(&report.returned)));
+    }
+    if report.aside.objects + report.deleted.objects == 0 {
+        line("nothing to collect".to_owned());
+    }
+    for row in &report.trash {
+        line(trash(row, now_ms));
+    }
+    if report.held_back {
+        line("what is older waits for a kptn that has been running since before it was put there".to_owned());
+    }
+    if let Some(over) = report.over_bytes.filter(|over| *over > 0) {
+        let keep = words::duration(report.keep_ms);
+        line(format!(
+            "{} more than allowed is needed by branches, tags and operations of the last {keep}",
+            words::size(over)
+        ));
+    }
+    for gone in &report.gone {
+        line(branch(gone, now_ms));
+    }
+    if report.dry_run && report.aside.objects + report.deleted.objects > 0 {
+        line("this was a dry run: `kptn gc --yes` does it".to_owned());
+    } else if let Some(operation) = report.operation
+        && report.aside.objects > 0
+    {
+        let grace = words::duration(report.grace_ms);
+        line(format!(
+            "`kptn undo {operation}` brings it back; a `kptn gc --yes` from {grace} on deletes it for good"
+        ));
+    }
+    out
+}
+
+fn amount(amount: &Amount) -> String {
+    format!("{} ({})", words::count(amount.objects, "object", "objects"), words::size(amount.bytes))
+}
+
+fn trash(row: &TrashRow, now_ms: u64) -> String {
+    let left = match row.until_ms.checked_sub(now_ms) {
+        Some(left) if left > 0 => format!("{} left", words::duration(left)),
+        _ => "its time is over".to_owned(),
+    };
+    format!("in the trash: {}, {left}", amount(&row.amount))
+}
+
+fn branch(gone: &GoneBranch, now_ms: u64) -> String {
+    format!(
+        "git has had no `{0}` since {1}: `kptn branch delete {0}` lets its state go",
+        gone.branch,
+        words::age(now_ms.saturating_sub(gone.gone_ms))
+    )
+}
