@@ -38,6 +38,8 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("gc.deleting", "an old batch is marked as being deleted; one more part of it is about to go"),
     ("gc.deleted", "everything of an old batch is deleted, its folder is there"),
     ("gc.returning", "an undo is about to put one more part of a batch back"),
+    ("fsck.copied", "a damaged small object has a copy that is set aside; it is still in its place"),
+    ("fsck.dropping", "damaged objects are set aside; a branch still has records that cannot be read"),
     ("remote.send.written", "objects are at a remote; its index does not name them"),
     ("remote.send.named", "a remote's index names what was sent; its branch does not point at it"),
     ("remote.push.moved", "a remote's branch is moved; nothing here knows yet"),

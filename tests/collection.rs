@@ -193,7 +193,7 @@ fn a_store_that_is_not_whole_is_left_alone() {
     let record = project.kptn(&["log", "A", "--json"]).succeeds().json();
     let digest = record["records"][0]["record"].as_str().expect("a digest").to_owned();
     forget_small(&project, &digest);
-    project.kptn(&NOW).exits(4).says("nothing was put aside").says("kptn fsck");
+    project.kptn(&NOW).exits(4).says("nothing was put aside").says("kptn fsck --repair");
 }
 
 /// Removes a small object from the store, as a bad disk would.

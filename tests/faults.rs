@@ -311,8 +311,8 @@ mod failpoints {
         messages
     }
 
-    /// Those that no run of these tasks comes by; `item_faults.rs`, `branches.rs`, `remotes.rs` and `collection.rs` have them.
-    const ELSEWHERE: [&str; 4] = ["journal.", "state.move.", "remote.", "gc."];
+    /// Those that no run of these tasks comes by; `item_faults.rs`, `branches.rs`, `remotes.rs`, `collection.rs` and `repair.rs` have them.
+    const ELSEWHERE: [&str; 5] = ["journal.", "state.move.", "remote.", "gc.", "fsck."];
 
     fn of_tasks() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let here = |point: &str| !ELSEWHERE.iter().any(|other| point.starts_with(other));

@@ -27,6 +27,7 @@ mod mapped_r;
 mod pages;
 mod reading;
 mod remotes;
+mod repair;
 mod run;
 mod runner;
 mod seeds;

@@ -254,4 +254,6 @@ pub struct FsckReport {
     pub records: u64,
     /// What is wrong, one line each; empty where all is well.
     pub problems: Vec<String>,
+    /// What was wrong and is not any more, one line each; empty without `--repair`.
+    pub repaired: Vec<String>,
 }

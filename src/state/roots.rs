@@ -86,6 +86,11 @@ impl State {
         })
     }
 
+    /// Says that every status could be another one, as objects came or went.
+    pub fn stir(&self) -> Result<(), StateError> {
+        self.write(super::candidates::noticed)
+    }
+
     /// Forgets records, as whatever made them findable is about to be deleted.
     pub fn forget_records(&self, gone: &BTreeSet<Digest>) -> Result<(), StateError> {
         let indexed = self.indexed_records()?;

@@ -18,7 +18,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::intake::Source;
 use super::layout::Layout;
 use super::temporary::Workshop;
-use super::{StoreError, clone, sync, trash};
+use super::{StoreError, aside, clone, sync, trash};
 use crate::failpoint;
 use crate::model::Digest;
 
@@ -101,10 +101,8 @@ impl Large {
 
     /// Moves a damaged object aside, so that it counts as absent and can be put again.
     pub(super) fn set_aside(&self, digest: &Digest) {
-        let aside = self.layout.damaged(digest);
         // Where that fails, the next one who reads it is told again.
-        let _ = aside.parent().map(fs::create_dir_all);
-        let _ = fs::rename(self.layout.object(digest), aside);
+        drop(aside::large(&self.layout, digest));
     }
 
     /// Puts everything that is staged on disk and gives it its name.

@@ -3,7 +3,7 @@
 //! ```text
 //! <root>/format.json            {format, min_reader, min_writer}
 //! <root>/objects/ab/cdef…       one large object, named by its digest, read-only
-//! <root>/damaged/abcdef…        a large object whose bytes turned out not to be its own
+//! <root>/damaged/abcdef…        an object whose bytes turned out not to be its own
 //! <root>/trash/<n>/batch.json   what a collection put aside: when, and whether it is being deleted
 //! <root>/trash/<n>/abcdef…      a large object of that batch; small ones are marked in small.db
 //! <root>/trash/closed           the number of the last batch that is whole
@@ -67,9 +67,10 @@ impl Layout {
         (folder.len() == 2).then(|| format!("{folder}{name}").parse().ok())?
     }
 
-    /// Returns where a large object goes that was found to be damaged.
-    pub fn damaged(&self, digest: &Digest) -> PathBuf {
-        self.root.join("damaged").join(digest.to_string())
+    /// Returns where an object goes that was found to be damaged; `nth` is 0 for the first of its name.
+    pub fn damaged(&self, digest: &Digest, nth: u32) -> PathBuf {
+        let name = if nth == 0 { digest.to_string() } else { format!("{digest}.{nth}") };
+        self.root.join("damaged").join(name)
     }
 
     /// Returns the folder of what collections have put aside.

@@ -13,6 +13,7 @@
 //! that turns out to be damaged is moved aside: it counts as absent then, and can
 //! be put again.
 
+mod aside;
 mod check;
 mod clone;
 pub(crate) mod database;
@@ -32,7 +33,7 @@ mod temporary;
 mod trash;
 
 use std::io::{Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Serialize;
@@ -210,6 +211,16 @@ impl Store {
     /// As [`Store::flush`], for those objects alone that are files: the others go into a journal.
     pub fn flush_large(&self) -> Result<(), StoreError> {
         self.large.flush()
+    }
+
+    /// Moves an object out of the way whose bytes are not its own; returns where it is now.
+    ///
+    /// Absent where it is whole, or not there: another one may have put it again meanwhile.
+    pub fn set_aside(&self, digest: &Digest) -> Result<Option<PathBuf>, StoreError> {
+        match aside::small(&self.small, &self.layout, digest)? {
+            Some(place) => Ok(Some(place)),
+            None => aside::large(&self.layout, digest),
+        }
     }
 
     /// Returns the bytes of a small object that waits in memory for a flush.

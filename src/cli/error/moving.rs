@@ -37,7 +37,7 @@ impl From<MovingError> for CommandError {
             MovingError::CannotUndo { .. } | MovingError::GraceIsOver { .. } => conflict,
             MovingError::TrashInUse { .. } => conflict.hint("try again when it has ended"),
             MovingError::NotWhole { .. } => {
-                Self::of(Exit::ENVIRONMENT, &error).hint("`kptn fsck` says what is damaged")
+                Self::of(Exit::ENVIRONMENT, &error).hint("`kptn fsck --repair` sets aside what is damaged")
             }
             MovingError::Collected { .. } => conflict.hint("`kptn gc` has collected it; `kptn log` shows when"),
             MovingError::NameTaken { branch } => {

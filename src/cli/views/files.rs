@@ -68,15 +68,22 @@ pub fn rendered(files: &[RenderedFile], base: &Path) -> String {
 
 /// Returns what `fsck` found.
 pub fn checked(report: &FsckReport) -> String {
-    let mut out: String =
+    let mut out: String = report
+        .repaired
+        .iter()
+        .map(|repaired| format!("{} {repaired}\n", Tone::Good.paint("repaired:")))
+        .collect();
+    let problems: String =
         report.problems.iter().map(|problem| format!("{} {problem}\n", Tone::Bad.paint("error:"))).collect();
+    out.push_str(&problems);
     let read = format!(
         "{} and {} read",
         words::count(report.objects, "object", "objects"),
         words::count(report.records, "record", "records")
     );
     let found = match report.problems.len() as u64 {
-        0 => "all whole".to_owned(),
+        0 if report.repaired.is_empty() => "all whole".to_owned(),
+        0 => "all whole now".to_owned(),
         problems => words::count(problems, "problem", "problems"),
     };
     out.push_str(&format!("{read}: {found}\n"));
