@@ -28,6 +28,7 @@ mod pages;
 mod reading;
 mod remotes;
 mod repair;
+mod room;
 mod run;
 mod runner;
 mod seeds;

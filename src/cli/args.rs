@@ -111,6 +111,7 @@ pub enum Command {
     Shell(commands::shell::Args),
     Debug(commands::debug::Args),
     Restore(commands::restore::Args),
+    Clean(commands::clean::Args),
     Log(commands::log::Args),
     Branch(commands::branch::Args),
     Tag(commands::tag::Args),
@@ -128,6 +129,7 @@ pub enum Command {
     #[command(hide = true)]
     Hook(commands::hook::Args),
     Doctor(commands::doctor::Args),
+    Du(commands::du::Args),
     Gc(commands::gc::Args),
     Fsck(commands::fsck::Args),
     Completions(commands::completions::Args),

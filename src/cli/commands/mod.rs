@@ -21,11 +21,13 @@ use crate::ops::{Footing, Session, Start, renames};
 pub mod branch;
 pub mod cat;
 pub mod check;
+pub mod clean;
 pub mod completions;
 pub mod config;
 pub mod debug;
 pub mod diff;
 pub mod doctor;
+pub mod du;
 pub mod env;
 pub mod fsck;
 pub mod gc;
@@ -131,6 +133,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Shell(args) => shell::run(args, context),
         Command::Debug(args) => debug::run(args, context),
         Command::Restore(args) => restore::run(args, context),
+        Command::Clean(args) => clean::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Branch(args) => branch::run(args, context),
         Command::Tag(args) => tag::run(args, context),
@@ -146,6 +149,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Hooks(args) => hooks::run(args, context),
         Command::Hook(args) => hook::run(args, context),
         Command::Doctor(args) => doctor::run(args, context),
+        Command::Du(args) => du::run(args, context),
         Command::Gc(args) => gc::run(args, context),
         Command::Fsck(args) => fsck::run(args, context),
         Command::Completions(args) => completions::run(args, context),

@@ -1,8 +1,9 @@
-//! What takes room in the store, and what makes some: `gc`.
+//! What takes room, and what makes some: `du`, `gc`, `clean`.
 
 use crate::cli::paint::Tone;
+use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
-use crate::ops::report::{GcReport, GoneBranch, TrashRow};
+use crate::ops::report::{CleanReport, DuReport, GcReport, GoneBranch, RoomRow, TrashRow};
 use crate::store::Amount;
 
 /// Returns what a collection did, or would do.
@@ -82,4 +83,71 @@ fn branch(gone: &GoneBranch, now_ms: u64) -> String {
         gone.branch,
         words::age(now_ms.saturating_sub(gone.gone_ms))
     )
+}
+
+/// Returns what takes room.
+pub fn measured(report: &DuReport, width: usize) -> String {
+    let mut out = table("branch", &report.branches, width);
+    if !report.tasks.is_empty() {
+        out.push('\n');
+        out.push_str(&format!("tasks of {}\n", report.branch));
+        out.push_str(&table("task", &report.tasks, width));
+    }
+    out.push('\n');
+    let mut sum = Table::new([("in the store", Side::Left), ("objects", Side::Right), ("size", Side::Right)]);
+    for (name, part) in [
+        ("what branches have, each once", &report.on_branches),
+        ("more for tags, runs and undo", &report.kept),
+        ("not needed: `kptn gc`", &report.unneeded),
+        ("in the trash", &report.trash),
+        ("logs and plans of runs", &report.runs),
+    ] {
+        sum.row([name.into(), words::number(part.objects).into(), words::size(part.bytes).into()]);
+    }
+    out.push_str(&sum.render(width));
+    out
+}
+
+fn table(what: &'static str, rows: &[RoomRow], width: usize) -> String {
+    let mut table = Table::new([
+        (what, Side::Left),
+        ("objects", Side::Right),
+        ("own", Side::Right),
+        ("shared", Side::Right),
+    ]);
+    for row in rows {
+        let tone = if row.current { Tone::Strong } else { Tone::Plain };
+        table.row([
+            Cell::new(tone, &row.name),
+            words::number(row.objects).into(),
+            words::size(row.own_bytes).into(),
+            words::size(row.shared_bytes).into(),
+        ]);
+    }
+    table.render(width)
+}
+
+/// How many names of files are shown.
+const SHOWN: usize = 20;
+
+/// Returns what a clean did, or would do.
+pub fn cleaned(report: &CleanReport) -> String {
+    let mut out = String::new();
+    for (word, files) in [("edited", &report.edited), ("unknown", &report.unknown)] {
+        for file in files.iter().take(SHOWN) {
+            out.push_str(&format!("{} {file}: {word}\n", Tone::Warn.paint("stays")));
+        }
+        if files.len() > SHOWN {
+            let more = words::count((files.len() - SHOWN) as u64, "more file", "more files");
+            out.push_str(&format!("and {more}: {word}\n"));
+        }
+    }
+    let verb = if report.dry_run { "would be removed" } else { "removed" };
+    let files = words::count(report.removed.len() as u64, "file", "files");
+    let folder = report.folder.display();
+    out.push_str(&format!("{files} ({}) {verb} from {folder}\n", words::size(report.bytes)));
+    if !report.removed.is_empty() && !report.dry_run {
+        out.push_str(super::branch::HOW_FILES_COME);
+    }
+    out
 }

@@ -1,5 +1,7 @@
 //! What the verbs answer that look at the store's room, or make some.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
 use crate::model::BranchName;
@@ -56,4 +58,61 @@ pub struct GoneBranch {
     pub branch: BranchName,
     /// Since when, in ms since the epoch.
     pub gone_ms: u64,
+}
+
+/// `kptn du`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DuReport {
+    /// Where the store is.
+    pub store: PathBuf,
+    /// The branch whose tasks are listed.
+    pub branch: BranchName,
+    /// A row a branch, the one with the most of its own first.
+    pub branches: Vec<RoomRow>,
+    /// A row a task of that branch, the largest first.
+    pub tasks: Vec<RoomRow>,
+    /// What branches have, each object once.
+    pub on_branches: Amount,
+    /// What tags, runs and operations of late need beside that.
+    pub kept: Amount,
+    /// What `kptn gc` could put aside.
+    pub unneeded: Amount,
+    /// What is in the trash.
+    pub trash: Amount,
+    /// Logs, plans and events of runs: files beside the objects.
+    pub runs: Amount,
+}
+
+/// What one branch or task has in the store.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
+pub struct RoomRow {
+    /// The branch or the task.
+    pub name: String,
+    /// Whether it is the branch that is stood on.
+    pub current: bool,
+    /// Objects.
+    pub objects: u64,
+    /// Bytes that nobody else has.
+    pub own_bytes: u64,
+    /// Bytes that others have too.
+    pub shared_bytes: u64,
+}
+
+/// `kptn clean`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct CleanReport {
+    /// The branch.
+    pub branch: BranchName,
+    /// Its output folder.
+    pub folder: PathBuf,
+    /// Whether it only says what would be done.
+    pub dry_run: bool,
+    /// Files that were removed, by path.
+    pub removed: Vec<String>,
+    /// How many bytes those had.
+    pub bytes: u64,
+    /// Files that differ from what is on record: they stay.
+    pub edited: Vec<String>,
+    /// Files that no record lists: they stay.
+    pub unknown: Vec<String>,
 }

@@ -7,6 +7,7 @@
 //! undo        after a session that records nothing: what it wrote is kept aside
 //! put_back    where all attempts failed: what `prepare` removed is there again
 //! restore     where something needs files that are not here
+//! clean       where a person wants the room: exactly what the store can give back leaves
 //! look        where the files of a record are; changes nothing
 //! ```
 //!
@@ -19,6 +20,7 @@
 //! in as that file's bytes, and comes back as a file; any other link is refused.
 
 mod capture;
+mod clean;
 mod declared;
 mod error;
 mod glance;
@@ -28,6 +30,7 @@ mod restore;
 mod walk;
 
 pub use capture::{CaptureNote, Captured};
+pub use clean::{Cleaned, Removing};
 pub use declared::{Declared, Pattern, is_at_or_below};
 pub use error::OutputsError;
 pub use glance::look;

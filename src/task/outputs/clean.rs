@@ -1,0 +1,106 @@
+//! Empties an output folder of what the store can give back: exactly the bytes that a record lists.
+//!
+//! What differs from the record, is in no record, is a link or is tracked by git
+//! stays, and is named. Folders go where nothing is left in them.
+
+use std::collections::BTreeSet;
+use std::fs;
+
+use super::path::is_absence;
+use super::walk::{OddNames, walk};
+use super::{Outputs, OutputsError};
+use crate::fingerprint::Seen;
+use crate::model::OutputFile;
+
+/// What became of the files in an output folder.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Cleaned {
+    /// Removed.
+    pub removed: Vec<String>,
+    /// How many bytes those had.
+    pub bytes: u64,
+    /// A record lists them with other bytes, another mode, or bytes that the store does not have.
+    pub edited: Vec<String>,
+    /// No record lists them.
+    pub unknown: Vec<String>,
+}
+
+/// Whether files are removed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Removing {
+    /// They are.
+    Yes,
+    /// It is only told which would be.
+    No,
+}
+
+impl Outputs<'_> {
+    /// Removes what records list and the store holds; the caller holds the folder's lock.
+    pub fn clean<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f OutputFile>,
+        removing: Removing,
+    ) -> Result<Cleaned, OutputsError> {
+        let files: Vec<&OutputFile> = files.into_iter().collect();
+        let mut seen = BTreeSet::new();
+        for file in &files {
+            self.folder.place_with(&file.path, &mut seen)?;
+        }
+        let mut cleaned = Cleaned::default();
+        let mut listed = BTreeSet::new();
+        for file in files {
+            if !listed.insert(file.path.as_str()) {
+                continue;
+            }
+            match self.clean_one(file, removing)? {
+                None => {}
+                Some(true) => {
+                    cleaned.removed.push(file.path.clone());
+                    cleaned.bytes += file.size;
+                }
+                Some(false) => cleaned.edited.push(file.path.clone()),
+            }
+        }
+        for entry in walk(self.folder, "", OddNames::Skip)? {
+            if !listed.contains(entry.path.as_str()) {
+                cleaned.unknown.push(entry.path);
+            }
+        }
+        if removing == Removing::Yes {
+            self.remove_empty_folders(&cleaned.removed);
+        }
+        cleaned.removed.sort();
+        cleaned.edited.sort();
+        Ok(cleaned)
+    }
+
+    /// Tells whether a file is removed; absent where there is none.
+    fn clean_one(&self, file: &OutputFile, removing: Removing) -> Result<Option<bool>, OutputsError> {
+        let place = self.folder.path(&file.path);
+        let found = match fs::symlink_metadata(&place) {
+            Err(error) if is_absence(&error) => return Ok(None),
+            found => found.map_err(|error| OutputsError::io("look at", &place, error))?,
+        };
+        let same = |digest, executable| digest == file.digest && executable == file.executable;
+        let is_ours = found.is_file()
+            && !(self.tracked)(&place)
+            && matches!(self.memo.look(&place), Ok(Seen::File { digest, executable, .. }) if same(digest, executable))
+            && self.store.has(&file.digest)?;
+        if is_ours && removing == Removing::Yes {
+            fs::remove_file(&place).map_err(|error| OutputsError::io("remove", &place, error))?;
+        }
+        Ok(Some(is_ours))
+    }
+
+    fn remove_empty_folders(&self, removed: &[String]) {
+        let above = |path: &String| path.rsplit_once('/').map(|(above, _)| above.to_owned());
+        let mut open: BTreeSet<String> = removed.iter().filter_map(above).collect();
+        // The deepest first: those above may be empty then.
+        while let Some(folder) = open.pop_last() {
+            // What is not empty stays.
+            if fs::remove_dir(self.folder.path(&folder)).is_ok() {
+                open.extend(above(&folder));
+            }
+        }
+    }
+}
