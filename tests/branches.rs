@@ -283,3 +283,55 @@ fn processes_that_clone_onto_one_branch_at_once_leave_one_of_the_states() {
     let rows = report["branches"].as_array().cloned().unwrap_or_default();
     assert!(rows.iter().any(|row| row["branch"] == "both" && row["tasks"] == 2), "{report}");
 }
+
+/// `A` is done and `B` stands at its gate, in a run on the branch `dev`.
+fn running_on_dev() -> (Project, crate::support::Running) {
+    let project = Project::new()
+        .yaml(&tasks_yaml("A: , B: A", &["A: {outputs: [a.txt]}", "B: {outputs: [b.txt]}"]))
+        .file("A.py", python_task("A", "(output_dir / 'a.txt').write_text('one')"))
+        .file("B.py", gated_task("B", "(output_dir / 'b.txt').write_text('two')"));
+    project.commit("a gate");
+    project.git(&["switch", "-qc", "dev"]);
+    project.kptn(&["run", "A"]).succeeds();
+    project.kptn(&["status"]).succeeds();
+    let running = project.start(&["run"]);
+    project.wait_for("B");
+    (project, running)
+}
+
+#[test]
+fn a_branch_that_is_deleted_while_it_runs_keeps_what_the_run_has_finished() {
+    let (project, running) = running_on_dev();
+    project.kptn(&["branch", "delete", "dev", "--force"]).exits(3).says("`dev` is in use by `kptn run`");
+    project.git(&["switch", "-q", "main"]);
+    project.git(&["branch", "-qD", "dev"]);
+    project.kptn(&["status"]).succeeds();
+    project.open_gate("B");
+    running.wait();
+    project.kptn(&["fsck"]).succeeds();
+    let rows = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+    let names: Vec<_> = rows["branches"].as_array().expect("rows").iter().map(|row| &row["branch"]).collect();
+    assert!(names.contains(&&"dev".into()), "{rows}");
+    project.trace();
+    project.kptn(&["run"]).succeeds();
+    // B ended where HEAD was elsewhere: its files are kept, and nobody else takes them for B's.
+    assert_eq!(project.ran(), "B", "main takes over A");
+    project.kptn(&["gc"]).succeeds().prints("git has had no `dev` since");
+}
+
+#[test]
+fn a_branch_that_is_renamed_while_it_runs_has_its_state_under_the_new_name() {
+    let (project, running) = running_on_dev();
+    project.kptn(&["branch", "rename", "dev", "new"]).exits(3).says("`dev` is in use by `kptn run`");
+    project.git(&["branch", "-m", "dev", "new"]);
+    project.open_gate("B");
+    running.wait();
+    project.kptn(&["status"]).succeeds();
+    project.kptn(&["fsck"]).succeeds();
+    let rows = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+    assert_eq!(rows["branches"][0]["branch"], "new", "{rows}");
+    project.trace();
+    project.kptn(&["run"]).succeeds();
+    // B ended where HEAD was called otherwise.
+    assert_eq!(project.ran(), "B");
+}
