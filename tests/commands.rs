@@ -213,3 +213,38 @@ fn a_closed_pipe_is_a_quiet_end() {
     let output = project.program("bash").args(["-c", &script]).output().expect("bash");
     assert_eq!(String::from_utf8_lossy(&output.stderr), "");
 }
+
+#[test]
+fn graphs_of_one_cache_namespace_share_what_they_made() {
+    let project = Project::new()
+        .yaml(
+            "settings: {cache_namespace: shared}\ngraphs:\n  one:\n    tasks: {A: }\n  two:\n    tasks: {A: , B: A}\n\
+             tasks:\n  A: {file: A.py, outputs: [A.txt]}\n  B: {file: B.py, outputs: [B.txt]}\n",
+        )
+        .file("A.py", python_task("A", "(output_dir / 'A.txt').write_text('a')"))
+        .file("B.py", python_task("B", "(output_dir / 'B.txt').write_text('b')"));
+    project.kptn(&["run", "one"]).succeeds();
+    project.kptn(&["run", "two"]).succeeds().says("1 fresh");
+    assert_eq!(project.ran(), "A B");
+
+    // Each under its own name, the other's A is not this one's; its record is taken all the same.
+    project.edit("kptn.yaml", "settings: {cache_namespace: shared}\n", "");
+    project.kptn(&["status", "two"]).succeeds().prints("B");
+    project.edit("kptn.yaml", "file: A.py,", "file: A.py, reuse: never,");
+    project.kptn(&["run", "one"]).succeeds();
+    assert_eq!(project.ran(), "A");
+}
+
+#[test]
+fn scratch_dir_says_where_outputs_go_unless_the_project_does() {
+    let project = Project::new()
+        .yaml(&tasks_yaml("A: ", &["A: {outputs: [A.txt]}"]))
+        .file("A.py", python_task("A", "(output_dir / 'A.txt').write_text('a')"));
+    let elsewhere = project.outside("elsewhere");
+    let variable = [("SCRATCH_DIR", elsewhere.to_str().unwrap())];
+    project.kptn_with(&variable, &["run"]).succeeds();
+    assert!(elsewhere.join("A.txt").exists() && !project.output("A.txt").exists());
+    project.edit("kptn.yaml", "graphs:", "settings: {outputs_dir: out}\ngraphs:");
+    project.kptn_with(&variable, &["run", "-f"]).succeeds();
+    assert!(project.exists("out/A.txt"));
+}

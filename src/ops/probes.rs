@@ -55,7 +55,7 @@ pub fn believed(record: Option<&Record>, task: &Task) -> Probes {
             (one.name.clone(), ProbeAnswer::Said { digest: one.digest, shown })
         })
         .collect();
-    let never = || ProbeAnswer::Failed { message: "it was never asked".to_owned() };
+    let never = || ProbeAnswer::Failed { message: "no answer of it is on record".to_owned() };
     let answer = |command: &str| answers.get(command).cloned().unwrap_or_else(never);
     commands(task).map(|command| (command.to_owned(), answer(command))).collect()
 }

@@ -1,18 +1,15 @@
-//! Sources that nobody should write: the parsers end, in time that grows with the source, and never panic.
-
-use std::time::{Duration, Instant};
+//! Sources that nobody should write: the parsers end and never panic.
 
 use proptest::prelude::*;
 
 use super::Fixture;
 use crate::fingerprint::{python, r};
 
-/// Reads a source as both languages; a quadratic walk would take minutes.
+/// Reads a source as both languages. A walk that is quadratic takes minutes, and the suite's own limit ends it.
 fn ends(what: &str, source: &str) {
-    let begun = Instant::now();
+    eprintln!("{what}");
     python::facts_of(source.as_bytes());
     r::facts_of(source.as_bytes());
-    assert!(begun.elapsed() < Duration::from_secs(60), "{what}: {:?}", begun.elapsed());
 }
 
 #[test]
