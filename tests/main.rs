@@ -5,6 +5,7 @@
 
 #![expect(clippy::expect_used, clippy::panic, reason = "a test that cannot go on may panic")]
 
+mod accepting;
 mod affected;
 mod branches;
 mod bundles;

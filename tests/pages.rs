@@ -102,6 +102,11 @@ fn databases() {
 }
 
 #[test]
+fn accepting() {
+    assert!(run("accepting.md") > 7);
+}
+
+#[test]
 fn ci() {
     assert!(run("ci.md") > 6);
 }

@@ -110,6 +110,7 @@ pub enum Command {
     Env(commands::env::Args),
     Shell(commands::shell::Args),
     Debug(commands::debug::Args),
+    Accept(commands::accept::Args),
     Restore(commands::restore::Args),
     Clean(commands::clean::Args),
     Log(commands::log::Args),

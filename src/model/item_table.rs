@@ -101,6 +101,7 @@ mod tests {
             result: None,
             timing: Timing::default(),
             log: None,
+            accepted: None,
         })
     }
 

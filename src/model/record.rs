@@ -84,6 +84,9 @@ pub struct Record {
     pub provenance: Provenance,
     /// The object that holds its log; absent where nothing was printed.
     pub log: Option<Digest>,
+    /// Why a person said that what lay there counts; absent where all of it was made by running.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// One finished item of a mapped task.
@@ -104,6 +107,9 @@ pub struct ItemRecord {
     /// Where its lines are; absent where nothing was printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<ItemLog>,
+    /// Why a person said that what lay there counts; absent where it ran.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub accepted: Option<String>,
 }
 
 /// Where the lines of one item are: a part of a log file, which may be gone.

@@ -197,6 +197,9 @@ pub enum OpsError {
     /// Nobody can stand in the task's shoes.
     #[error(transparent)]
     Shoes(#[from] super::shoes::ShoesError),
+    /// What lies there does not count.
+    #[error(transparent)]
+    NotAccepted(#[from] super::accept::NotAccepted),
     /// Nothing to compare with.
     #[error("`{base}` names no commit here")]
     NoBase {

@@ -155,6 +155,7 @@ fn row(digest: Digest, record: Record, on: Vec<BranchName>, here: Option<Digest>
         commit: record.provenance.commit,
         dirty: record.provenance.dirty,
         run: record.run,
+        accepted: record.accepted,
         wall_ms: record.timing.wall_ms,
         files: record.outputs.len() as u64,
         outputs: record.outputs_digest,

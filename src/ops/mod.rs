@@ -4,6 +4,7 @@
 //! [`report`]; `cli` gives them words, the web page will draw them. A verb puts
 //! layers together and decides nothing that `plan` decides.
 
+pub mod accept;
 pub mod affected;
 mod bearings;
 pub mod branch;
@@ -51,6 +52,7 @@ mod survey;
 pub mod tag;
 pub mod tasks;
 pub mod undo;
+mod unopened;
 pub mod why;
 mod why_item;
 

@@ -132,6 +132,10 @@ pub struct Compared {
     pub commit: Option<String>,
     /// The latest commit that was found to have exactly what it ran; absent where none was.
     pub attested: Option<String>,
+    /// Who accepted it.
+    pub user: String,
+    /// Why it was accepted; absent where it ran.
+    pub accepted: Option<String>,
 }
 
 /// One part of the code, before and now.

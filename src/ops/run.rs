@@ -179,7 +179,7 @@ pub fn open<'a>(
 }
 
 /// A detached HEAD runs from the state that it reads: it becomes its own first.
-fn take_over(session: &Session) -> Result<(), OpsError> {
+pub(super) fn take_over(session: &Session) -> Result<(), OpsError> {
     if session.reads() != &session.key {
         inherit(session, &session.reads().branch, &session.key.branch)?;
     }
@@ -278,7 +278,8 @@ fn plan_of(
     }
 }
 
-fn new_run_id() -> RunId {
+/// Returns an id that no other run has.
+pub(super) fn new_run_id() -> RunId {
     use std::hash::{BuildHasher, Hasher};
     // The standard library's hasher keys are random per process.
     let random = std::collections::hash_map::RandomState::new().build_hasher().finish();

@@ -36,10 +36,11 @@ pub fn why(session: &Session, graph: Option<String>, task: &str) -> Result<WhyRe
             found.record.as_ref().map(|record| record.timing.started_ms + record.timing.wall_ms);
         report.row.absent = 0;
         report.fingerprint = verdict.fingerprint.map(|fingerprint| fingerprint.0.to_string());
+        let why_accepted = found.record.as_ref().and_then(|record| record.accepted.clone());
         report.compared_with = report
             .compared_with
             .zip(report.row.made_ms)
-            .map(|(compared, made_ms)| Compared { made_ms, ..compared });
+            .map(|(compared, made_ms)| Compared { made_ms, accepted: why_accepted, ..compared });
         if !report.row.reasons.iter().any(is_code) {
             report.hunks.clear();
         }
@@ -93,6 +94,8 @@ fn compared(
         branch: record.provenance.branch.clone(),
         commit: record.provenance.commit.clone(),
         attested: attested.map(|one| one.commit),
+        user: record.provenance.user.clone(),
+        accepted: record.accepted.clone(),
     })
 }
 

@@ -47,6 +47,7 @@ impl Machine {
             timing: Timing::default(),
             provenance: Provenance::default(),
             log: None,
+            accepted: None,
         };
         SnapshotEntry {
             graph: record.graph.clone(),

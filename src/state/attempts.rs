@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use rusqlite::{OptionalExtension, Transaction};
 
 use super::row::{from_json, parsed, text, to_json};
-use super::{BranchKey, State, StateError, branches};
+use super::{BranchKey, State, StateError, Target, branches};
 use crate::model::{Attempt, GraphName, TaskName};
 
 impl State {
@@ -83,10 +83,23 @@ pub(super) fn forget(
     Ok(())
 }
 
-/// Forgets all attempts on a branch, those of items too.
-pub(super) fn forget_all(transaction: &Transaction<'_>, branch: i64) -> Result<(), StateError> {
+/// Forgets what was tried on a branch that holds another state now, items' attempts too.
+pub(super) fn forget_moved(
+    transaction: &Transaction<'_>,
+    branch: i64,
+    moved: Target<'_>,
+) -> Result<(), StateError> {
     for table in ["attempts", "item_attempts"] {
-        transaction.prepare_cached(&format!("DELETE FROM {table} WHERE branch = ?1"))?.execute([branch])?;
+        let all = format!("DELETE FROM {table} WHERE branch = ?1");
+        let Target::With(changes) = moved else {
+            transaction.prepare_cached(&all)?.execute([branch])?;
+            continue;
+        };
+        // Of the other tasks nothing changed.
+        let mut statement = transaction.prepare_cached(&format!("{all} AND graph = ?2 AND task = ?3"))?;
+        for change in changes {
+            statement.execute((branch, change.graph.as_str(), change.task.as_str()))?;
+        }
     }
     Ok(())
 }

@@ -60,6 +60,7 @@ impl Place {
             timing: Timing::default(),
             provenance: Provenance { branch: branch.to_owned(), ..Provenance::default() },
             log: None,
+            accepted: None,
         };
         let digest = self.store.put_json(&record).unwrap();
         self.store.flush().unwrap();
@@ -201,6 +202,7 @@ fn finished_items_come_along_and_survive_a_fold() {
         result: None,
         timing: Timing::default(),
         log: None,
+        accepted: None,
     };
     let kept = |branch: &str| place.state.kept_items(&key(branch), &graph(), &task("m")).unwrap();
     place.state.keep_items(&key("main"), &graph(), &task("m"), std::slice::from_ref(&finished)).unwrap();

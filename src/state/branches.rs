@@ -255,7 +255,7 @@ fn move_branch(
     match &after {
         Some(to) => {
             protection.admits(state, transaction, key, &before.unwrap_or_default(), to)?;
-            stand_on(transaction, key, to, wanted.cloned_from)?;
+            stand_on(transaction, key, to, wanted)?;
         }
         None => remove(transaction, key)?,
     }
@@ -274,7 +274,7 @@ fn stand_on(
     transaction: &Transaction<'_>,
     key: &BranchKey,
     to: &Point,
-    cloned_from: Option<&BranchName>,
+    wanted: &Move<'_>,
 ) -> Result<(), StateError> {
     let row = find_or_make(transaction, key)?;
     let layer = points::new_layer(transaction, to.over, key.branch.as_str())?;
@@ -284,9 +284,9 @@ fn stand_on(
             "UPDATE branches SET snapshot = ?2, over = ?3, layer = ?4, cloned_from = coalesce(?5, cloned_from)
              WHERE id = ?1",
         )?
-        .execute((row.id, snapshot, to.over, layer, cloned_from.map(BranchName::as_str)))?;
+        .execute((row.id, snapshot, to.over, layer, wanted.cloned_from.map(BranchName::as_str)))?;
     // Attempts are of what was tried here, with what was here before.
-    super::attempts::forget_all(transaction, row.id)?;
+    super::attempts::forget_moved(transaction, row.id, wanted.to)?;
     touch(transaction, row.id)
 }
 

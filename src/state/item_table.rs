@@ -154,6 +154,7 @@ mod tests {
             result: None,
             log: None,
             timing: Timing { started_ms: 1_790_000_000_000, wall_ms: 3, cpu_ms: 2, peak_kib: 20_000 },
+            accepted: None,
         })
     }
 

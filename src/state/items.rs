@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use rusqlite::Transaction;
+use rusqlite::{Connection, Transaction};
 
 use super::branches::BranchRow;
 use super::row::{from_json, text, to_json};
@@ -95,7 +95,7 @@ impl State {
         })
     }
 
-    /// Returns the items kept for a task, sorted by key.
+    /// Returns the items kept for a task since its latest result, sorted by key.
     pub fn kept_items(
         &self,
         branch: &BranchKey,
@@ -106,6 +106,10 @@ impl State {
             let Some(row) = branches::find(connection, branch)? else { return Ok(Vec::new()) };
             let mut items = BTreeMap::new();
             for layer in points::chain(connection, Some(row.layer))? {
+                // A result has the items of its time; those of its own layer came after it.
+                if has_result(connection, layer, graph, task)? {
+                    items.clear();
+                }
                 let mut statement = connection.prepare_cached(
                     "SELECT item FROM item_results WHERE layer = ?1 AND graph = ?2 AND task = ?3",
                 )?;
@@ -118,6 +122,18 @@ impl State {
             Ok(items.into_values().collect())
         })
     }
+}
+
+fn has_result(
+    connection: &Connection,
+    layer: i64,
+    graph: &GraphName,
+    task: &TaskName,
+) -> Result<bool, StateError> {
+    let mut statement = connection.prepare_cached(
+        "SELECT EXISTS (SELECT 1 FROM results WHERE layer = ?1 AND graph = ?2 AND task = ?3)",
+    )?;
+    Ok(statement.query_row((layer, graph.as_str(), task.as_str()), |row| row.get(0))?)
 }
 
 /// Forgets the items of a task that has finished.

@@ -147,6 +147,7 @@ pub(super) mod tests {
             timing: Timing::default(),
             provenance: Provenance::default(),
             log: Some(digest("log")),
+            accepted: None,
         }
     }
 

@@ -245,6 +245,7 @@ pub(super) fn item(state: &str) -> ItemRecord {
         result: None,
         timing: Timing::default(),
         log: None,
+        accepted: None,
     }
 }
 

@@ -19,6 +19,8 @@ pub use files::Files;
 pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;
 pub use run::Run;
+pub use run_task::{TaskError, accept};
+pub use work::Shared;
 
 use crate::model::Event;
 

@@ -19,6 +19,10 @@ use super::{Past, Run, StateKnown};
 use crate::model::{LinkMode, Task, TaskName};
 use crate::process::{Environment, own_environment};
 use crate::state::{BranchKey, StateError};
+use crate::store::{StoreError, Stored};
+
+/// Takes a file into the store, or only says what it holds.
+type TakeIn<'a> = &'a (dyn Fn(&Path) -> Result<Stored, StoreError> + Sync);
 
 /// What all tasks of a run share.
 pub struct Shared<'e> {
@@ -100,21 +104,43 @@ impl<'e> Shared<'e> {
         declared: &Declared,
         act: impl FnOnce(&Outputs<'_>) -> T,
     ) -> T {
-        self.with_depth(&task.name, Owners::depth_for(declared), act)
+        self.with_depth(&task.name, Owners::depth_for(declared), &|path| self.take_in(path), act)
+    }
+
+    /// Works on the output folder, where what is taken in only has to be read.
+    pub fn with_outputs_read<T>(
+        &self,
+        task: &Task,
+        declared: &Declared,
+        read: TakeIn<'_>,
+        act: impl FnOnce(&Outputs<'_>) -> T,
+    ) -> T {
+        self.with_depth(&task.name, Owners::depth_for(declared), read, act)
+    }
+
+    /// Takes a file into the store.
+    pub fn take_in(&self, path: &Path) -> Result<Stored, StoreError> {
+        self.run.memo.put_file(&self.run.store, path)
     }
 
     /// Works on the output folder, where it matters what others have on record.
     pub fn with_all_outputs<T>(&self, task: &TaskName, act: impl FnOnce(&Outputs<'_>) -> T) -> T {
-        self.with_depth(task, Depth::Records, act)
+        self.with_depth(task, Depth::Records, &|path| self.take_in(path), act)
     }
 
-    fn with_depth<T>(&self, task: &TaskName, depth: Depth, act: impl FnOnce(&Outputs<'_>) -> T) -> T {
+    fn with_depth<T>(
+        &self,
+        task: &TaskName,
+        depth: Depth,
+        take_in: TakeIn<'_>,
+        act: impl FnOnce(&Outputs<'_>) -> T,
+    ) -> T {
         // What is updated in place must not share its bytes with the store.
         let in_place = self.run.task(task.as_str()).is_some_and(|task| task.keep);
         act(&Outputs {
             store: &self.run.store,
             memo: &*self.run.memo,
-            take_in: &|path| self.run.memo.put_file(&self.run.store, path),
+            take_in,
             folder: &self.folder,
             link: if in_place { LinkMode::Copy } else { self.run.project.settings.link },
             kept_under: &self.kept_under,

@@ -18,6 +18,7 @@ use super::views;
 use crate::ops::scope::Words;
 use crate::ops::{Footing, Session, Start, renames};
 
+pub mod accept;
 pub mod branch;
 pub mod cat;
 pub mod check;
@@ -132,6 +133,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Env(args) => env::run(args, context),
         Command::Shell(args) => shell::run(args, context),
         Command::Debug(args) => debug::run(args, context),
+        Command::Accept(args) => accept::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Clean(args) => clean::run(args, context),
         Command::Log(args) => log::run(args, context),

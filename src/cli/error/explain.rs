@@ -147,6 +147,7 @@ impl From<OpsError> for CommandError {
             OpsError::Moving(error) => error.into(),
             OpsError::Reading(error) => error.into(),
             OpsError::Shoes(error) => error.into(),
+            OpsError::NotAccepted(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())

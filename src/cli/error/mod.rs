@@ -4,6 +4,7 @@
 //! shown after `error:`. `explain.rs` gives each its exit code and, where there
 //! is one, a command to paste; `panic.rs` does so for a bug in kptn.
 
+mod accepting;
 mod explain;
 mod moving;
 mod panic;

@@ -1,6 +1,6 @@
 //! `kptn log`: what happened to a branch, newest first.
 
-use crate::cli::paint::Tone;
+use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
 use crate::ops::report::{LogEntry, RunCounts, TaskHistory};
@@ -41,7 +41,7 @@ fn what(entry: &LogEntry) -> String {
         "run" => entry.graph.as_deref().unwrap_or_default(),
         _ => entry.why.as_str(),
     };
-    format!("{} {about}", entry.verb).trim_end().to_owned()
+    format!("{} {}", entry.verb, harmless(about)).trim_end().to_owned()
 }
 
 fn came_to(entry: &LogEntry) -> Cell {
@@ -83,12 +83,27 @@ pub fn of_task(history: &TaskHistory, width: usize, now_ms: u64) -> String {
             record.user.as_str().into(),
             record.made_on.as_str().into(),
             commit.into(),
-            words::duration(record.wall_ms).into(),
+            if record.accepted.is_some() {
+                "accepted".into()
+            } else {
+                words::duration(record.wall_ms).into()
+            },
             record.outputs.short().into(),
             if on.is_empty() { "-".to_owned() } else { words::list(&on, 5) }.into(),
         ]);
     }
-    table.render(width)
+    let mut out = table.render(width);
+    for record in &history.records {
+        if let Some(why) = &record.accepted {
+            out.push_str(&format!(
+                "{} was accepted by {}: {}\n",
+                record.record.short(),
+                record.user,
+                harmless(why)
+            ));
+        }
+    }
+    out
 }
 
 /// Returns counts that are not zero: `3 ran, 5 fresh`.

@@ -11,6 +11,7 @@ use crate::model::Diagnostic;
 
 use super::snippet::Snippets;
 
+pub mod accept;
 pub mod branch;
 pub mod check;
 pub mod comment;

@@ -72,15 +72,20 @@ pub fn text(report: &WhyReport, hunks: Hunks, ingredients: Ingredients, width: u
 }
 
 fn compared(report: &WhyReport, now_ms: u64) -> String {
-    let Some(Compared { made_ms, branch, commit, record, .. }) = &report.compared_with else {
+    let Some(Compared { made_ms, branch, commit, record, user, accepted, .. }) = &report.compared_with else {
         return "there is no earlier record to compare with".to_owned();
     };
     let age = words::age(now_ms.saturating_sub(*made_ms));
     let commit = commit.as_ref().map(|commit| format!(", commit {}", short(commit))).unwrap_or_default();
-    let place = format!("made {age} on branch {branch}{commit}, record {}", short(record));
-    match report.row.status {
+    let how = if accepted.is_some() { "accepted" } else { "made" };
+    let place = format!("{how} {age} on branch {branch}{commit}, record {}", short(record));
+    let told = match report.row.status {
         Status::Fresh => format!("{place}; everything that counts is as it was then"),
         _ => format!("compared with what was {place}"),
+    };
+    match accepted {
+        Some(why) => format!("{told}; {user} accepted it: {}", harmless(why)),
+        None => told,
     }
 }
 
@@ -164,6 +169,8 @@ mod tests {
                 branch: "main".into(),
                 commit: Some("fedcba9876543210".into()),
                 attested: None,
+                user: "ada".into(),
+                accepted: None,
             }),
             hunks: vec![CodeHunk {
                 part: "helpers.clean".into(),

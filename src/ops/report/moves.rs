@@ -21,6 +21,36 @@ pub struct CloneReport {
     pub given_up: Vec<TaskName>,
 }
 
+/// `kptn accept`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AcceptReport {
+    /// The branch that has the records now.
+    pub branch: BranchName,
+    /// The operation; absent where everything was fresh as it is.
+    pub operation: Option<u64>,
+    /// The reason.
+    pub why: String,
+    /// What was named, dependencies first.
+    pub tasks: Vec<AcceptedTask>,
+}
+
+/// What became of one task that was named.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct AcceptedTask {
+    /// The task.
+    pub task: TaskName,
+    /// Its new record; absent where it is fresh as it is.
+    pub record: Option<Digest>,
+    /// How many files that has, all items' together.
+    pub files: u64,
+    /// How many items were accepted; absent for an unmapped task.
+    pub items: Option<u64>,
+    /// How many items are stale all the same.
+    pub left: u64,
+    /// Whether its result is that of the record before.
+    pub result: bool,
+}
+
 /// One line of `kptn branch list`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BranchRow {
@@ -240,9 +270,11 @@ pub struct TaskRecord {
     pub commit: Option<String>,
     /// Whether files that the task read differed from that commit.
     pub dirty: bool,
-    /// The run that made it.
+    /// The run that made it; of an accepted one: that made the same bytes before, if one did.
     pub run: RunId,
-    /// How long it took, in ms.
+    /// Why it was accepted; absent where it ran.
+    pub accepted: Option<String>,
+    /// How long it took, in ms; of an accepted one: how long the one before did.
     pub wall_ms: u64,
     /// How many files it left, items' files not counted.
     pub files: u64,

@@ -12,13 +12,11 @@ use std::sync::Arc;
 
 use super::items::{self, Addressed, FoundItem};
 use super::placing::Placing;
-use super::probes::Probing;
+use super::probes::{Probes, Probing};
 use super::survey::{Question, Survey, find_interpreters};
-use super::{OpsError, Session, memo};
+use super::{OpsError, Session, memo, unopened};
 use crate::fingerprint::variables;
-use crate::model::{
-    AfterFailure, CacheUse, Force, Graph, OutputFile, Record, RunId, RunPlan, Stream, Task, TaskName,
-};
+use crate::model::{Force, Graph, OutputFile, Record, Task, TaskName};
 use crate::plan::Known;
 use crate::process::{Environment, own_environment};
 use crate::state::LocalMemo;
@@ -94,7 +92,8 @@ pub fn stand<'a>(
     let results: BTreeMap<TaskName, Arc<[u8]>> = with_result
         .map(|(name, result)| Ok((name.clone(), session.store()?.load(&result)?.into())))
         .collect::<Result<_, OpsError>>()?;
-    let plan = plan(session, graph, task, &memo);
+    let interpreters = find_interpreters(session, &memo, graph);
+    let plan = unopened::plan(session, graph, vec![task.name.clone()], interpreters, Probes::new());
     memo::save(&memo);
     let inherited = own_environment();
     let circumstances =
@@ -168,33 +167,4 @@ pub(super) fn placing<'a>(
         link: session.project.settings.link,
         command,
     })
-}
-
-/// The plan of a run that nobody opens: what a task is told of the run it is in.
-fn plan(session: &Session, graph: &Graph, task: &Task, memo: &LocalMemo) -> RunPlan {
-    RunPlan {
-        format: 1,
-        id: RunId::new(crate::task::now_ms(), 0),
-        project: session.key.project.clone(),
-        root: session.project.root.clone(),
-        config_path: session.project.config_path.clone(),
-        branch: session.key.branch.clone(),
-        head: (session.head.branch != session.key.branch).then(|| session.head.branch.clone()),
-        commit: session.head.commit.clone(),
-        outputs_dir: session.outputs_dir.clone(),
-        graph: graph.clone(),
-        tasks: vec![task.name.clone()],
-        items: Default::default(),
-        fresh: 0,
-        base: BTreeMap::new(),
-        force: Force::No,
-        cache: CacheUse::Both,
-        after_failure: AfterFailure::Stop,
-        ignore_stale_deps: true,
-        jobs: None,
-        stream: Stream::No,
-        interpreters: find_interpreters(session, memo, graph),
-        probes: Default::default(),
-        command: String::new(),
-    }
 }

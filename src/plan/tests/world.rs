@@ -210,6 +210,7 @@ impl World {
             timing: Timing { started_ms: *self.now.borrow(), ..Timing::default() },
             provenance: Provenance::default(),
             log: None,
+            accepted: None,
         }
     }
 
@@ -228,6 +229,7 @@ impl World {
             result: None,
             timing: Timing::default(),
             log: None,
+            accepted: None,
         });
         let table = ItemTable::new(plan.fresh.iter().cloned().chain(ran.map(Arc::new)));
         let digest = Digest::of(format!("{run} {table:?}").as_bytes());

@@ -4,14 +4,15 @@
 //! an output that is missing, shared or no file fails before a byte is copied.
 //! What is written to while it is read is read again, and then refused.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use rayon::prelude::*;
 
 use super::walk::{Entry, OddNames, matching, walk};
-use super::{Declared, Outputs, OutputsError, Prepared, path};
+use super::{Declared, Outputs, OutputsError, Prepared, Update, path};
 use crate::failpoint;
 use crate::model::OutputFile;
 use crate::store::{FileStat, StoreError};
@@ -69,6 +70,32 @@ impl Outputs<'_> {
         self.find_matches(declared, prepared, &mut found)?;
         let files = self.take_in(found.files)?;
         Ok(Captured { files, notes: found.notes })
+    }
+
+    /// Takes in what is declared and lies there, whoever wrote it.
+    pub fn adopt(&self, declared: &Declared) -> Result<Captured, OutputsError> {
+        let nothing_before = Prepared {
+            removed: Vec::new(),
+            kept: Vec::new(),
+            own: BTreeSet::new(),
+            matched: BTreeMap::new(),
+            since: SystemTime::UNIX_EPOCH,
+            update: Update::InPlace,
+        };
+        self.capture(declared, &nothing_before)
+    }
+
+    /// Returns the files and folders that are declared by name and are not there.
+    pub fn missing(&self, declared: &Declared) -> Result<Vec<String>, OutputsError> {
+        let mut missing = Vec::new();
+        for literal in declared.literals() {
+            match fs::symlink_metadata(self.folder.place(literal)?) {
+                Err(error) if path::is_absence(&error) => missing.push(literal.to_owned()),
+                // What is there and cannot be read fails where it is taken in.
+                Ok(_) | Err(_) => {}
+            }
+        }
+        Ok(missing)
     }
 
     fn find_literal(&self, literal: &str, kind: Literal, found: &mut Found) -> Result<(), OutputsError> {

@@ -4,6 +4,7 @@
 //! prepare     before a task or item: its own old files leave, edits are kept aside
 //! clear       before a further attempt: what the failed one left leaves
 //! capture     after it: what it declares and wrote goes into the store
+//! adopt       what a person says counts: what it declares and lies there goes into the store
 //! undo        after a session that records nothing: what it wrote is kept aside
 //! put_back    where all attempts failed: what `prepare` removed is there again
 //! restore     where something needs files that are not here

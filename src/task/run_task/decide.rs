@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::TaskError;
 use super::steady::Steady;
 use crate::fingerprint::{Gathered, fingerprint, gather, gather_item_code};
-use crate::model::{Fingerprint, Record, Task};
+use crate::model::{Fingerprint, Force, Record, Task};
 use crate::plan::{
     Decision, Dependency, DependencyState, Known, Situation, changes_between, list_provider, step,
 };
@@ -39,6 +39,11 @@ impl Decided<'_> {
 /// Who calls it holds the task's lock. Where another process has just run the task, its record is
 /// found: nothing runs twice.
 pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>, TaskError> {
+    decide_as(shared, task, shared.run.plan.force)
+}
+
+/// Decides as [`decide`] does, whatever the run says of `force`.
+pub fn decide_as<'e>(shared: &'e Shared<'e>, task: &'e Task, force: Force) -> Result<Decided<'e>, TaskError> {
     let plan = &shared.run.plan;
     shared.known.refresh(&task.name)?;
     let dependencies = dependencies(shared, task)?;
@@ -59,7 +64,7 @@ pub fn decide<'e>(shared: &'e Shared<'e>, task: &'e Task) -> Result<Decided<'e>,
             files.borrow_mut().extend(of_item.files.iter().cloned());
             of_item
         },
-        force: plan.force,
+        force,
         choice: plan.items.get(&task.name),
     };
     let decision = step(&situation, &shared.known);

@@ -70,6 +70,7 @@ pub fn record_of(
         result,
         timing: attempted.timing,
         log: log_of(shared, log, attempted.log_range),
+        accepted: None,
     })
 }
 

@@ -11,6 +11,7 @@
 //! A mapped task does the middle three for each stale item (`items.rs`). What
 //! fails puts back what was there before, and is remembered as an attempt.
 
+pub mod accept;
 mod attempts;
 mod decide;
 mod error;

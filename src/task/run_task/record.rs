@@ -11,7 +11,8 @@ use std::sync::Arc;
 use super::decide::Decided;
 use super::{Bench, TaskError};
 use crate::model::{
-    Digest, ItemTable, OutputComparison, OutputFile, RECORD_FORMAT, Record, Settled, Task, Timing,
+    CodePart, Digest, Fingerprint, Ingredient, ItemTable, OutputComparison, OutputFile, RECORD_FORMAT,
+    Record, RunId, Settled, Task, Timing,
 };
 use crate::plan::Known;
 use crate::state::{Indexing, Recorded, put_item_table};
@@ -40,6 +41,43 @@ pub struct Made {
     pub logs: Vec<PathBuf>,
     /// What was not any more as it was at the start.
     pub changed: Vec<String>,
+    /// Where a person said that it counts.
+    pub accepted: Option<Acceptance>,
+}
+
+/// That a person said so, and of what it is.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// Why.
+    pub why: String,
+    /// What the record stands for.
+    pub basis: Basis,
+    /// The run that made the same bytes before; absent where there was none.
+    pub run: Option<RunId>,
+    /// What that printed.
+    pub log: Option<Digest>,
+}
+
+/// What a record is recorded under.
+#[derive(Debug)]
+pub struct Basis {
+    /// Of the ingredients, unless nothing is to have it.
+    pub fingerprint: Fingerprint,
+    /// All ingredients, sorted.
+    pub ingredients: Vec<Ingredient>,
+    /// The parts of the code, which are in the store or put by who makes this.
+    pub code: Vec<CodePart>,
+}
+
+impl Basis {
+    /// Returns what was decided: today's.
+    pub fn of(decided: &Decided<'_>) -> Self {
+        Self {
+            fingerprint: decided.fingerprint(),
+            ingredients: decided.decision.ingredients.clone(),
+            code: decided.gathered.code.clone(),
+        }
+    }
 }
 
 /// A record that was put, and what to write down of it.
@@ -59,7 +97,6 @@ pub fn put(
     made: Made,
 ) -> Result<Recordable, TaskError> {
     let run = shared.run;
-    let fingerprint = decided.fingerprint();
     for part in &decided.gathered.code {
         run.store.put_bytes(part.text.as_bytes())?;
     }
@@ -77,22 +114,33 @@ pub fn put(
     };
     let settled = if made.changed.is_empty() { Settled::Yes } else { Settled::No(made.changed) };
     let trusted = settled == Settled::Yes && decided.gathered.uncacheable.is_empty();
+    let log = put_logs(&run.store, &made.logs)?;
+    let mut provenance = run.provenance(task, &decided.gathered.files);
+    let (why, basis, of_run, log) = match made.accepted {
+        None => (None, Basis::of(decided), None, log),
+        Some(Acceptance { why, basis, run, log }) => {
+            provenance.interpreter = None;
+            (Some(why), basis, run, log)
+        }
+    };
+    let Basis { fingerprint, ingredients, code } = basis;
     let record = Record {
         format: RECORD_FORMAT,
         graph: run.plan.graph.namespace.clone(),
         task: task.name.clone(),
         fingerprint,
         settled,
-        ingredients: decided.decision.ingredients.clone(),
-        code: decided.gathered.code.clone(),
+        ingredients,
+        code,
         outputs: made.outputs,
         outputs_digest: made.outputs_digest,
         result: made.result,
         items,
-        run: run.plan.id.clone(),
+        run: of_run.unwrap_or_else(|| run.plan.id.clone()),
         timing: made.timing,
-        provenance: run.provenance(task, &decided.gathered.files),
-        log: put_logs(&run.store, &made.logs)?,
+        provenance,
+        log,
+        accepted: why,
     };
     let finished = FinishedTask {
         task: task.name.clone(),
@@ -121,7 +169,8 @@ pub async fn finish(bench: &Bench<'_, '_>, task: &Task, finished: FinishedTask) 
     Ok(())
 }
 
-fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
+/// Takes note of what was recorded, for those that come after it.
+pub fn learn(shared: &Shared<'_>, finished: &FinishedTask) {
     let before = shared.known.current_files(&finished.task);
     shared.known.learn(&finished.task, finished.record);
     let now = || shared.known.current_files(&finished.task);

@@ -78,6 +78,7 @@ async fn record<'e>(
             timing: done.attempted.timing,
             logs: vec![log],
             changed: changed_since(shared, task, &decided),
+            accepted: None,
         };
         record::put(shared, task, &decided, made)
     };

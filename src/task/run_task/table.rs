@@ -142,7 +142,7 @@ pub async fn record<'e>(
 }
 
 /// Files of items that are no longer in the list leave the folder, unless another item has them now.
-fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Result<(), TaskError> {
+pub fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Result<(), TaskError> {
     if finished.removed.is_empty() {
         return Ok(());
     }
@@ -161,7 +161,8 @@ fn leave_removed(shared: &Shared<'_>, task: &Task, finished: &Finished) -> Resul
     Ok(())
 }
 
-fn made(
+/// Puts the items together to the whole.
+pub fn made(
     shared: &Shared<'_>,
     task: &Task,
     decided: &Decided<'_>,
@@ -188,6 +189,7 @@ fn made(
         timing,
         logs: logs(shared, task),
         changed,
+        accepted: None,
     })
 }
 
