@@ -126,6 +126,10 @@ const SCRIPTS: &[(&str, &str)] = &[
         "tables",
         "suppressMessages(library(data.table))\nx <- data.table(a = 1:4, b = c('x', 'y'))\nx[, .(s = sum(a)), by = b]\ngetDTthreads() >= 1",
     ),
+    (
+        "large",
+        "file <- tempfile(); writeBin(as.numeric(1:25e6), file)\nx <- readBin(file, 'numeric', 25e6); unlink(file)\nobject.size(x) > 2e8; sum(x)\ny <- x; y[1] <- 0; sum(x) - sum(y)",
+    ),
     ("windows", "x <- 1\r\nif (x == 1) {\r\n  print('crlf')\r\n}\r\n"),
 ];
 
