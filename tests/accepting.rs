@@ -229,7 +229,7 @@ fn what_was_refused_is_an_edit_as_before_and_what_the_store_knows_can_be_accepte
     project.edit("B.py", "* 2", "* 3");
     project.kptn(&["accept", "A", "B", "-m", "x"]).exits(2).says("`B` cannot be accepted");
     // The store does not know the bytes, so nothing may replace them.
-    project.kptn(&["restore", "A"]).succeeds().says("edited by hand, left alone");
+    project.kptn(&["restore", "A", "-n"]).succeeds().says("kept a.txt: edited by hand, would go to .kept/");
     assert_eq!(project.read_output("a.txt"), "mended");
     project.kptn(&["accept", "A", "-m", "x"]).succeeds();
     // Bytes of another state count as well where somebody says so.

@@ -29,6 +29,7 @@ mod pages;
 mod reading;
 mod remotes;
 mod repair;
+mod restoring;
 mod room;
 mod run;
 mod runner;

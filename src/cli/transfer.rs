@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::{Printer, Volume};
 use super::terminal;
-use crate::remote::{Phase, Progress};
+use crate::model::{Phase, Progress};
 
 /// How often a phase that has nothing to count still moves.
 const TICK: Duration = Duration::from_millis(200);
@@ -47,6 +47,7 @@ impl Progress for Transfer {
             Phase::Looking => ("looking", false),
             Phase::Sending => ("sending", true),
             Phase::Fetching => ("fetching", true),
+            Phase::Restoring => ("restoring", true),
         };
         let style = if counted {
             ProgressStyle::with_template(
@@ -59,7 +60,10 @@ impl Progress for Transfer {
             bar.set_style(style);
         }
         let objects = if counted {
-            format!(" {}", super::words::count(objects, "object", "objects"))
+            match phase {
+                Phase::Restoring => format!(" {}", super::words::count(objects, "file", "files")),
+                _ => format!(" {}", super::words::count(objects, "object", "objects")),
+            }
         } else {
             String::new()
         };

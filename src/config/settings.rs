@@ -7,7 +7,7 @@ use super::given::{Entries, Given, OneOrMany};
 use super::report::Report;
 use super::shapes::Text;
 use super::words::SettingsWords;
-use crate::model::{AutoClone, GraphName, Location, Settings, Workers};
+use crate::model::{AutoClone, CheckoutFiles, GraphName, Location, Settings, Workers};
 
 /// Settings with every path made absolute, and what tasks inherit from them.
 #[derive(Debug, Default)]
@@ -84,6 +84,9 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
     }
     if let Some(wanted) = words.auto_clone.value {
         settings.auto_clone = if wanted { AutoClone::Yes } else { AutoClone::No };
+    }
+    if let Some(wanted) = words.restore_on_checkout.value {
+        settings.checkout_files = if wanted { CheckoutFiles::Restored } else { CheckoutFiles::Offered };
     }
     if let Some(word) = words.hooks.value.as_ref().and_then(|hooks| hooks.pre_push.value) {
         settings.pre_push = word.into();

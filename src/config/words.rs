@@ -159,6 +159,9 @@ pub(super) struct SettingsWords {
     pub link: Given<LinkWord>,
     /// Whether the git hook gives a new branch its parent's state; `true` where nothing is said.
     pub auto_clone: Given<bool>,
+    /// Whether the git hook puts a branch's files into the output folder when it is checked out; `false`
+    /// where nothing is said.
+    pub restore_on_checkout: Given<bool>,
     /// What git hooks do.
     pub hooks: Given<HooksWords>,
     /// The most tasks that run at once, by tag.

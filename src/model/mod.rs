@@ -18,6 +18,7 @@ mod json;
 mod name;
 mod near;
 mod output;
+mod progress;
 mod project;
 mod record;
 mod remote;
@@ -40,7 +41,10 @@ pub use json::canonical_json;
 pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folder_name};
 pub use near::nearest_name;
 pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
-pub use project::{AutoClone, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings};
+pub use progress::{Phase, Progress, Silent};
+pub use project::{
+    AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings,
+};
 pub use record::{
     Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
 };

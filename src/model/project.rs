@@ -90,6 +90,17 @@ pub enum AutoClone {
     No,
 }
 
+/// What a checkout does about files in the output folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum CheckoutFiles {
+    /// Where branches share the folder, the git hook offers `kptn restore` (the default).
+    #[default]
+    Offered,
+    /// The git hook puts the branch's files there.
+    Restored,
+}
+
 /// What a push of stale tasks does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -139,6 +150,8 @@ pub struct Settings {
     pub link: LinkMode,
     /// Whether the git hook gives a new branch its parent's state.
     pub auto_clone: AutoClone,
+    /// What a checkout does about files in the output folder.
+    pub checkout_files: CheckoutFiles,
     /// What a push of stale tasks does.
     pub pre_push: PrePush,
     /// The most tasks at once, by tag.

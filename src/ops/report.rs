@@ -200,14 +200,29 @@ pub enum RenderedState {
 /// `kptn restore`.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize)]
 pub struct RestoreReport {
+    /// Whether it is only told what would be done.
+    pub dry_run: bool,
     /// Files put back, relative to the output folder.
     pub restored: Vec<String>,
     /// Files that were there already.
     pub present: u64,
-    /// Files with bytes that the store does not know: left alone.
-    pub edited: Vec<String>,
+    /// What was in a file's place and is in no store: moved aside.
+    pub kept: Vec<KeptFile>,
+    /// Other branches' files, which left a shared output folder.
+    pub removed: Vec<String>,
+    /// Files that git tracks, with other bytes: left alone.
+    pub tracked: Vec<String>,
     /// Files whose bytes exist nowhere any more.
     pub lost: Vec<String>,
+}
+
+/// Bytes that were moved aside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct KeptFile {
+    /// Where they were, relative to the output folder.
+    pub path: String,
+    /// Where they are now, relative to the output folder.
+    pub aside: String,
 }
 
 /// `kptn output TASK`.

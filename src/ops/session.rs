@@ -214,6 +214,11 @@ pub(super) fn outputs_template(project: &Project) -> String {
     said.unwrap_or_else(|| "scratch/<branch>".to_owned())
 }
 
+/// Tells whether all branches write to one folder.
+pub(super) fn is_shared(template: &str) -> bool {
+    !["<branch>", "${branch}"].iter().any(|name| template.contains(name))
+}
+
 /// Returns the output folder of a branch.
 pub(super) fn outputs_dir_of(root: &Path, template: &str, branch: &BranchName) -> PathBuf {
     let folder = safe_folder_name(branch.as_str());

@@ -13,9 +13,9 @@ use futures_util::stream::FuturesUnordered;
 use super::bucket::Bucket;
 use super::encoding::{self, Encoding};
 use super::index::{Entry, Index, Place};
-use super::progress::{Phase, Progress};
 use super::{RemoteError, header, layout};
 use crate::model::Digest;
+use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
 
 /// How many keys are read at once.

@@ -10,9 +10,9 @@ use super::branch;
 use super::catalog::Catalog;
 use super::fetch::{Fetched, Wanted, fetch};
 use super::format::{self, Intent};
-use super::progress::Phase;
 use super::push::Ends;
 use super::{Move, RemoteError};
+use crate::model::Phase;
 use crate::model::{Digest, Snapshot, SnapshotEntry};
 use crate::state::{Need, Reach};
 

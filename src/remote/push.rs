@@ -17,11 +17,11 @@ use super::catalog::Catalog;
 use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
 use super::merge::merge;
-use super::progress::{Phase, Progress};
 use super::send::{Sent, missing, send};
 use super::{Move, RemoteError};
 use crate::failpoint;
 use crate::model::{Digest, Snapshot};
+use crate::model::{Phase, Progress};
 use crate::state::Reach;
 use crate::store::{Store, StoreError};
 

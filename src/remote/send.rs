@@ -16,10 +16,10 @@ use super::catalog::Catalog;
 use super::encoding::{self, Encoding};
 use super::index::{Entry, Part, Place};
 use super::pack::{PACKED_MOST, Pack, PackBuilder};
-use super::progress::{Phase, Progress};
 use super::{RemoteError, header, layout};
 use crate::failpoint;
 use crate::model::Digest;
+use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
 
 /// How many packs may be on their way at once.

@@ -5,7 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::model::{
     BranchName, Digest, Fingerprint, GraphName, OutputFile, ProjectId, Provenance, RECORD_FORMAT, Record,
-    RemoteSettings, RunId, Settled, Snapshot, SnapshotEntry, TaskName, Timing, outputs_digest,
+    RemoteSettings, RunId, Settled, Silent, Snapshot, SnapshotEntry, TaskName, Timing, outputs_digest,
 };
 use crate::store::Store;
 

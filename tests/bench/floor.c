@@ -4,6 +4,7 @@
  *     floor nothing                  starts and ends
  *     floor lstat LIST               looks at each file
  *     floor append LIST TO           reads each file and appends it to one
+ *     floor copy LIST TO             reads each file and writes a new one of its name into the folder TO
  *
  * LIST has a path a line. What kptn does for the same files is compared with these.
  */
@@ -40,25 +41,40 @@ static void append(const char *path, int to) {
     close(from);
 }
 
+static void copy(const char *path, int folder) {
+    const char *name = strrchr(path, '/') + 1;
+    int to = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    if (to < 0)
+        fail(name);
+    append(path, to);
+    if (close(to))
+        fail(name);
+}
+
 int main(int argc, char **argv) {
     if (argc == 2 && !strcmp(argv[1], "nothing"))
         return 0;
     int appends = argc == 4 && !strcmp(argv[1], "append");
-    if (!appends && !(argc == 3 && !strcmp(argv[1], "lstat"))) {
-        fprintf(stderr, "usage: floor nothing | lstat LIST | append LIST TO\n");
+    int copies = argc == 4 && !strcmp(argv[1], "copy");
+    if (!appends && !copies && !(argc == 3 && !strcmp(argv[1], "lstat"))) {
+        fprintf(stderr, "usage: floor nothing | lstat LIST | append LIST TO | copy LIST TO\n");
         return 2;
     }
     FILE *list = fopen(argv[2], "r");
     if (!list)
         fail(argv[2]);
     int to = appends ? open(argv[3], O_WRONLY | O_CREAT | O_TRUNC, 0666) : -1;
-    if (appends && to < 0)
+    if (copies)
+        to = open(argv[3], O_RDONLY | O_DIRECTORY);
+    if ((appends || copies) && to < 0)
         fail(argv[3]);
     static char path[4096];
     while (fgets(path, sizeof path, list)) {
         path[strcspn(path, "\n")] = 0;
         if (appends)
             append(path, to);
+        else if (copies)
+            copy(path, to);
         else
             look(path);
     }

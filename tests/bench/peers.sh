@@ -38,3 +38,10 @@ if ! command -v parallel >/dev/null && command -v apt-get >/dev/null && [ "$(id 
   DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends parallel >/dev/null ||
     echo "could not set up GNU parallel" >&2
 fi
+
+# Counts system calls; where it cannot be had, that count is left out.
+if ! command -v strace >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+  echo "setting up strace" >&2
+  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends strace >/dev/null ||
+    echo "could not set up strace" >&2
+fi

@@ -4,13 +4,16 @@ use super::Context;
 use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops;
+use crate::ops::restore::{RestoreRequest, Writing};
 
 /// Put files of finished tasks back into the output folder
 ///
-/// Runs nothing. Without tasks: of all that have a record. A file with bytes that the store does
-/// not know is left alone, and named.
+/// Runs nothing. Without tasks: of all that have a record; where all branches share one output
+/// folder, other branches' files leave it then. What was edited by hand is moved to `.kept/`, and
+/// named.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Tasks whose files to put back
@@ -19,14 +22,25 @@ pub struct Args {
     /// Leave these out
     #[arg(long, value_name = "TASK")]
     pub exclude: Vec<String>,
+    /// Only say which files would change
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
 }
 
 /// Puts them back.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let session = context.open()?;
     let words = context.words(&args.words, &args.exclude);
-    let report = ops::restore::restore(&session, &words, &context.typed())?;
     let printer = &context.printer;
+    let request = RestoreRequest {
+        words: &words,
+        writing: if args.dry_run { Writing::No } else { Writing::Yes },
+        command: &context.typed(),
+    };
+    let bar = Transfer::new(printer);
+    let report = ops::restore::restore(&session, &request, &bar);
+    bar.end();
+    let report = report?;
     if printer.json {
         printer.document(&Document::of(&report));
     } else {

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::cli::table;
 use crate::cli::words;
-use crate::model::{AutoClone, Project, Settings};
+use crate::model::{AutoClone, CheckoutFiles, Project, Settings};
 
 /// Returns the project as one JSON value.
 pub fn document(project: &Project) -> Value {
@@ -57,6 +57,7 @@ fn settings(settings: &Settings) -> Value {
         "store": settings.store,
         "link": settings.link,
         "auto_clone": settings.auto_clone == AutoClone::Yes,
+        "restore_on_checkout": settings.checkout_files == CheckoutFiles::Restored,
         "hooks": { "pre_push": settings.pre_push },
         "concurrency": settings.concurrency,
     })

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::cli::paint::Tone;
 use crate::cli::words;
 use crate::ops::reading::PathReport;
-use crate::ops::report::{FsckReport, RenderedFile, RenderedState, RestoreReport};
+use crate::ops::report::{FsckReport, KeptFile, RenderedFile, RenderedState, RestoreReport};
 
 /// So many files are listed; more are counted.
 const LISTED: usize = 20;
@@ -13,26 +13,45 @@ const LISTED: usize = 20;
 /// Returns what `restore` did.
 pub fn restored(report: &RestoreReport, outputs_dir: &Path) -> String {
     let mut out = String::new();
-    for path in report.restored.iter().take(LISTED) {
-        out.push_str(&format!("{} {path}\n", Tone::Good.paint("restored")));
+    list(&mut out, &report.restored, |path| format!("{} {path}", Tone::Good.paint("restored")));
+    list(&mut out, &report.removed, |path| {
+        format!("{} {path}: another branch's", Tone::Good.paint("removed"))
+    });
+    for kept in &report.kept {
+        let KeptFile { path, aside } = kept;
+        let now = if report.dry_run { "would go to" } else { "now" };
+        out.push_str(&format!("{} {path}: edited by hand, {now} {aside}\n", Tone::Warn.paint("kept")));
     }
-    if report.restored.len() > LISTED {
-        let more = (report.restored.len() - LISTED) as u64;
-        out.push_str(&format!("and {}\n", words::count(more, "more file", "more files")));
-    }
-    for path in &report.edited {
-        out.push_str(&format!("{} {path}: edited by hand, left alone\n", Tone::Warn.paint("kept")));
+    for path in &report.tracked {
+        out.push_str(&format!("{} {path}: tracked by git, left alone\n", Tone::Warn.paint("kept")));
     }
     for path in &report.lost {
         out.push_str(&format!("{} {path}: its bytes are nowhere any more\n", Tone::Bad.paint("lost")));
     }
+    let would = if report.dry_run { "would be " } else { "" };
     let put = words::count(report.restored.len() as u64, "file", "files");
+    let removed = match report.removed.len() as u64 {
+        0 => String::new(),
+        removed => format!(", {} removed", words::number(removed)),
+    };
     out.push_str(&format!(
-        "{put} put back, {} there already · {}\n",
+        "{put} {would}put back{removed}, {} there already · {}\n",
         words::number(report.present),
         outputs_dir.display()
     ));
     out
+}
+
+/// Lists the first files, and counts the others.
+fn list(out: &mut String, paths: &[String], line: impl Fn(&String) -> String) {
+    for path in paths.iter().take(LISTED) {
+        out.push_str(&line(path));
+        out.push('\n');
+    }
+    if paths.len() > LISTED {
+        let more = (paths.len() - LISTED) as u64;
+        out.push_str(&format!("and {}\n", words::count(more, "more file", "more files")));
+    }
 }
 
 /// Returns what `path` has to say of files that are not what the task made.
@@ -101,15 +120,18 @@ mod tests {
         let report = RestoreReport {
             restored: (0..22).map(|n| format!("f{n}.csv")).collect(),
             present: 1200,
-            edited: vec!["mine.csv".into()],
+            kept: vec![KeptFile { path: "mine.csv".into(), aside: ".kept/now/mine.csv".into() }],
+            tracked: vec!["README.md".into()],
             lost: vec!["gone.csv".into()],
+            ..RestoreReport::default()
         };
         let text = strip(&restored(&report, Path::new("scratch/main")));
         let end = text.lines().skip(19).collect::<Vec<_>>().join("\n");
         insta::assert_snapshot!(end, @"
         restored f19.csv
         and 2 more files
-        kept mine.csv: edited by hand, left alone
+        kept mine.csv: edited by hand, now .kept/now/mine.csv
+        kept README.md: tracked by git, left alone
         lost gone.csv: its bytes are nowhere any more
         22 files put back, 1,200 there already · scratch/main
         ");

@@ -6,6 +6,7 @@ use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
 use crate::model::{IngredientKind, Reason};
 use crate::ops::hooks::{HookState, HooksReport, Outlook, Said, StaleTask};
+use crate::ops::report::RestoreReport;
 
 /// So many stale tasks are named in the line; more are counted.
 const NAMED: usize = 4;
@@ -80,6 +81,14 @@ pub fn line(project: Option<&str>, said: &Said) -> String {
         Said::NotCloned { branch, from } => format!(
             "{branch}: not cloned from {from}, since it is protected; `kptn status` says what it can take"
         ),
+        Said::Restored { branch, report } => format!("{branch}: {}", put(report)),
+        Said::Offered { branch, from, tasks } => {
+            let differ = if *tasks == 1 { "has other files" } else { "have other files" };
+            format!(
+                "{branch}: {} {differ} here than on {from}, and the output folder is shared: `kptn restore` swaps them",
+                words::count(*tasks, "task", "tasks")
+            )
+        }
         Said::Changed { branch, outlook } => format!("{branch}: {}", looks(outlook)),
         Said::Pushed { branch, outlook, refused: false } => {
             format!("{branch}: pushed with {}", stale(&outlook.stale))
@@ -90,6 +99,21 @@ pub fn line(project: Option<&str>, said: &Said) -> String {
         ),
     };
     format!("kptn: {project}{text}")
+}
+
+/// Returns `12 files put back, 3 removed, 1 edit is in .kept/…`.
+fn put(report: &RestoreReport) -> String {
+    let mut parts = vec![format!("{} put back", words::count(report.restored.len() as u64, "file", "files"))];
+    if !report.removed.is_empty() {
+        parts.push(format!("{} removed", words::number(report.removed.len() as u64)));
+    }
+    for kept in &report.kept {
+        parts.push(format!("your {} is now {}", kept.path, kept.aside));
+    }
+    if !report.lost.is_empty() {
+        parts.push(format!("{} nowhere any more", words::number(report.lost.len() as u64)));
+    }
+    parts.join(", ")
 }
 
 fn looks(outlook: &Outlook) -> String {

@@ -9,11 +9,12 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use super::outlook::Outlook;
-use super::{attest, checkout};
+use super::{attest, checkout, files};
 use crate::config;
 use crate::git::Repository;
 use crate::model::{BranchName, PrePush};
 use crate::ops::renames::{self, Noticed};
+use crate::ops::report::RestoreReport;
 use crate::ops::standing::Because;
 use crate::ops::{OpsError, Session, Start, quick};
 use crate::state::State;
@@ -50,6 +51,22 @@ pub enum Said {
         branch: BranchName,
         /// Its parent.
         from: BranchName,
+    },
+    /// The output folder has the branch's files now.
+    Restored {
+        /// The branch.
+        branch: BranchName,
+        /// What changed there.
+        report: RestoreReport,
+    },
+    /// The output folder, which branches share, has another branch's files.
+    Offered {
+        /// The branch that is stood on.
+        branch: BranchName,
+        /// The branch that was stood on before.
+        from: BranchName,
+        /// How many tasks have other files on the two.
+        tasks: u64,
     },
     /// What a merge or a rebase left to do.
     Changed {
@@ -109,7 +126,10 @@ fn fire_in(start: &Start, call: &Call) -> Result<(PathBuf, Vec<Said>), OpsError>
     let session = Session::open(start)?;
     let mut all: Vec<Said> = renames::notice(&session)?.into_iter().map(Said::Noticed).collect();
     match call.name.as_str() {
-        "post-checkout" => all.extend(checkout::after_checkout(&session, &call.arguments)?),
+        "post-checkout" => {
+            all.extend(checkout::after_checkout(&session, &call.arguments)?);
+            all.extend(files::after_checkout(&session, &call.arguments)?);
+        }
         "post-commit" => drop(attest::after_commit(&session)?),
         "post-merge" => all.extend(after_change(&session)?),
         "post-rewrite" => {

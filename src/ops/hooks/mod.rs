@@ -5,6 +5,7 @@
 //! managers.rs   pre-commit, husky, lefthook: whose files are left alone
 //! fire.rs       kptn hook NAME: every project of the repository is told
 //! checkout.rs   post-checkout: a new branch gets its parent's state
+//! files.rs      post-checkout: a shared output folder gets the branch's files
 //! outlook.rs    post-merge, post-rewrite, pre-push: what is stale, what will be reused
 //! attest.rs     post-commit: records that ran just what was committed
 //! ```
@@ -13,6 +14,7 @@
 
 mod attest;
 mod checkout;
+mod files;
 mod fire;
 mod install;
 mod managers;

@@ -2,9 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::model::{BranchName, Project, RemoteSettings, TaggedHasher};
+use crate::model::{BranchName, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
-use crate::remote::{Absent, Bucket, Ends, Progress, Which, open};
+use crate::remote::{Absent, Bucket, Ends, Which, open};
 use crate::state::BranchKey;
 use crate::store::{Layout, Store};
 

@@ -15,12 +15,12 @@ use serde::Serialize;
 
 use super::Peer;
 use crate::graph;
-use crate::model::{BranchName, Digest, GraphName, SnapshotEntry, Status, TaskName};
+use crate::model::{BranchName, Digest, GraphName, Progress, SnapshotEntry, Status, TaskName};
 use crate::ops::branch::Unkept;
 use crate::ops::mover::Mover;
 use crate::ops::scope::{self, Words};
 use crate::ops::{Footing, OpsError, Session};
-use crate::remote::{self, Absent, Arrived, Progress, Take, block_on};
+use crate::remote::{self, Absent, Arrived, Take, block_on};
 use crate::state::{BranchKey, Change, LastSeen, Point, Target};
 use crate::store::Store;
 

@@ -5,9 +5,9 @@
 use serde::Serialize;
 
 use super::Peer;
-use crate::model::{BranchName, Record, Settled, Snapshot, TaskName};
+use crate::model::{BranchName, Progress, Record, Settled, Snapshot, TaskName};
 use crate::ops::{Footing, OpsError, Session};
-use crate::remote::{self, Absent, Earnest, Mover, Progress, Theirs, block_on};
+use crate::remote::{self, Absent, Earnest, Mover, Theirs, block_on};
 use crate::state::{LastSeen, Point, State};
 use crate::store::Store;
 

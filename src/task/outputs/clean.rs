@@ -35,8 +35,27 @@ pub enum Removing {
 }
 
 impl Outputs<'_> {
-    /// Removes what records list and the store holds; the caller holds the folder's lock.
+    /// Removes what records list and the store holds, and names all else that is there.
+    ///
+    /// The caller holds the folder's lock.
     pub fn clean<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f OutputFile>,
+        removing: Removing,
+    ) -> Result<Cleaned, OutputsError> {
+        let files: Vec<&OutputFile> = files.into_iter().collect();
+        let mut cleaned = self.clean_listed(files.iter().copied(), removing)?;
+        let listed: BTreeSet<_> = files.into_iter().map(|file| file.path.as_str()).collect();
+        for entry in walk(self.folder, "", OddNames::Skip)? {
+            if !listed.contains(entry.path.as_str()) {
+                cleaned.unknown.push(entry.path);
+            }
+        }
+        Ok(cleaned)
+    }
+
+    /// Removes what records list and the store holds; the caller holds the folder's lock.
+    pub fn clean_listed<'f>(
         &self,
         files: impl IntoIterator<Item = &'f OutputFile>,
         removing: Removing,
@@ -59,11 +78,6 @@ impl Outputs<'_> {
                     cleaned.bytes += file.size;
                 }
                 Some(false) => cleaned.edited.push(file.path.clone()),
-            }
-        }
-        for entry in walk(self.folder, "", OddNames::Skip)? {
-            if !listed.contains(entry.path.as_str()) {
-                cleaned.unknown.push(entry.path);
             }
         }
         if removing == Removing::Yes {

@@ -37,7 +37,7 @@ pub use error::OutputsError;
 pub use glance::look;
 pub use path::{Folder, KEPT, checked};
 pub use prepare::{Kept, Prepared, Update};
-pub use restore::Restored;
+pub use restore::{Edits, Restored};
 
 use std::path::Path;
 

@@ -226,11 +226,16 @@ impl Outputs<'_> {
         }
     }
 
+    /// Returns where an edit goes, relative to the output folder, as long as nothing is there yet.
+    pub fn aside(&self, relative: &str) -> String {
+        format!("{KEPT}/{}/{relative}", self.kept_under)
+    }
+
     /// Moves an edit into `.kept/`; returns where it is now, relative to the output folder.
-    fn keep_aside(&self, relative: &str, place: &Path) -> Result<String, OutputsError> {
+    pub(super) fn keep_aside(&self, relative: &str, place: &Path) -> Result<String, OutputsError> {
         let candidate = |n: u32| match n {
-            0 => format!("{KEPT}/{}/{relative}", self.kept_under),
-            n => format!("{KEPT}/{}/{relative}~{n}", self.kept_under),
+            0 => self.aside(relative),
+            n => format!("{}~{n}", self.aside(relative)),
         };
         let free = |aside: &String| fs::symlink_metadata(self.folder.path(aside)).is_err();
         let aside = (0..).map(candidate).find(free).unwrap_or_else(|| candidate(0));

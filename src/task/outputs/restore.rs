@@ -1,26 +1,38 @@
 //! Gives files back that something needs: a dependent about to run, or a person.
 //!
-//! Never over an edit, over a file that git tracks, or through a link: the
-//! places of all files are checked before the first one is written.
+//! Never over bytes that the store does not hold, over a file that git tracks,
+//! or through a link: the places of all files are checked before the first one
+//! is written.
 
 use std::collections::BTreeSet;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
 
 use super::glance::{Glance, glance};
-use super::{Outputs, OutputsError};
+use super::{Kept, Outputs, OutputsError};
 use crate::fingerprint::Seen;
-use crate::model::OutputFile;
+use crate::model::{OutputFile, Progress, Silent};
 
-/// What became of files that were asked for.
+/// What becomes of bytes that the store does not hold, where a file belongs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Edits {
+    /// They stay, and the file does not come back.
+    Stay,
+    /// They are moved to `.kept/`, and the file comes back.
+    GoAside,
+}
+
+/// What became of files that were asked for; each list is sorted by path.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Restored {
     /// Put back.
     pub restored: Vec<String>,
     /// Were there already.
     pub present: u64,
-    /// Have bytes that the store does not know, or are tracked by git: left alone.
+    /// Were edited: moved aside, and put back.
+    pub kept: Vec<Kept>,
+    /// Have bytes that the store does not hold, or are tracked by git: left alone.
     pub edited: Vec<String>,
     /// Their bytes exist nowhere any more.
     pub lost: Vec<String>,
@@ -30,35 +42,53 @@ enum Fate {
     Restored,
     Present,
     Edited,
+    Tracked,
     Lost,
 }
 
 impl Outputs<'_> {
-    /// Puts files back that are not here; never over an edit or a file that git tracks.
+    /// Puts files back that are not here; edits stay.
     pub fn restore<'f>(
         &self,
         files: impl IntoIterator<Item = &'f OutputFile>,
+    ) -> Result<Restored, OutputsError> {
+        self.restore_all(files, Edits::Stay, &Silent)
+    }
+
+    /// Puts files back that are not here, side by side; tells `progress` of each one's bytes.
+    pub fn restore_all<'f>(
+        &self,
+        files: impl IntoIterator<Item = &'f OutputFile>,
+        edits: Edits,
+        progress: &dyn Progress,
     ) -> Result<Restored, OutputsError> {
         let files: Vec<&OutputFile> = files.into_iter().collect();
         let mut seen = BTreeSet::new();
         for file in &files {
             self.folder.place_with(&file.path, &mut seen)?;
         }
-        let restored = Mutex::new(Restored::default());
-        let one = |file: &&OutputFile| -> Result<(), OutputsError> {
+        let restored = Mutex::new((Restored::default(), Vec::new()));
+        files.par_iter().try_for_each(|file| -> Result<(), OutputsError> {
             let fate = self.restore_one(file)?;
-            let mut all = restored.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+            progress.advance(file.size);
+            let mut all = restored.lock().unwrap_or_else(PoisonError::into_inner);
+            let (all, edited) = &mut *all;
             let path = || file.path.clone();
             match fate {
                 Fate::Present => all.present += 1,
                 Fate::Restored => all.restored.push(path()),
-                Fate::Edited => all.edited.push(path()),
+                Fate::Edited if edits == Edits::GoAside => edited.push(*file),
+                Fate::Edited | Fate::Tracked => all.edited.push(path()),
                 Fate::Lost => all.lost.push(path()),
             }
             Ok(())
-        };
-        files.par_iter().try_for_each(one)?;
-        let mut all = restored.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner);
+        })?;
+        let (mut all, mut edited) = restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+        edited.sort_by(|a, b| a.path.cmp(&b.path));
+        // One after the other: a name in `.kept/` is free until something is moved there.
+        for file in edited {
+            self.restore_over_edit(file, &mut all)?;
+        }
         for list in [&mut all.restored, &mut all.edited, &mut all.lost] {
             list.sort();
         }
@@ -73,16 +103,29 @@ impl Outputs<'_> {
         {
             return Ok(Fate::Present);
         }
-        match glance(self.store, self.memo, &place)? {
-            Glance::Folder => return Err(OutputsError::FolderInTheWay { path: file.path.clone() }),
-            Glance::Unknown => return Ok(Fate::Edited),
-            Glance::Known { .. } if (self.tracked)(&place) => return Ok(Fate::Edited),
-            Glance::Known { .. } | Glance::Absent => {}
+        let found = glance(self.store, self.memo, &place)?;
+        if found == Glance::Folder {
+            return Err(OutputsError::FolderInTheWay { path: file.path.clone() });
+        }
+        if found != Glance::Absent && (self.tracked)(&place) {
+            return Ok(Fate::Tracked);
         }
         if !self.store.has(&file.digest)? {
             return Ok(Fate::Lost);
         }
+        if found == Glance::Unknown {
+            return Ok(Fate::Edited);
+        }
         self.store.give(&file.digest, &place, file.executable, self.link)?;
         Ok(Fate::Restored)
+    }
+
+    fn restore_over_edit(&self, file: &OutputFile, all: &mut Restored) -> Result<(), OutputsError> {
+        let place = self.folder.path(&file.path);
+        let aside = self.keep_aside(&file.path, &place)?;
+        all.kept.push(Kept { path: file.path.clone(), aside });
+        self.store.give(&file.digest, &place, file.executable, self.link)?;
+        all.restored.push(file.path.clone());
+        Ok(())
     }
 }

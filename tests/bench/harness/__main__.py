@@ -4,11 +4,13 @@ import argparse
 import sys
 from pathlib import Path
 
+import branches
 import intake
 import items
 import item_status
 import r_items
 import report
+import restoring
 import startup
 import status
 import whole_run
@@ -17,7 +19,8 @@ from measure import CommandFailed, Meter
 from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
-         "item_status": item_status, "items": items}
+         "item_status": item_status, "items": items, "restoring": restoring,
+         "branches": branches}
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from measure import CommandFailed, Meter
 
 PEER_PROGRAMS = {"ninja": "ninja", "dvc": "dvc", "snakemake": "snakemake", "old-kptn": "kptn"}
 
-PEER_NAMES = {"old_kptn": "kptn 0.1.17", "git_add": "git add", "dvc_add": "dvc add"}
+PEER_NAMES = {"old_kptn": "kptn 0.1.17", "git_add": "git add", "dvc_add": "dvc add", "dvc_checkout": "dvc checkout"}
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-//! What a transfer tells while it goes on.
+//! What a verb that moves many bytes tells while it goes on.
 
-/// One phase of a transfer.
+/// One phase of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
     /// Looking at what is there, on both sides.
@@ -9,11 +9,13 @@ pub enum Phase {
     Sending,
     /// Bytes come to this machine.
     Fetching,
+    /// Bytes go from the store into the output folder.
+    Restoring,
 }
 
-/// Hears how far a transfer is; must not block for long.
-pub trait Progress {
-    /// A phase begins, of so many objects and raw bytes.
+/// Hears how far it is, from any thread; must not block for long.
+pub trait Progress: Sync {
+    /// A phase begins, of so many objects (or files) and raw bytes.
     fn begin(&self, phase: Phase, objects: u64, bytes: u64);
 
     /// So many more raw bytes are done.
