@@ -16,6 +16,7 @@ mod config_errors;
 mod data_frames;
 mod display;
 mod docs;
+mod earlier;
 mod examples;
 mod faults;
 mod git_hooks;

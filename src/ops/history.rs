@@ -6,7 +6,8 @@ use super::report::{LogEntry, TaskHistory, TaskRecord};
 use super::undo::{moved, undone};
 use super::{OpsError, Session};
 use crate::model::{BranchName, Digest, Record, RunId, TaskName};
-use crate::state::{BranchKey, Operation, RunRow, State};
+use crate::state::{BranchKey, Operation, RunRow, State, StateError};
+use crate::store::StoreError;
 
 /// So many operations of a project are looked through for the records of a task.
 const FAR: u32 = 2_000;
@@ -106,8 +107,13 @@ pub fn of_task(
         .collect();
     let record_at = |point: &crate::state::Point| -> Result<Option<Digest>, OpsError> {
         for graph in &graphs {
-            if let Some(record) = state.record_at(point, graph, &task)? {
-                return Ok(Some(record));
+            match state.record_at(point, graph, &task) {
+                // A state that `gc` has collected has nothing to tell.
+                Err(StateError::Store(StoreError::Absent { .. })) => return Ok(None),
+                record => match record? {
+                    Some(record) => return Ok(Some(record)),
+                    None => continue,
+                },
             }
         }
         Ok(None)

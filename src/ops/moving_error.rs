@@ -159,6 +159,22 @@ pub enum MovingError {
         /// The branch that it moved.
         branch: BranchName,
     },
+    /// A tag of another branch.
+    #[error("the tag `{tag}` is of `{branch}`")]
+    TagOfOther {
+        /// The tag.
+        tag: BranchName,
+        /// The branch that was in that state.
+        branch: BranchName,
+    },
+    /// A state without any record.
+    #[error("nothing was finished on `{branch}` at `{word}`")]
+    NothingThen {
+        /// The branch.
+        branch: BranchName,
+        /// What was typed.
+        word: String,
+    },
     /// A diff of a branch that began with nothing.
     #[error("`{branch}` began with nothing: there is nothing to compare it with by itself")]
     DiffWithWhat {

@@ -12,8 +12,9 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use jiff::{Span, Timestamp, ZonedDateTime};
 
+use super::report::AsOf;
 use super::{Footing, MovingError, OpsError};
-use crate::state::{BranchKey, Operation, Point};
+use crate::state::{BranchKey, Operation, Point, Tag};
 
 /// A state, and how to call it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,6 +23,8 @@ pub struct Named {
     pub point: Point,
     /// What it is called: `main`, `main after operation 12`.
     pub shown: String,
+    /// The operation that led there; absent for a tag, and for a branch as it is now.
+    pub after: Option<AsOf>,
 }
 
 /// Returns the state that a word means; of the current branch where it says when and not which.
@@ -46,11 +49,11 @@ fn find_named(footing: &Footing, word: &str) -> Result<Named, OpsError> {
         return of_branch(footing, &branch.key);
     }
     if let Some(tag) = state.tags(&footing.key.project)?.into_iter().find(|tag| tag.name.as_str() == word) {
-        return Ok(Named { point: Point::of(tag.snapshot), shown: tag.name.to_string() });
+        return Ok(tagged(&tag));
     }
     let all = state.all_operations(&footing.key.project, u32::MAX)?;
     if let Some(found) = by_number(&all, word) {
-        return Ok(after(found));
+        return Ok(after(led_to(&all, found)));
     }
     if let Some(found) = earlier(footing, &footing.key, word)? {
         return Ok(found);
@@ -58,27 +61,55 @@ fn find_named(footing: &Footing, word: &str) -> Result<Named, OpsError> {
     Err(MovingError::UnknownState { word: word.to_owned() }.into())
 }
 
-/// Returns the state of one branch that a word means: an operation on it, a run, a commit or a time.
+/// Returns the state of one branch that a word means: an operation on it, a run, a tag of it, a commit or a time.
+///
+/// The branch may have no state any more: its log has.
 pub fn find_on(footing: &Footing, key: &BranchKey, word: &str) -> Result<Named, OpsError> {
-    let all = footing.state()?.all_operations(&key.project, u32::MAX)?;
-    if let Some(found) = by_number(&all, word) {
+    let state = footing.state()?;
+    let all = state.all_operations(&key.project, u32::MAX)?;
+    let named = if let Some(found) = by_number(&all, word) {
         if found.branch != key.branch {
             return Err(MovingError::NotOnBranch { operation: found.id, branch: found.branch.clone() }.into());
         }
-        return there(footing, after(found));
+        after(led_to(&all, found))
+    } else if let Some(tag) = state.tags(&key.project)?.into_iter().find(|tag| tag.name.as_str() == word) {
+        if tag.branch != key.branch {
+            return Err(MovingError::TagOfOther { tag: tag.name, branch: tag.branch }.into());
+        }
+        tagged(&tag)
+    } else {
+        let found = earlier(footing, key, word)?;
+        found.ok_or_else(|| MovingError::UnknownState { word: word.to_owned() })?
+    };
+    if named.point.is_empty() {
+        return Err(MovingError::NothingThen { branch: key.branch.clone(), word: word.to_owned() }.into());
     }
-    let found = earlier(footing, key, word)?;
-    there(footing, found.ok_or_else(|| MovingError::UnknownState { word: word.to_owned() })?)
+    there(footing, named)
 }
 
 fn of_branch(footing: &Footing, key: &BranchKey) -> Result<Named, OpsError> {
     let point = footing.state()?.point(key)?.unwrap_or_default();
-    Ok(Named { point, shown: key.branch.to_string() })
+    Ok(Named { point, shown: key.branch.to_string(), after: None })
+}
+
+fn tagged(tag: &Tag) -> Named {
+    Named { point: Point::of(tag.snapshot), shown: tag.name.to_string(), after: None }
 }
 
 fn after(operation: &Operation) -> Named {
     let shown = format!("{} after operation {} ({})", operation.branch, operation.id, operation.verb);
-    Named { point: operation.after, shown }
+    Named { point: operation.after, shown, after: Some(AsOf::of(operation)) }
+}
+
+/// Returns the operation that led to the state that a branch had after another one: `gc` and `push` lead nowhere.
+fn led_to<'a>(newest_first: &'a [Operation], operation: &'a Operation) -> &'a Operation {
+    let before = newest_first.iter().filter(|one| one.id <= operation.id && one.branch == operation.branch);
+    before.clone().find(|one| leads(one)).unwrap_or(operation)
+}
+
+/// Tells whether an operation has a state at all: one that is noted, and moves nothing, may have none.
+fn leads(operation: &Operation) -> bool {
+    !(operation.before.is_empty() && operation.after.is_empty())
 }
 
 /// By the operation's number, or by the run that it closed.
@@ -91,7 +122,7 @@ fn by_number<'a>(all: &'a [Operation], word: &str) -> Option<&'a Operation> {
 /// By commit or time.
 fn earlier(footing: &Footing, key: &BranchKey, word: &str) -> Result<Option<Named>, OpsError> {
     let of_branch = footing.state()?.operations(key, u32::MAX)?;
-    let mut of_branch = of_branch.iter().filter(|one| one.branch == key.branch);
+    let mut of_branch = of_branch.iter().filter(|one| one.branch == key.branch && leads(one));
     if let Some(at_ms) = time(word) {
         return Ok(of_branch.find(|one| one.at_ms <= at_ms).map(after));
     }

@@ -5,6 +5,7 @@ use serde::Serialize;
 use super::Context;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops;
 use crate::ops::branch::{CloneRequest, Unkept};
@@ -43,6 +44,12 @@ pub struct CloneArgs {
     /// The branch that gets it; the current one where nothing is said
     #[arg(value_name = "DST")]
     pub target: Option<String>,
+    /// Take what SRC had then: after an operation or a run, at a tag, a commit or a time (`2026-11-25`, `3 days ago`)
+    #[arg(long, value_name = "STATE")]
+    pub at: Option<String>,
+    /// Put the files there too, where DST has its output folder here
+    #[arg(long)]
+    pub restore: bool,
     /// Give up results that DST alone has; `kptn undo` brings them back
     #[arg(short, long)]
     pub force: bool,
@@ -118,9 +125,19 @@ fn list(context: &Context<'_>) -> Result<Exit, CommandError> {
 }
 
 fn clone(args: &CloneArgs, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let request =
-        CloneRequest { source: args.source.clone(), target: args.target.clone(), unkept: unkept(args.force) };
-    let report = ops::branch::clone(&context.footing()?, &request)?;
+    let request = CloneRequest {
+        source: args.source.clone(),
+        target: args.target.clone(),
+        at: args.at.clone(),
+        unkept: unkept(args.force),
+    };
+    let mut report = ops::branch::clone(&context.footing()?, &request)?;
+    if args.restore {
+        let bar = Transfer::new(&context.printer);
+        let brought = ops::branch::bring(&context.start()?, &report.branch, &context.typed(), &bar);
+        bar.end();
+        report.files = Some(brought?);
+    }
     show(context, &report, views::branch::cloned(&report, context.now_ms()))
 }
 

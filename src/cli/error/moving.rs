@@ -24,6 +24,12 @@ impl From<MovingError> for CommandError {
                 usage.hint("`kptn branch list`, `kptn tag` and `kptn log` show what there is")
             }
             MovingError::NotOnBranch { branch, .. } => usage.hint(format!("`kptn log` on `{branch}` shows it")),
+            MovingError::TagOfOther { tag, branch } => {
+                usage.hint(format!("`kptn branch clone {branch} DST --at {tag}` takes it"))
+            }
+            MovingError::NothingThen { branch, .. } => {
+                usage.hint(format!("`kptn log -b {branch}` shows what there was, and when"))
+            }
             MovingError::DiffWithWhat { .. } => usage.hint("`kptn diff A..B` says with what"),
             MovingError::CloneOntoItself { .. } => {
                 usage.hint("`kptn branch clone SRC DST` names the branch that is to have it")

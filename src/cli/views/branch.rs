@@ -1,10 +1,13 @@
 //! Branches and what became of them: `branch`, `tag`, `undo`.
 
-use crate::cli::paint::Tone;
+use super::files::restored;
+use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
 use crate::model::TaskName;
-use crate::ops::report::{AsOf, BranchRow, CloneReport, DeleteReport, RenameReport, TagRow, UndoReport};
+use crate::ops::report::{
+    AsOf, BranchRow, Brought, CloneReport, DeleteReport, RenameReport, TagRow, UndoReport,
+};
 
 /// How files get to where they are not; the last line of whatever moved a branch.
 pub const HOW_FILES_COME: &str = "files come when a task needs them; `kptn restore` brings them all now\n";
@@ -51,16 +54,27 @@ fn age(one: &AsOf, now_ms: u64) -> String {
 /// Returns what a clone did.
 pub fn cloned(report: &CloneReport, now_ms: u64) -> String {
     let (branch, source) = (&report.branch, &report.source);
-    let as_of = match &report.as_of {
-        Some(one) => format!(" ({}, {})", one.verb, age(one, now_ms)),
-        None => String::new(),
+    let when = match (&report.at, &report.as_of) {
+        (None, Some(one)) => format!("has ({}, {})", one.verb, age(one, now_ms)),
+        (None, None) => "has".to_owned(),
+        (Some(_), Some(one)) => {
+            format!("had after operation {} ({}, {})", one.operation, one.verb, age(one, now_ms))
+        }
+        (Some(word), None) => format!("had at {}", harmless(word)),
     };
-    if report.operation.is_none() {
-        return format!("{branch} has what {source} has{as_of}; nothing to do\n");
-    }
-    let mut out = format!("{} has what {source} has{as_of}\n", Tone::Good.paint(branch.to_string()));
+    let mut out = match report.operation {
+        None => format!("{branch} has what {source} {when}; nothing to do\n"),
+        Some(_) => format!("{} has what {source} {when}\n", Tone::Good.paint(branch.to_string())),
+    };
     out.push_str(&given_up(&report.given_up));
-    out.push_str(HOW_FILES_COME);
+    match (&report.files, report.operation) {
+        (Some(Brought::Here { outputs_dir, report }), _) => out.push_str(&restored(report, outputs_dir)),
+        (Some(Brought::NoFolder), _) => out.push_str(&format!(
+            "no file was put anywhere: {branch} has no output folder here; `kptn restore` on {branch} brings them\n"
+        )),
+        (None, Some(_)) => out.push_str(HOW_FILES_COME),
+        (None, None) => {}
+    }
     out
 }
 
@@ -177,9 +191,11 @@ mod tests {
         let mut report = CloneReport {
             branch: name("x"),
             source: name("main"),
+            at: None,
             as_of: Some(run(0)),
             operation: Some(7),
             given_up: vec![TaskName::parse("A").unwrap()],
+            files: None,
         };
         insta::assert_snapshot!(strip(&cloned(&report, 60_000)), @"
         x has what main has (run, 1 minute ago)
@@ -187,6 +203,17 @@ mod tests {
         files come when a task needs them; `kptn restore` brings them all now
         ");
         report.operation = None;
-        insta::assert_snapshot!(strip(&cloned(&report, 60_000)), @"x has what main has (run, 1 minute ago); nothing to do");
+        insta::assert_snapshot!(strip(&cloned(&report, 60_000)), @"
+        x has what main has (run, 1 minute ago); nothing to do
+        gave up its own results of `A`; `kptn undo` brings them back
+        ");
+        report.given_up.clear();
+        report.operation = Some(8);
+        report.at = Some("yesterday".into());
+        report.files = Some(Brought::NoFolder);
+        insta::assert_snapshot!(strip(&cloned(&report, 60_000)), @"
+        x has what main had after operation 1 (run, 1 minute ago)
+        no file was put anywhere: x has no output folder here; `kptn restore` on x brings them
+        ");
     }
 }

@@ -9,7 +9,7 @@ mod edit;
 mod list;
 mod lost;
 
-pub use clone::{CloneRequest, clone};
+pub use clone::{CloneRequest, bring, clone};
 pub use edit::{delete, rename};
 pub use list::list;
 pub use lost::{Unkept, only_there};

@@ -1,8 +1,10 @@
 //! What the verbs that move branches, or compare them, answer.
 
+use std::path::PathBuf;
+
 use serde::Serialize;
 
-use super::RunCounts;
+use super::{RestoreReport, RunCounts};
 use crate::model::{BranchName, Change, Digest, GraphName, RunId, TaskName};
 use crate::state::Operation;
 
@@ -13,12 +15,33 @@ pub struct CloneReport {
     pub branch: BranchName,
     /// The branch that it came from.
     pub source: BranchName,
-    /// What was last done to that one; absent where nothing was logged yet.
+    /// What was asked for of its past; absent for its state now.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What was last done to that one by then; absent where nothing was logged yet, and for a tag.
     pub as_of: Option<AsOf>,
     /// The operation; absent where the branch held just that already.
     pub operation: Option<u64>,
     /// Tasks with results that no branch or tag has any more.
     pub given_up: Vec<TaskName>,
+    /// What became of its files; absent where they were not asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub files: Option<Brought>,
+}
+
+/// What became of the files of a branch that was moved.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "put")]
+pub enum Brought {
+    /// They are in its output folder.
+    Here {
+        /// The folder.
+        outputs_dir: PathBuf,
+        /// What was done.
+        report: RestoreReport,
+    },
+    /// It has no output folder here, or shares that of the current branch.
+    NoFolder,
 }
 
 /// `kptn accept`.
