@@ -24,6 +24,7 @@ mod git_states;
 mod item_faults;
 mod items_shown;
 mod layers;
+mod living;
 mod mapped;
 mod mapped_r;
 mod pages;

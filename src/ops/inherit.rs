@@ -28,7 +28,8 @@ pub fn inherit(session: &Session, from: &BranchName, to: &BranchName) -> Result<
     let protection = Protection::new(session.project.settings.protected.iter().cloned());
     let key = |branch: &BranchName| BranchKey { branch: branch.clone(), ..session.key.clone() };
     let (source, target) = (key(from), key(to));
-    if state.point(&source)?.is_none() {
+    state.take_in_living(&source)?;
+    if state.point(&source)?.is_none_or(|point| point.is_empty()) {
         return Ok(Inherited::No);
     }
     let user = process::user_name();

@@ -125,6 +125,12 @@ pub enum MovingError {
         /// The branch.
         branch: BranchName,
     },
+    /// A branch on which nothing has finished, to be cloned.
+    #[error("nothing has finished on `{branch}` yet, so there is nothing to clone")]
+    NothingToClone {
+        /// The branch.
+        branch: BranchName,
+    },
     /// A tag of that name.
     #[error("there is a tag `{tag}` already")]
     TagExists {

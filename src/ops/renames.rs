@@ -43,6 +43,15 @@ pub fn are_due(state: &State, repository: Option<&Repository>, project: &Project
     !repository.has_branches(there).unwrap_or(true)
 }
 
+/// Notes that git has the branch that a run goes on on: it may have another name before the run has ended.
+pub fn see(session: &Session) -> Result<(), OpsError> {
+    let Some(repository) = &session.repository else { return Ok(()) };
+    if repository.has_branches([&session.key.branch])? {
+        session.state()?.note_branch(&session.key, repository.common_folder(), None)?;
+    }
+    Ok(())
+}
+
 /// Notices what git did to branches since the last command; does nothing where there is no state yet.
 pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
     let Some(repository) = &session.repository else { return Ok(Vec::new()) };

@@ -175,6 +175,7 @@ pub fn open<'a>(
     require_rscript(session, &survey, &tasks)?;
     let plan = plan_of(session, request, survey, tasks, fresh, items);
     session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
+    super::renames::see(session)?;
     Ok(Opening::Opened(Box::new(Opened { plan, locks })))
 }
 

@@ -209,14 +209,19 @@ pub(super) fn remove(path: &Path) {
     drop(path.parent().map(fs::remove_dir));
 }
 
-/// Returns the journals of a run that nobody writes to any more, in order, each held so that no one else takes it.
-pub(super) fn find_dead(layout: &Layout, run: &RunId) -> Vec<(PathBuf, File)> {
+/// Returns the journals of a run, in order.
+pub(super) fn find_all(layout: &Layout, run: &RunId) -> Vec<PathBuf> {
     let Ok(entries) = fs::read_dir(layout.run_items(run)) else { return Vec::new() };
     let paths = entries.flatten().map(|entry| entry.path());
     let mut paths: Vec<_> =
         paths.filter(|path| path.extension().is_some_and(|end| end == "journal")).collect();
     paths.sort_by_key(|path| (path.as_os_str().len(), path.clone()));
-    let held = paths.into_iter().filter_map(|path| {
+    paths
+}
+
+/// Returns the journals of a run that nobody writes to any more, in order, each held so that no one else takes it.
+pub(super) fn find_dead(layout: &Layout, run: &RunId) -> Vec<(PathBuf, File)> {
+    let held = find_all(layout, run).into_iter().filter_map(|path| {
         let file = File::open(&path).ok()?;
         file.try_lock().ok()?;
         // Whoever held it until now may have removed it.

@@ -9,7 +9,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, Transaction};
 
-use super::journal::{Entry, JournalScope, Segment, find_dead, parse, remove};
+use super::journal::{Entry, JournalScope, Segment, find_all, find_dead, parse, remove};
 use super::row::text;
 use super::{BranchKey, State, StateError, branches, hit, results};
 use crate::model::RunId;
@@ -59,6 +59,27 @@ impl State {
             }
         }
         Ok(taken)
+    }
+
+    /// Takes in what the journals of a branch tell now, and leaves them to the runs that write them.
+    ///
+    /// For who shares the branch's state while a run goes on there: its items of the last seconds belong to it too.
+    pub fn take_in_living(&self, branch: &BranchKey) -> Result<(), StateError> {
+        for run in self.open_runs(branch)? {
+            for path in find_all(self.layout(), &run) {
+                let bytes = match fs::read(&path) {
+                    // The run has put all of it into the databases since.
+                    Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+                    bytes => bytes.map_err(|error| StoreError::reading(&path, error))?,
+                };
+                if let Some((scope, entries)) = parse(&bytes) {
+                    self.put_objects(&entries)?;
+                    let trust = if held_still(&scope) { Trust::All } else { Trust::Held };
+                    self.put_entries(&scope, &entries, trust)?;
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Tells whether a run of this branch that did not close has journals: they may tell more than the databases.

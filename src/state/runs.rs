@@ -11,7 +11,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::close::RunCounts;
 use super::row::{from_json, number, parsed, text};
-use super::{BranchKey, State, StateError};
+use super::{BranchKey, State, StateError, branches};
 use crate::model::{BranchName, ProjectId, RunId, RunPlan, canonical_json};
 use crate::store::StoreError;
 
@@ -84,6 +84,9 @@ impl State {
                     host,
                 ),
             )?;
+            // Git may rename it before anything has finished there.
+            let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
+            branches::find_or_make(transaction, &key)?;
             Ok(())
         })
     }

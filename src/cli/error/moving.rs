@@ -20,6 +20,9 @@ impl From<MovingError> for CommandError {
             MovingError::UnknownOperation { .. } => usage.hint("`kptn log` shows their numbers"),
             MovingError::NothingToTag { .. } => usage.hint("`kptn run` makes something"),
             MovingError::NothingToUndo { .. } => usage,
+            MovingError::NothingToClone { branch } => {
+                usage.hint(format!("`kptn status -b {branch}` shows whether a run goes on there"))
+            }
             MovingError::UnknownState { .. } => {
                 usage.hint("`kptn branch list`, `kptn tag` and `kptn log` show what there is")
             }

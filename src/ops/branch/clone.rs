@@ -45,8 +45,15 @@ pub fn clone(footing: &Footing, request: &CloneRequest) -> Result<CloneReport, O
     }
     let holds = match &past {
         Some(past) => past.point,
-        None => state.point(&source)?.unwrap_or_default(),
+        None => {
+            // Also what a run there has finished a moment ago.
+            state.take_in_living(&source)?;
+            state.point(&source)?.unwrap_or_default()
+        }
     };
+    if holds.is_empty() {
+        return Err(MovingError::NothingToClone { branch: source.branch }.into());
+    }
     let mut report = CloneReport {
         branch: target.branch.clone(),
         source: source.branch.clone(),
