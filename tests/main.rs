@@ -28,6 +28,8 @@ mod living;
 mod mapped;
 mod mapped_r;
 mod pages;
+mod promoting;
+mod protected;
 mod reading;
 mod remotes;
 mod repair;

@@ -115,6 +115,7 @@ pub enum Command {
     Clean(commands::clean::Args),
     Log(commands::log::Args),
     Branch(commands::branch::Args),
+    Promote(commands::promote::Args),
     Tag(commands::tag::Args),
     Diff(commands::diff::Args),
     Undo(commands::undo::Args),

@@ -166,6 +166,7 @@ fn reason(reason: &Reason, names: usize) -> String {
             format!("after {}", words::list(&tasks, names))
         }
         Reason::Reusable { branch } => format!("made on branch {branch}, to be taken from there"),
+        Reason::Promotable { branch } => format!("promotable from {branch}"),
         Reason::BadItems { error } => error.clone(),
         Reason::Items { stale, total, failed } => items(*stale, *total, *failed),
     }

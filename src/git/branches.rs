@@ -50,6 +50,19 @@ impl Repository {
         Ok(missing.iter().all(|name| all.contains_key(*name)))
     }
 
+    /// Tells whether a branch, here or as a remote was last seen, has a commit; absent where git has no such branch.
+    pub fn contains(&self, branch: &BranchName, commit: &str) -> Result<Option<bool>, GitError> {
+        let mut known = None;
+        for (name, tip) in self.references()? {
+            let of_remote = || Some(name.strip_prefix(REMOTES)?.split_once('/')?.1);
+            let short = name.strip_prefix(HEADS).or_else(of_remote);
+            if short.is_some_and(|short| branch_name(short) == *branch) {
+                known = Some(known == Some(true) || self.is_ancestor(commit, &tip));
+            }
+        }
+        Ok(known)
+    }
+
     /// Returns those of `among` that share history with a commit, the nearest first.
     pub fn nearest(&self, commit: &str, among: &BTreeSet<BranchName>) -> Result<Vec<Near>, GitError> {
         let mut tips: BTreeMap<BranchName, String> = BTreeMap::new();

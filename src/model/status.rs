@@ -69,6 +69,8 @@ pub enum Reason {
     Upstream { tasks: Vec<TaskName> },
     /// No record on this branch, but one of the same fingerprint that it takes instead of running.
     Reusable { branch: String },
+    /// A branch that is not protected has a record of today's fingerprint, which this one takes by a promotion alone.
+    Promotable { branch: String },
     /// The list that it maps over cannot be used.
     BadItems { error: String },
     /// Some items of a mapped task are stale.

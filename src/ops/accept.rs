@@ -95,6 +95,7 @@ pub fn accept(
     if protection.covers(branch.as_str()) && request.on_protected == OnProtected::Refuse {
         return Err(NotAccepted::Protected { branch: branch.clone() }.into());
     }
+    protect::refuse_elsewhere(session)?;
     let scope = scope::one_graph(session, &request.words)?;
     let (selectors, mut items) = sorted_out(&scope.selectors)?;
     let has_none = |task: &&TaskName| scope.graph.tasks.get(*task).is_some_and(|task| !task.is_mapped());

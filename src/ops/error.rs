@@ -200,6 +200,19 @@ pub enum OpsError {
     /// What lies there does not count.
     #[error(transparent)]
     NotAccepted(#[from] super::accept::NotAccepted),
+    /// Nothing was promoted.
+    #[error(transparent)]
+    NotPromoted(#[from] super::promote::NotPromoted),
+    /// Something would be made for a protected branch from a commit that it does not have.
+    #[error("`{branch}` is protected, and {}", elsewhere(.branch, .commit, *.known))]
+    ElsewhereThanProtected {
+        /// The branch.
+        branch: BranchName,
+        /// What is checked out; absent before the first commit.
+        commit: Option<String>,
+        /// Whether git has the branch here.
+        known: bool,
+    },
     /// Nothing to compare with.
     #[error("`{base}` names no commit here")]
     NoBase {
@@ -361,6 +374,16 @@ fn not_one_mapped(tasks: &[TaskName]) -> String {
     match tasks {
         [] => "items were named, but no selected task is mapped".to_owned(),
         tasks => format!("items were named, but several selected tasks are mapped: {}", list(tasks)),
+    }
+}
+
+fn elsewhere(branch: &BranchName, commit: &Option<String>, known: bool) -> String {
+    match commit {
+        Some(commit) if known => {
+            format!("the commit that is checked out, {}, is not on it", commit.get(..9).unwrap_or(commit))
+        }
+        Some(_) => format!("git has no `{branch}` here to tell what is on it"),
+        None => "no commit is checked out".to_owned(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::report::{LogEntry, TaskHistory, TaskRecord};
+use super::report::{LogEntry, PromotedTo, TaskHistory, TaskRecord};
 use super::undo::{moved, undone};
 use super::{OpsError, Session};
 use crate::model::{BranchName, Digest, Record, RunId, TaskName};
@@ -137,7 +137,12 @@ pub fn of_task(
         .into_iter()
         .filter_map(|digest| {
             let record: Record = session.store().ok()?.load_json(&digest).ok()?;
-            Some(row(digest, record, now.get(&digest).cloned().unwrap_or_default(), here))
+            let promoted = state.promotions(&session.key.project, &digest).unwrap_or_default();
+            let on = now.get(&digest).cloned().unwrap_or_default();
+            Some(TaskRecord {
+                promoted: promoted.iter().map(PromotedTo::of).collect(),
+                ..row(digest, record, on, here)
+            })
         })
         .collect();
     if records.is_empty() && !session.project.graphs.values().any(|one| one.tasks.contains_key(&task)) {
@@ -167,5 +172,6 @@ fn row(digest: Digest, record: Record, on: Vec<BranchName>, here: Option<Digest>
         outputs: record.outputs_digest,
         current: here == Some(digest),
         on,
+        promoted: Vec::new(),
     }
 }

@@ -5,10 +5,10 @@
 //! of one that is not.
 
 use crate::model::BranchName;
-use crate::state::{BranchKey, LogEntry, Move, Protection, StateError, Target};
+use crate::state::{BranchKey, LogEntry, Move, StateError, Target};
 use crate::task::now_ms;
 
-use super::{OpsError, Session};
+use super::{OpsError, Session, protect};
 use crate::process;
 
 /// What became of it.
@@ -25,7 +25,7 @@ pub enum Inherited {
 /// Gives `to` the state of `from`; a few rows, however large it is.
 pub fn inherit(session: &Session, from: &BranchName, to: &BranchName) -> Result<Inherited, OpsError> {
     let state = session.state()?;
-    let protection = Protection::new(session.project.settings.protected.iter().cloned());
+    let protection = protect::as_session_sees(session, to);
     let key = |branch: &BranchName| BranchKey { branch: branch.clone(), ..session.key.clone() };
     let (source, target) = (key(from), key(to));
     state.take_in_living(&source)?;
@@ -42,7 +42,7 @@ pub fn inherit(session: &Session, from: &BranchName, to: &BranchName) -> Result<
         ..LogEntry::default()
     };
     let to = Target::WhatIsOn(&source);
-    let wanted = Move { key: &target, from: None, to, cloned_from: Some(from) };
+    let wanted = Move { key: &target, from: None, to, cloned_from: Some(from), promotes: None };
     match state.move_branch(&wanted, &protection, &entry) {
         Ok(Some(_)) => Ok(Inherited::Yes),
         Ok(None) => Ok(Inherited::No),

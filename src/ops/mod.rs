@@ -34,6 +34,8 @@ pub mod output;
 mod placing;
 pub mod plan;
 mod probes;
+pub mod promotable;
+pub mod promote;
 pub mod protect;
 pub mod quick;
 pub mod reading;

@@ -4,7 +4,8 @@
 //! let mover = Mover::of(&footing, &key)?;         // nobody runs there meanwhile; who is protected is known
 //! mover.go(Target::WhatIsOn(&main), &entry)?;     // clone
 //! mover.go(Target::Point(operation.before), ...)  // undo
-//! mover.go(Target::With(&changes), ...)           // accept, promote: some tasks get other records
+//! mover.go(Target::With(&changes), ...)           // accept: some tasks get other records
+//! mover.promote(&changes, ...)                    // the same, of records made elsewhere
 //! mover.go(Target::Gone, ...)                     // delete
 //! ```
 //! The log, `undo`, `clone --at` and `diff` follow from that alone. What moves
@@ -17,7 +18,8 @@ use super::run::holder;
 use super::{Footing, MovingError, OpsError, protect};
 use crate::model::BranchName;
 use crate::state::{
-    BranchKey, LockError, LockOn, LogEntry, Move, Moved, Point, Protection, RunLock, State, Target, Wait,
+    BranchKey, Change, LockError, LockOn, LogEntry, Move, Moved, Point, Promotes, Protection, RunLock, State,
+    Target, Wait,
 };
 
 /// How long another verb may take; a run takes longer, and is not waited for.
@@ -62,12 +64,36 @@ impl<'a> Mover<'a> {
         self.from
     }
 
+    /// Returns what is protected, as far as it concerns the branch.
+    pub fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
     /// Moves the branch.
     pub fn go(&self, to: Target<'_>, entry: &LogEntry<'_>) -> Result<Moved, OpsError> {
         if let Target::Point(point) = &to {
             self.refuse_collected(point)?;
         }
-        let wanted = Move { key: self.key, from: self.from, to, cloned_from: self.cloned_from };
+        self.go_with(to, None, entry)
+    }
+
+    /// Moves the branch, and lets it have records that were made elsewhere.
+    pub fn promote(
+        &self,
+        changes: &[Change],
+        promotes: Promotes<'_>,
+        entry: &LogEntry<'_>,
+    ) -> Result<Moved, OpsError> {
+        self.go_with(Target::With(changes), Some(promotes), entry)
+    }
+
+    fn go_with(
+        &self,
+        to: Target<'_>,
+        promotes: Option<Promotes<'_>>,
+        entry: &LogEntry<'_>,
+    ) -> Result<Moved, OpsError> {
+        let wanted = Move { key: self.key, from: self.from, to, cloned_from: self.cloned_from, promotes };
         let moved = self.state.move_branch(&wanted, &self.protection, entry)?;
         moved.ok_or_else(|| MovingError::BranchMoved { branch: self.key.branch.clone() }.into())
     }

@@ -86,7 +86,7 @@ fn only_for(reasons: &[Reason], dep: &Task) -> bool {
         _ => false,
     };
     let from_before = |reason: &Reason| match reason {
-        Reason::Upstream { .. } | Reason::Items { .. } => true,
+        Reason::Upstream { .. } | Reason::Items { .. } | Reason::Promotable { .. } => true,
         Reason::Changed(change) => change.kind.comes_from_dependencies(),
         _ => false,
     };

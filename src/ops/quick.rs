@@ -67,6 +67,9 @@ impl Place {
         // Paths in a report are shown relative to it.
         let here = std::env::current_dir().unwrap_or_default();
         key.field("folder", here.as_os_str().as_encoded_bytes());
+        // What is protected, the branch's own commit says too.
+        let committed = repository.and_then(|one| one.file_id_on(branch.as_str(), &one.inside(config_path)?));
+        key.field("committed", committed.unwrap_or_default().as_bytes());
         Self { root: root.to_owned(), index_root, branch: branch.clone(), key: key.finish() }
     }
 

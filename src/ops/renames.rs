@@ -10,11 +10,11 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::standing::is_detached;
-use super::{OpsError, Session};
+use super::{OpsError, Session, protect};
 use crate::git::Repository;
 use crate::model::{BranchName, ProjectId};
 use crate::process;
-use crate::state::{BranchKey, LockOn, LogEntry, Protection, State, StateError, find_holder};
+use crate::state::{BranchKey, LockOn, LogEntry, State, StateError, find_holder};
 use crate::task::now_ms;
 
 /// What was noticed of one branch.
@@ -109,7 +109,7 @@ fn rename(session: &Session, state: &State, from: &BranchKey, to: &BranchName) -
         command: "git branch -m",
         ..LogEntry::default()
     };
-    let protection = Protection::new(session.project.settings.protected.iter().cloned());
+    let protection = protect::as_session_sees(session, to);
     let to = BranchKey { branch: to.clone(), ..from.clone() };
     match state.rename_branch(from, &to, &protection, &entry) {
         Err(StateError::Protected { .. }) => Ok(false),

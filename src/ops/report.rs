@@ -4,6 +4,7 @@
 //! same. Lists are in the order in which they should be shown.
 
 mod moves;
+mod promoting;
 mod room;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::state::Holder;
 pub use crate::state::RunCounts;
 pub use moves::*;
+pub use promoting::*;
 pub use room::*;
 
 use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
@@ -136,6 +138,9 @@ pub struct Compared {
     pub user: String,
     /// Why it was accepted; absent where it ran.
     pub accepted: Option<String>,
+    /// The latest promotion of it that holds; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub promoted: Option<PromotedTo>,
 }
 
 /// One part of the code, before and now.

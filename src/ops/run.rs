@@ -148,6 +148,7 @@ pub fn open<'a>(
     when_nothing: WhenNothing,
 ) -> Result<Opening<'a>, OpsError> {
     let scope = scope::one_graph(session, &request.words)?;
+    super::protect::refuse_elsewhere(session)?;
     session.store()?;
     let locks = lock_all(session, request)?;
     session.state()?.take_in_dead(&session.key)?;

@@ -72,7 +72,7 @@ impl Session {
             Some(path) => config::load_file(path)?,
             None => config::load(&start.folder)?,
         };
-        let project = loaded.project;
+        let mut project = loaded.project;
         let mut dags = IndexMap::new();
         for (name, graph) in &project.graphs {
             let dag = Dag::new(graph).map_err(|error| OpsError::cycle(&project, graph, error))?;
@@ -86,6 +86,10 @@ impl Session {
         let store_root =
             store::locate(&project.root, common, from_env.as_deref(), project.settings.store.as_deref());
         let Standing { head, branch, because } = standing;
+        // A branch cannot take its own protection away before that is committed on it; the stricter wins.
+        let own = super::protect::in_commit(repository.as_ref(), &branch, &project.config_path);
+        let protected = &mut project.settings.protected;
+        protected.extend(own.into_iter().filter(|one| !protected.contains(one)).collect::<Vec<_>>());
         let key = BranchKey { project: project_id(&project, repository.as_ref())?, branch };
         Ok(Self {
             outputs_dir: outputs_dir_of(&project.root, &outputs_template(&project), &key.branch),

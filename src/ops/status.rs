@@ -40,7 +40,8 @@ pub(super) fn look<'a>(
     let mut surveys = Vec::new();
     for scope in scope::graphs(session, words)? {
         let question = Question { graph: scope.graph, probing, force: &|_| Force::No };
-        let survey = Survey::of(session, memo, &question)?;
+        let mut survey = Survey::of(session, memo, &question)?;
+        survey.look_for_promotable(session, memo)?;
         let selected = select(session, &survey, &scope.selectors, &scope.exclude)?;
         report.rows.extend(selected.iter().filter_map(|task| row(&survey, task)));
         let notes = survey.gathered.values().flat_map(|gathered| gathered.notes.iter().cloned());
@@ -74,11 +75,13 @@ pub fn row(survey: &Survey<'_>, task: &TaskName) -> Option<StatusRow> {
         },
         _ => 0,
     };
+    let promotable =
+        survey.promotable.get(task).map(|branch| Reason::Promotable { branch: branch.to_string() });
     Some(StatusRow {
         graph: survey.graph.name.clone(),
         task: task.clone(),
         status: decision.status,
-        reasons: decision.reasons.clone(),
+        reasons: promotable.into_iter().chain(decision.reasons.iter().cloned()).collect(),
         absent,
         chosen: None,
         items: item_counts(survey, decision, record.as_deref()),

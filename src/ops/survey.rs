@@ -7,9 +7,9 @@ use rayon::prelude::*;
 
 use super::items::past_of;
 use super::probes::{self, Probes, Probing};
-use super::{OpsError, Session};
+use super::{OpsError, Session, promotable};
 use crate::fingerprint::{Gathered, Memo, Surroundings, gather, gather_item_code};
-use crate::model::{Digest, Force, Graph, Interpreters, Item, Language, Record, Task, TaskName};
+use crate::model::{BranchName, Digest, Force, Graph, Interpreters, Item, Language, Record, Task, TaskName};
 use crate::plan::{Decision, Gatherer, Known, fold};
 use crate::process;
 use crate::state::LocalMemo;
@@ -29,6 +29,8 @@ pub struct Survey<'a> {
     pub interpreters: Interpreters,
     /// What each probe said, where they were asked.
     pub probes: Probes,
+    /// Where a promotion would make a task fresh: the branch that it would come from; see [`Survey::look_for_promotable`].
+    pub promotable: BTreeMap<TaskName, BranchName>,
 }
 
 /// What to look at, and how.
@@ -64,11 +66,31 @@ impl<'a> Survey<'a> {
             let decisions = fold(graph, session.dag(graph).order(), &looked, &known, question.force);
             (gathered, decisions)
         };
-        Ok(Self { graph, gathered, decisions, known, interpreters, probes })
+        Ok(Self { graph, gathered, decisions, known, interpreters, probes, promotable: BTreeMap::new() })
+    }
+
+    /// Finds out which tasks a promotion would make fresh; none on a branch that is not protected.
+    pub fn look_for_promotable(&mut self, session: &Session, memo: &LocalMemo) -> Result<(), OpsError> {
+        self.promotable = promotable::find(session, memo, self)?;
+        Ok(())
     }
 }
 
 impl Survey<'_> {
+    /// Decides about every task again, as if the past were another one.
+    pub fn decide_as(
+        &self,
+        session: &Session,
+        memo: &LocalMemo,
+        known: &dyn Known,
+    ) -> BTreeMap<TaskName, Decision> {
+        let Self { graph, interpreters, probes, gathered, .. } = self;
+        let surroundings =
+            Surroundings::new(&session.project, graph, interpreters, probes, &environment, memo);
+        let looked = Looked { surroundings: &surroundings, gathered };
+        fold(graph, session.dag(graph).order(), &looked, known, &|_| Force::No)
+    }
+
     /// Returns when the answers of a task's probes were given that are believed here.
     pub fn believed(&self, task: &TaskName, record: Option<&Record>) -> Option<u64> {
         let task = self.graph.tasks.get(task).filter(|task| probes::has_probes(task))?;

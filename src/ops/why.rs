@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::items::{self, Addressed};
 use super::probes::Probing;
-use super::report::{CodeHunk, Compared, StatusRow, WhyReport};
+use super::report::{CodeHunk, Compared, PromotedTo, StatusRow, WhyReport};
 use super::status::row;
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo, why_item};
@@ -18,8 +18,9 @@ pub fn why(session: &Session, graph: Option<String>, task: &str) -> Result<WhyRe
     let Addressed { graph, task, item } = items::address(session, graph, task)?;
     let name = task.name.clone();
     let memo = memo::open(session)?;
-    let survey =
+    let mut survey =
         Survey::of(session, &memo, &Question { graph, probing: Probing::Believe, force: &|_| Force::No })?;
+    survey.look_for_promotable(session, &memo)?;
     memo::save(&memo);
     let (Some(row), Some(decision), Some(gathered)) =
         (row(&survey, &name), survey.decisions.get(&name), survey.gathered.get(&name))
@@ -87,6 +88,7 @@ fn compared(
 ) -> Result<Compared, OpsError> {
     let digest = survey.known.current_digest(task).unwrap_or_else(|| Digest::of(b""));
     let attested = session.state()?.attestations(&digest)?.pop();
+    let promoted = session.state()?.promotions(&session.key.project, &digest)?.pop();
     Ok(Compared {
         record: digest.to_string(),
         run: record.run.clone(),
@@ -96,6 +98,7 @@ fn compared(
         attested: attested.map(|one| one.commit),
         user: record.provenance.user.clone(),
         accepted: record.accepted.clone(),
+        promoted: promoted.as_ref().map(PromotedTo::of),
     })
 }
 

@@ -104,8 +104,11 @@ impl Place {
     fn go(&self, branch: &str, to: Target<'_>, protection: &Protection) -> Result<Moved, StateError> {
         let key = key(branch);
         let from = self.state.point(&key)?;
-        let moved =
-            self.state.move_branch(&Move { key: &key, from, to, cloned_from: None }, protection, &ENTRY);
+        let moved = self.state.move_branch(
+            &Move { key: &key, from, to, cloned_from: None, promotes: None },
+            protection,
+            &ENTRY,
+        );
         moved.map(|moved| moved.expect("nobody else moves it"))
     }
 

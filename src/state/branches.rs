@@ -9,6 +9,7 @@ use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::operations::{self, Happened};
 use super::points::{self, Point};
+use super::promotions::{self, Promotes};
 use super::protection::Protection;
 use super::row::{digest_or_null, number, parsed, text};
 use super::{BranchKey, State, StateError, hit};
@@ -68,6 +69,8 @@ pub struct Move<'a> {
     pub to: Target<'a>,
     /// The branch that the state comes from, where that is to be remembered.
     pub cloned_from: Option<&'a BranchName>,
+    /// Records that were made elsewhere, and that the branch may have from now on.
+    pub promotes: Option<Promotes<'a>>,
 }
 
 /// Where a branch is to move.
@@ -137,7 +140,7 @@ impl State {
             let taken = find(transaction, to)?.is_some();
             let Some(mut row) = find(transaction, from)?.filter(|_| !taken) else { return Ok(None) };
             let point = points::settle(transaction, &mut row, from.branch.as_str())?;
-            protection.admits(self, transaction, to, &Point::default(), &point)?;
+            protection.admits(self, transaction, to, (&Point::default(), &point), &[])?;
             for table in ["branches", "runs"] {
                 transaction.execute(
                     &format!("UPDATE {table} SET branch = ?3 WHERE project = ?1 AND branch = ?2"),
@@ -252,14 +255,21 @@ fn move_branch(
             Some(Point { over: Some(over), ..before.unwrap_or_default() })
         }
     };
+    if let Some(undone) = entry.undoes {
+        promotions::follow_undo(transaction, &key.project, undone)?;
+    }
+    let let_in = wanted.promotes.map_or(&[][..], |promotes| promotes.records);
     match &after {
         Some(to) => {
-            protection.admits(state, transaction, key, &before.unwrap_or_default(), to)?;
+            protection.admits(state, transaction, key, (&before.unwrap_or_default(), to), let_in)?;
             stand_on(transaction, key, to, wanted)?;
         }
         None => remove(transaction, key)?,
     }
     let operation = operations::append(transaction, &Happened { key, before, after }, entry)?;
+    if let Some(promotes) = &wanted.promotes {
+        promotions::add(transaction, key, promotes, entry, operation)?;
+    }
     Ok(Some(Moved { operation, before, after }))
 }
 

@@ -70,7 +70,7 @@ fn run_a_task(root: &Path) -> Result<(), StateError> {
     let copy = copy();
     if state.point(&copy)?.is_none() {
         let to = Target::WhatIsOn(&key);
-        let wanted = Move { key: &copy, from: None, to, cloned_from: Some(&key.branch) };
+        let wanted = Move { key: &copy, from: None, to, cloned_from: Some(&key.branch), promotes: None };
         state.move_branch(&wanted, &Protection::default(), &entry)?;
     }
     Ok(())

@@ -5,7 +5,7 @@
 //! `clone --at` need nothing else. What moves no branch (`gc`, `push`) is noted
 //! by [`State::note`], for the log to be whole.
 
-use rusqlite::{Row, Transaction};
+use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::points::Point;
 use super::row::{digest_or_null, number, parsed, text};
@@ -112,6 +112,19 @@ fn read_one(row: &Row<'_>) -> Result<Operation, StateError> {
         before: Point { snapshot: digest_or_null(row, 10)?, over: row.get(11)? },
         after: Point { snapshot: digest_or_null(row, 12)?, over: row.get(13)? },
     })
+}
+
+/// Returns the operation that another one undid; absent where it is no undo.
+pub(super) fn undone_by(
+    connection: &rusqlite::Connection,
+    project: &ProjectId,
+    id: u64,
+) -> Result<Option<u64>, StateError> {
+    let found: Option<Option<i64>> = connection
+        .prepare_cached("SELECT undoes FROM operations WHERE project = ?1 AND id = ?2")?
+        .query_row((project.as_str(), id.cast_signed()), |row| row.get(0))
+        .optional()?;
+    Ok(found.flatten().map(i64::unsigned_abs))
 }
 
 /// Adds an entry; returns its number.

@@ -11,8 +11,29 @@ use rusqlite::{Connection, OptionalExtension};
 
 use super::points::{self, Point};
 use super::row::{parsed, text};
-use super::{BranchKey, State, StateError};
-use crate::model::{BranchName, Digest, ProjectId, Record};
+use super::{BranchKey, State, StateError, promotions};
+use crate::model::{BranchName, Digest, ProjectId, Record, TaskName};
+
+impl State {
+    /// Returns those of some records that a branch must not have; none where it is not protected.
+    pub fn not_admitted(
+        &self,
+        protection: &Protection,
+        key: &BranchKey,
+        records: impl IntoIterator<Item = Digest>,
+    ) -> Result<Vec<(Digest, StateError)>, StateError> {
+        self.read(|connection| {
+            let mut refused = Vec::new();
+            for record in records {
+                match protection.admits_record(self, connection, key, &record) {
+                    Err(error @ StateError::Protected { .. }) => refused.push((record, error)),
+                    admitted => admitted?,
+                }
+            }
+            Ok(refused)
+        })
+    }
+}
 
 /// Which branches are protected: names and globs.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -39,14 +60,14 @@ impl Protection {
         self.patterns.iter().any(matches)
     }
 
-    /// Fails where a branch is protected and would get what it must not have.
+    /// Fails where a branch is protected and would get what it must not have; `let_in` are records that it is given.
     pub(super) fn admits(
         &self,
         state: &State,
         connection: &Connection,
         key: &BranchKey,
-        before: &Point,
-        to: &Point,
+        (before, to): (&Point, &Point),
+        let_in: &[Digest],
     ) -> Result<(), StateError> {
         if !self.covers(key.branch.as_str()) || self.has_been_at(connection, &key.project, to)? {
             return Ok(());
@@ -55,8 +76,36 @@ impl Protection {
         let had = state.overlaid(before.snapshot, above)?;
         let above = points::rows_above(connection, to.over)?;
         for (place, entry) in state.overlaid(to.snapshot, above)? {
-            if had.get(&place).is_none_or(|had| had.record != entry.record) {
+            let is_new = had.get(&place).is_none_or(|had| had.record != entry.record);
+            if is_new && !let_in.contains(&entry.record) {
                 self.admits_record(state, connection, key, &entry.record)?;
+            }
+        }
+        self.admits_items(connection, key, before, to)
+    }
+
+    /// Fails where items would come in of a mapped task that has not finished on the branch that made them.
+    fn admits_items(
+        &self,
+        connection: &Connection,
+        key: &BranchKey,
+        before: &Point,
+        to: &Point,
+    ) -> Result<(), StateError> {
+        let had = points::chain(connection, before.over)?;
+        for layer in points::chain(connection, to.over)?.into_iter().filter(|layer| !had.contains(layer)) {
+            let mut statement = connection.prepare_cached(
+                "SELECT origin, task FROM item_results JOIN layers ON id = layer WHERE layer = ?1 LIMIT 1",
+            )?;
+            let mut rows = statement.query([layer])?;
+            if let Some(row) = rows.next()?
+                && !self.covers(text(row, 0)?)
+            {
+                return Err(StateError::Protected {
+                    branch: key.branch.clone(),
+                    task: parsed("a task name", text(row, 1)?, TaskName::parse)?,
+                    made_on: text(row, 0)?.to_owned(),
+                });
             }
         }
         Ok(())
@@ -90,15 +139,8 @@ impl Protection {
         project: &ProjectId,
         record: &Digest,
     ) -> Result<bool, StateError> {
-        let mut statement =
-            connection.prepare_cached("SELECT branch FROM promotions WHERE project = ?1 AND record = ?2")?;
-        let mut rows = statement.query((project.as_str(), record.as_bytes()))?;
-        while let Some(row) = rows.next()? {
-            if self.covers(text(row, 0)?) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
+        let found = promotions::find(connection, project, record)?;
+        Ok(found.iter().any(|one| self.covers(one.branch.as_str())))
     }
 
     /// Tells whether a protected branch has been in this state: after an operation, or before the next one.

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -225,4 +225,26 @@ CREATE TABLE seen (
     at_ms INTEGER NOT NULL,
     PRIMARY KEY (url, project, branch)
 ) STRICT, WITHOUT ROWID;
+";
+
+const PROMOTIONS: &str = "
+-- Nothing was ever written there before.
+DROP TABLE promotions;
+-- Records that a protected branch takes though they were made on one that is not.
+CREATE TABLE promotions (
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    record BLOB NOT NULL,
+    -- The operation that gave the branch the record.
+    operation INTEGER NOT NULL,
+    -- The branch that it came from.
+    source TEXT NOT NULL,
+    user TEXT NOT NULL,
+    at_ms INTEGER NOT NULL,
+    why TEXT NOT NULL,
+    -- 1 while that operation is undone.
+    withdrawn INTEGER NOT NULL DEFAULT 0,
+    PRIMARY KEY (project, record, branch, operation)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX promotions_of_operation ON promotions (project, operation);
 ";

@@ -16,8 +16,8 @@ use super::files::Files;
 use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
-    Attempt, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project, RECORD_FORMAT,
-    Record, Reuse, Settled, TaskName,
+    Attempt, BranchName, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project,
+    RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName,
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{
@@ -174,21 +174,62 @@ impl<'a> StateKnown<'a> {
         self.records.load(self.past.store, digest).filter(|record| record.format == RECORD_FORMAT)
     }
 
+    /// Tells whether the task takes records from where this one was made.
     fn may_take(&self, reuse: Reuse, candidate: &Candidate) -> bool {
-        let own = candidate.project == self.past.key.project && candidate.branch == self.past.key.branch;
-        let allowed = match reuse {
+        match reuse {
             Reuse::Never => false,
-            Reuse::Branch => own,
+            Reuse::Branch => self.is_own(candidate),
             Reuse::Any => true,
+        }
+    }
+
+    fn is_own(&self, candidate: &Candidate) -> bool {
+        candidate.project == self.past.key.project && candidate.branch == self.past.key.branch
+    }
+
+    /// Tells whether the branch may have it: a protected one takes what was made on, or promoted to, protected ones.
+    fn is_admitted(&self, candidate: &Candidate) -> bool {
+        let covers = |branch: &BranchName| self.protection.covers(branch.as_str());
+        let is_promoted = || {
+            let found = self.past.state.promotions(&self.past.key.project, &candidate.record);
+            found.unwrap_or_default().iter().any(|one| covers(&one.branch))
         };
-        allowed
-            && (own
-                || !self.protection.covers(self.past.key.branch.as_str())
-                || self.protection.covers(candidate.branch.as_str()))
+        self.is_own(candidate) || !covers(&self.past.key.branch) || covers(&candidate.branch) || is_promoted()
+    }
+
+    /// Returns the candidates that the task takes, those of its own branch first, then the latest; with their records.
+    fn fitting(
+        &self,
+        task: &TaskName,
+        fingerprint: Fingerprint,
+    ) -> impl Iterator<Item = (Candidate, Arc<Record>)> {
+        let reuse = self.past.graph.tasks.get(task).map_or(Reuse::Never, Task::reuse);
+        let mut candidates = Vec::new();
+        if reuse != Reuse::Never && self.reads {
+            candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();
+        }
+        candidates.retain(|one| self.may_take(reuse, one));
+        candidates.sort_by_key(|one| one.branch != self.past.key.branch);
+        candidates.into_iter().filter_map(move |one| {
+            let record = self.record(one.record)?;
+            let fits = record.fingerprint == fingerprint && record.settled == Settled::Yes;
+            fits.then_some((one, record))
+        })
+    }
+
+    /// Returns records that the task would take, were its branch not protected: where each was made, its digest, itself.
+    pub fn not_admitted(
+        &self,
+        task: &TaskName,
+        fingerprint: Fingerprint,
+    ) -> impl Iterator<Item = (BranchName, Digest, Arc<Record>)> {
+        let fitting = self.fitting(task, fingerprint);
+        let kept_out = fitting.filter(|(one, record)| !self.is_admitted(one) && self.is_whole(record));
+        kept_out.map(|(one, record)| (one.branch, one.record, record))
     }
 
     /// Tells whether the store has everything that a record needs.
-    fn is_whole(&self, record: &Record) -> bool {
+    pub fn is_whole(&self, record: &Record) -> bool {
         let has = |digest: &Digest| self.past.store.has(digest).unwrap_or(false);
         let items = self.items(record);
         let of_items = items.iter().flat_map(|table| table.items());
@@ -211,18 +252,8 @@ impl Known for StateKnown<'_> {
     }
 
     fn reusable(&self, task: &TaskName, fingerprint: Fingerprint) -> Option<Arc<Record>> {
-        let reuse = self.past.graph.tasks.get(task)?.reuse();
-        if reuse == Reuse::Never || !self.reads {
-            return None;
-        }
-        let candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();
-        let own = |candidate: &Candidate| candidate.branch != self.past.key.branch;
-        let mut candidates: Vec<_> = candidates.into_iter().filter(|one| self.may_take(reuse, one)).collect();
-        // The branch's own first, then the latest.
-        candidates.sort_by_key(own);
-        candidates.into_iter().filter_map(|one| self.record(one.record)).find(|record| {
-            record.fingerprint == fingerprint && record.settled == Settled::Yes && self.is_whole(record)
-        })
+        let mut fitting = self.fitting(task, fingerprint);
+        fitting.find(|(one, record)| self.is_admitted(one) && self.is_whole(record)).map(|(_, record)| record)
     }
 
     fn outputs(&self, record: &Record) -> OutputsState {

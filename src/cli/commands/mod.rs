@@ -41,6 +41,7 @@ pub mod man;
 pub mod output;
 pub mod path;
 pub mod plan;
+pub mod promote;
 pub mod pull;
 pub mod push;
 pub mod remote;
@@ -138,6 +139,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Clean(args) => clean::run(args, context),
         Command::Log(args) => log::run(args, context),
         Command::Branch(args) => branch::run(args, context),
+        Command::Promote(args) => promote::run(args, context),
         Command::Tag(args) => tag::run(args, context),
         Command::Diff(args) => diff::run(args, context),
         Command::Undo(args) => undo::run(args, context),

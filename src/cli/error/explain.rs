@@ -148,6 +148,7 @@ impl From<OpsError> for CommandError {
             OpsError::Reading(error) => error.into(),
             OpsError::Shoes(error) => error.into(),
             OpsError::NotAccepted(error) => error.into(),
+            OpsError::NotPromoted(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())
@@ -230,6 +231,12 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
             told.hint(format!("`kptn run {task} --item '{item}'` runs it alone"))
         }
         OpsError::NoLog { task } => told.hint(format!("`kptn run {task}` runs it")),
+        OpsError::ElsewhereThanProtected { branch, known: false, .. } => {
+            told.hint(format!("`git fetch origin {branch}` brings it"))
+        }
+        OpsError::ElsewhereThanProtected { branch, .. } => told.hint(format!(
+            "`git switch {branch}` first; what a branch has made can be promoted once it is merged: `kptn promote BRANCH`"
+        )),
         OpsError::NoBase { .. } => told.hint(
             "fetch it first: `git fetch origin main`; in CI, check out with the whole history (`fetch-depth: 0`)",
         ),
@@ -261,7 +268,7 @@ fn around_it(error: &OpsError) -> CommandError {
         OpsError::Git(GitError::NoProgram { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install git 2.31 or newer: this repository has a format that kptn reads through it"),
         OpsError::State(StateError::Protected { made_on, .. }) => CommandError::of(Exit::CONFLICT, error)
-            .hint(format!("merge `{made_on}` in git, and run it there")),
+            .hint(format!("merge `{made_on}` in git; then `kptn promote {made_on}`, or run it there")),
         OpsError::PullWouldLose { remote, .. } => CommandError::of(Exit::CONFLICT, error).hint(format!(
             "`kptn pull {remote} --into debug/{remote}` leaves them alone; with `--force` they are given up, and `kptn undo` brings them back"
         )),

@@ -8,6 +8,7 @@ mod accepting;
 mod explain;
 mod moving;
 mod panic;
+mod promoting;
 
 use std::error::Error;
 use std::path::Path;

@@ -175,6 +175,7 @@ fn word(reason: &Reason) -> String {
             return format!("after {}", words::list(&names, 2));
         }
         Reason::Reusable { .. } => "to be taken",
+        Reason::Promotable { branch } => return format!("promotable from {branch}"),
         Reason::BadItems { .. } => "its list",
         Reason::Items { .. } => "items",
     };

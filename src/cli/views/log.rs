@@ -1,5 +1,6 @@
 //! `kptn log`: what happened to a branch, newest first.
 
+use super::promote;
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
@@ -94,6 +95,9 @@ pub fn of_task(history: &TaskHistory, width: usize, now_ms: u64) -> String {
     }
     let mut out = table.render(width);
     for record in &history.records {
+        for one in &record.promoted {
+            out.push_str(&format!("{} was {}\n", record.record.short(), promote::told(one, now_ms)));
+        }
         if let Some(why) = &record.accepted {
             out.push_str(&format!(
                 "{} was accepted by {}: {}\n",

@@ -24,6 +24,7 @@ pub mod graph;
 pub mod hooks;
 pub mod log;
 pub mod plan;
+pub mod promote;
 pub mod remotes;
 pub mod room;
 pub mod run;

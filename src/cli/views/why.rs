@@ -2,6 +2,7 @@
 
 use similar::TextDiff;
 
+use super::promote;
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::reasons;
 use crate::cli::table;
@@ -72,7 +73,9 @@ pub fn text(report: &WhyReport, hunks: Hunks, ingredients: Ingredients, width: u
 }
 
 fn compared(report: &WhyReport, now_ms: u64) -> String {
-    let Some(Compared { made_ms, branch, commit, record, user, accepted, .. }) = &report.compared_with else {
+    let Some(Compared { made_ms, branch, commit, record, user, accepted, promoted, .. }) =
+        &report.compared_with
+    else {
         return "there is no earlier record to compare with".to_owned();
     };
     let age = words::age(now_ms.saturating_sub(*made_ms));
@@ -83,8 +86,12 @@ fn compared(report: &WhyReport, now_ms: u64) -> String {
         Status::Fresh => format!("{place}; everything that counts is as it was then"),
         _ => format!("compared with what was {place}"),
     };
-    match accepted {
+    let told = match accepted {
         Some(why) => format!("{told}; {user} accepted it: {}", harmless(why)),
+        None => told,
+    };
+    match promoted {
+        Some(one) => format!("{told}; {}", promote::told(one, now_ms)),
         None => told,
     }
 }
@@ -171,6 +178,7 @@ mod tests {
                 attested: None,
                 user: "ada".into(),
                 accepted: None,
+                promoted: None,
             }),
             hunks: vec![CodeHunk {
                 part: "helpers.clean".into(),

@@ -26,6 +26,10 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
     if !state.branch_names(&session.key.project)?.contains(&session.key.branch) {
         return Ok(0);
     }
+    // Arguments and settings are part of what ran, and no commit has these.
+    if repository.is_dirty(&session.config_files)? {
+        return Ok(0);
+    }
     let mut open: Vec<(Digest, Vec<PathBuf>)> = Vec::new();
     let memo = memo::open(session)?;
     let mut past = Past { repository, state: &state, head: commit, known: BTreeMap::new() };

@@ -21,7 +21,7 @@ use crate::ops::mover::Mover;
 use crate::ops::scope::{self, Words};
 use crate::ops::{Footing, OpsError, Session};
 use crate::remote::{self, Absent, Arrived, Take, block_on};
-use crate::state::{BranchKey, Change, LastSeen, Point, Target};
+use crate::state::{BranchKey, Change, LastSeen, Point, Promotes, State, Target};
 use crate::store::Store;
 
 /// Which tasks are wanted.
@@ -244,9 +244,31 @@ fn move_here(
     report.changed = changes.len() as u64;
     if !changes.is_empty() {
         let entry = footing.entry("pull", &peer.name, here);
-        report.operation = Some(mover.go(Target::With(&changes), &entry)?.operation);
+        let records = let_in(state, &mover, (there, here), &changes)?;
+        let why = format!("pulled from {}", peer.name);
+        let promotes = Promotes { source: &there.branch, why: &why, records: &records };
+        let moved = match records.is_empty() {
+            true => mover.go(Target::With(&changes), &entry)?,
+            false => mover.promote(&changes, promotes, &entry)?,
+        };
+        report.operation = Some(moved.operation);
     }
     Ok(())
+}
+
+/// What a protected branch has at a remote was promoted to it by who pushed it: a push lets nothing else in.
+fn let_in(
+    state: &State,
+    mover: &Mover<'_>,
+    (there, here): (&BranchKey, &BranchKey),
+    changes: &[Change],
+) -> Result<Vec<Digest>, OpsError> {
+    if !mover.protection().covers(there.branch.as_str()) {
+        return Ok(Vec::new());
+    }
+    let records = changes.iter().filter_map(|change| change.record).map(|(record, _)| record);
+    let refused = state.not_admitted(mover.protection(), here, records)?;
+    Ok(refused.into_iter().map(|(record, _)| record).collect())
 }
 
 fn change(entry: &SnapshotEntry) -> Change {

@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use super::Peer;
 use crate::model::{BranchName, Progress, Record, Settled, Snapshot, TaskName};
-use crate::ops::{Footing, OpsError, Session};
+use crate::ops::{Footing, OpsError, Session, protect};
 use crate::remote::{self, Absent, Earnest, Mover, Theirs, block_on};
-use crate::state::{LastSeen, Point, State};
+use crate::state::{BranchKey, LastSeen, Point, State};
 use crate::store::Store;
 
 /// What was asked of a push.
@@ -76,6 +76,7 @@ pub fn push(
         return Err(OpsError::NothingToPush { branch: footing.key.branch.clone() });
     };
     let (ours, unsettled) = settled_snapshot(state, &store, &point)?;
+    refuse_unpromoted(&footing, &there, &point)?;
     let seen = state.seen(peer.url(), &there)?;
     let entry = footing.entry("push", &peer.name, &footing.key);
     let mover =
@@ -103,6 +104,20 @@ pub fn push(
         stored_bytes: pushed.sent.stored,
         unsettled,
     })
+}
+
+/// A protected branch at a remote takes what one here may have: who pulls it relies on that.
+fn refuse_unpromoted(footing: &Footing, there: &BranchKey, point: &Point) -> Result<(), OpsError> {
+    let protection = protect::protection(footing, &there.branch)?;
+    if !protection.covers(there.branch.as_str()) {
+        return Ok(());
+    }
+    let state = footing.state()?;
+    let records = state.entries(point)?.into_values().map(|entry| entry.record);
+    match state.not_admitted(&protection, there, records)?.into_iter().next() {
+        Some((_, error)) => Err(error.into()),
+        None => Ok(()),
+    }
 }
 
 /// Tells whether there is anything to push: an empty branch makes no folder.

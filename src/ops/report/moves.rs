@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{RestoreReport, RunCounts};
+use super::{PromotedTo, RestoreReport, RunCounts};
 use crate::model::{BranchName, Change, Digest, GraphName, RunId, TaskName};
 use crate::state::Operation;
 
@@ -307,4 +307,7 @@ pub struct TaskRecord {
     pub current: bool,
     /// The branches that have it now.
     pub on: Vec<BranchName>,
+    /// The protected branches that it was promoted to, the latest last.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub promoted: Vec<PromotedTo>,
 }
