@@ -27,6 +27,7 @@ mod layers;
 mod living;
 mod mapped;
 mod mapped_r;
+mod old_runs;
 mod pages;
 mod promoting;
 mod protected;

@@ -11,7 +11,7 @@
 use std::collections::HashSet;
 
 use super::item_table::{ItemTableError, load_item_shard, load_shard_list};
-use crate::model::{Digest, OutputFile, RECORD_FORMAT, Record};
+use crate::model::{Digest, OutputFile, RECORD_FORMAT, Record, RunId};
 use crate::store::{Store, StoreError};
 
 /// What an object is to the record that needs it.
@@ -51,12 +51,18 @@ pub enum Hidden {
 pub struct Reach<'a> {
     store: &'a Store,
     entered: HashSet<Digest>,
+    runs: HashSet<RunId>,
 }
 
 impl<'a> Reach<'a> {
     /// Begins with nothing entered.
     pub fn new(store: &'a Store) -> Self {
-        Self { store, entered: HashSet::new() }
+        Self { store, entered: HashSet::new(), runs: HashSet::new() }
+    }
+
+    /// Returns the runs whose folders have what items printed, of all records that were followed.
+    pub fn runs(self) -> HashSet<RunId> {
+        self.runs
     }
 
     /// Visits every object that a record needs, itself first; returns what could not be read.
@@ -114,6 +120,7 @@ impl<'a> Reach<'a> {
                 // Only now: one that cannot be read hides something from every record.
                 self.entered.insert(*shard);
                 for item in items {
+                    self.runs.extend(item.log.iter().map(|log| log.run.clone()));
                     item.outputs.iter().for_each(|file| visit(Need::Output(file), file.digest));
                     item.result.iter().for_each(|result| visit(Need::Result, *result));
                 }

@@ -4,6 +4,7 @@
 //! branches: snapshot, layers above it, items that finished    now
 //! tags                                                        now
 //! journals of items in the runs' folders                      now
+//! folders of runs: what failed last, what items have printed  now
 //! operations of late: before and after                        past, for `undo`
 //! what a remote's branch was when it was last seen            the snapshot alone, to compare with
 //! ```
@@ -19,7 +20,7 @@ use super::journal::{Entry, parse};
 use super::points::{chain, rows_above};
 use super::row::{digest, digest_or_null, from_json, text};
 use super::{State, StateError};
-use crate::model::{Digest, ItemRecord, Snapshot};
+use crate::model::{Attempt, Digest, FailedItem, ItemRecord, RunId, Snapshot};
 use crate::store::StoreError;
 
 /// Whether something is needed for what is, or to take back what was.
@@ -40,6 +41,8 @@ pub struct Roots {
     pub objects: BTreeSet<Digest>,
     /// Snapshots that are not in the store.
     pub absent_snapshots: BTreeMap<Digest, Held>,
+    /// Runs whose folders have what items printed that no record has yet, or what failed last.
+    pub runs: BTreeSet<RunId>,
 }
 
 /// Snapshots and layers, before they are read.
@@ -63,6 +66,7 @@ impl State {
             let named = name_all(&moment, since_ms)?;
             add_layers(&moment, &named, &mut roots)?;
             roots.objects.extend(digests(&moment, "SELECT snapshot FROM seen")?);
+            add_attempts(&moment, &mut roots)?;
             Ok(named)
         })?;
         for (snapshot, held) in named.snapshots {
@@ -138,6 +142,7 @@ impl Roots {
     fn add_item(&mut self, json: &str) -> Result<(), StateError> {
         let item: ItemRecord = from_json("an item", json)?;
         self.objects.extend(item.outputs.iter().map(|file| file.digest).chain(item.result));
+        self.runs.extend(item.log.map(|log| log.run));
         Ok(())
     }
 }
@@ -192,6 +197,23 @@ fn add_layers(connection: &Connection, named: &Named, roots: &mut Roots) -> Resu
         }
     }
     Ok(())
+}
+
+/// Adds the runs in which something failed, as long as that is the latest attempt, and those that are open.
+fn add_attempts(connection: &Connection, roots: &mut Roots) -> Result<(), StateError> {
+    let mut each = |query: &str, run: &dyn Fn(&str) -> Result<Option<RunId>, StateError>| {
+        let mut statement = connection.prepare(query)?;
+        let mut rows = statement.query([])?;
+        while let Some(row) = rows.next()? {
+            roots.runs.extend(run(text(row, 0)?)?);
+        }
+        Ok::<_, StateError>(())
+    };
+    each("SELECT attempt FROM attempts", &|json| Ok(Some(from_json::<Attempt>("an attempt", json)?.run)))?;
+    each("SELECT attempt FROM item_attempts", &|json| {
+        Ok(from_json::<FailedItem>("a failed item", json)?.log.map(|log| log.run))
+    })?;
+    each("SELECT id FROM runs WHERE state = 'open'", &|id| Ok(RunId::parse(id)))
 }
 
 fn digests(connection: &Connection, query: &str) -> Result<Vec<Digest>, StateError> {

@@ -6,6 +6,7 @@
 //! <root>/damaged/abcdef…        an object whose bytes turned out not to be its own
 //! <root>/trash/<n>/batch.json   what a collection put aside: when, and whether it is being deleted
 //! <root>/trash/<n>/abcdef…      a large object of that batch; small ones are marked in small.db
+//! <root>/trash/<n>/runs/<id>/   a run's folder of that batch
 //! <root>/trash/closed           the number of the last batch that is whole
 //! <root>/holds/<n>              locked by processes that began to use objects when <n> was that number
 //! <root>/small.db               small objects, a row each
@@ -73,6 +74,11 @@ impl Layout {
         self.root.join("damaged").join(name)
     }
 
+    /// Returns the folder of objects that were found to be damaged.
+    pub fn damaged_folder(&self) -> PathBuf {
+        self.root.join("damaged")
+    }
+
     /// Returns the folder of what collections have put aside.
     pub fn trash(&self) -> PathBuf {
         self.root.join("trash")
@@ -91,6 +97,11 @@ impl Layout {
     /// Returns where a large object of a batch is.
     pub fn trashed(&self, number: u64, digest: &Digest) -> PathBuf {
         self.batch(number).join(digest.to_string())
+    }
+
+    /// Returns the folder of runs' folders of a batch.
+    pub fn trashed_runs(&self, number: u64) -> PathBuf {
+        self.batch(number).join("runs")
     }
 
     /// Returns the file that has the number of the last batch that is whole.

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::{Store, StoreError, database, hold, large, sync, temporary};
+use super::{Store, StoreError, database, hold, large, old, sync, temporary};
 use crate::model::{Digest, canonical_json};
 
 /// How many objects go in one transaction, so that others never wait for long.
@@ -215,6 +215,7 @@ impl Store {
             }
             done(part.len() as u64);
         }
+        old::delete_runs(&self.layout.trashed_runs(batch.number))?;
         large::hit("gc.deleted", &self.layout)?;
         self.drop_batch(batch)
     }

@@ -25,6 +25,15 @@ pub fn collected(report: &GcReport, now_ms: u64) -> String {
         let verb = would("would be put into the trash", "put into the trash");
         line(format!("{} {verb}{records}", Tone::Strong.paint(amount(&report.aside))));
     }
+    if report.runs.objects > 0 {
+        let runs = words::count(report.runs.objects, "folder of an old run", "folders of old runs");
+        let verb = would("would be put into the trash", "put into the trash");
+        line(format!("{runs} ({}) {verb}", words::size(report.runs.bytes)));
+    }
+    if report.damaged.objects > 0 {
+        let verb = would("would be deleted", "deleted");
+        line(format!("{} {verb} that were set aside as damaged", amount(&report.damaged)));
+    }
     if report.deleted.objects > 0 {
         let verb = would("would be deleted from the trash", "deleted from the trash");
         line(format!("{} {verb}", Tone::Strong.paint(amount(&report.deleted))));
@@ -33,7 +42,9 @@ pub fn collected(report: &GcReport, now_ms: u64) -> String {
         let verb = would("would come back out of the trash", "came back out of the trash");
         line(format!("{} {verb}: needed after all", amount(&report.returned)));
     }
-    if report.aside.objects + report.deleted.objects == 0 {
+    let amounts = [&report.aside, &report.deleted, &report.runs, &report.damaged];
+    let collected: u64 = amounts.iter().map(|amount| amount.objects).sum();
+    if collected == 0 {
         line("nothing to collect".to_owned());
     }
     for row in &report.trash {
@@ -52,10 +63,10 @@ pub fn collected(report: &GcReport, now_ms: u64) -> String {
     for gone in &report.gone {
         line(branch(gone, now_ms));
     }
-    if report.dry_run && report.aside.objects + report.deleted.objects > 0 {
+    if report.dry_run && collected > 0 {
         line("this was a dry run: `kptn gc --yes` does it".to_owned());
     } else if let Some(operation) = report.operation
-        && report.aside.objects > 0
+        && report.aside.objects + report.runs.objects > 0
     {
         let grace = words::duration(report.grace_ms);
         line(format!(

@@ -7,7 +7,7 @@
 use std::collections::HashSet;
 
 use super::{Progress, Step};
-use crate::model::Digest;
+use crate::model::{Digest, RunId};
 use crate::ops::{MovingError, OpsError};
 use crate::state::{Held, Hidden, ItemTableError, Reach, State};
 use crate::store::{Store, StoreError};
@@ -17,6 +17,8 @@ use crate::store::{Store, StoreError};
 pub struct Marked {
     /// Objects.
     pub needed: HashSet<Digest>,
+    /// Runs whose folders have what somebody may want to read.
+    pub runs: HashSet<RunId>,
 }
 
 /// Marks what is needed; of operations those after `since_ms` count, absent means none.
@@ -30,7 +32,8 @@ pub fn mark(
     let absent = roots.absent_snapshots.iter().filter(|(_, held)| **held == Held::Now);
     let mut unreadable: Vec<String> =
         absent.map(|(digest, _)| format!("snapshot {} is not in the store", digest.short())).collect();
-    let mut marked = Marked { needed: roots.objects.into_iter().collect() };
+    let mut marked =
+        Marked { needed: roots.objects.into_iter().collect(), runs: roots.runs.into_iter().collect() };
     let mut reach = Reach::new(store);
     let all = roots.records.len() as u64;
     for (done, (record, held)) in roots.records.into_iter().enumerate() {
@@ -45,6 +48,7 @@ pub fn mark(
         let (first, more) = (first.clone(), unreadable.len() as u64 - 1);
         return Err(MovingError::NotWhole { first, more }.into());
     }
+    marked.runs.extend(reach.runs());
     Ok(marked)
 }
 

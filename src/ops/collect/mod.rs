@@ -14,13 +14,14 @@ mod mark;
 mod undo;
 
 use std::collections::{BTreeSet, HashSet};
+use std::path::PathBuf;
 
 use super::report::{GcReport, GoneBranch, TrashRow};
 use super::run::holder;
 use super::{Footing, MovingError, OpsError};
-use crate::model::Digest;
+use crate::model::{Digest, RunId};
 use crate::state::{LockError, LockOn, RunLock, State, Wait};
-use crate::store::{Amount, Batch, Store, StoreError};
+use crate::store::{Amount, Batch, Store, StoreError, amount_of_runs};
 use crate::task::now_ms;
 pub use mark::{Marked, mark};
 pub use undo::{can_undo, undo};
@@ -82,6 +83,8 @@ pub fn gc(footing: &Footing, request: &GcRequest, progress: Progress<'_>) -> Res
         needed: plan.needed,
         aside: plan.aside_amount,
         records: plan.records,
+        runs: amount_of_runs(&store, &plan.runs),
+        damaged: plan.damaged.iter().map(|(_, size)| *size).collect(),
         over_bytes: request.max_size.map(|most| plan.needed.bytes.saturating_sub(most)),
         gone: gone_branches(footing, state)?,
         ..GcReport::default()
@@ -89,12 +92,15 @@ pub fn gc(footing: &Footing, request: &GcRequest, progress: Progress<'_>) -> Res
     let (due, waiting) = sort_out(&batches, request, now, oldest);
     report.held_back = waiting.iter().any(|batch| is_old(batch, request, now));
     let work = Work { state, store: &store, marked: &plan.marked, request, progress };
-    if request.earnest == Earnest::Yes && !(plan.aside.is_empty() && due.is_empty()) {
+    if request.earnest == Earnest::Yes {
+        store.delete_damaged(&plan.damaged)?;
+    }
+    if request.earnest == Earnest::Yes && (plan.puts_aside() || !due.is_empty()) {
         let batch = begin(&store, &plan, now)?;
         let why = batch.map(|batch| batch.number.to_string()).unwrap_or_default();
         report.operation = Some(state.note(&footing.key, &footing.entry("gc", &why, &footing.key))?);
         if let Some(batch) = batch {
-            work.put_aside(&batch, &plan.aside)?;
+            work.put_aside(&batch, &plan)?;
             report.trash.push(row(&batch, plan.aside_amount, request));
         }
     }
@@ -136,7 +142,7 @@ fn close_all(store: &Store, earnest: Earnest) -> Result<Vec<Batch>, StoreError> 
 }
 
 fn begin(store: &Store, plan: &Plan, now: u64) -> Result<Option<Batch>, StoreError> {
-    (!plan.aside.is_empty()).then(|| store.begin_batch(now)).transpose()
+    plan.puts_aside().then(|| store.begin_batch(now)).transpose()
 }
 
 /// What is needed, and what would go.
@@ -147,6 +153,16 @@ struct Plan {
     aside: Vec<Digest>,
     aside_amount: Amount,
     records: u64,
+    /// Folders of runs that go too.
+    runs: Vec<RunId>,
+    /// Damaged objects that were set aside long ago, and their sizes.
+    damaged: Vec<(PathBuf, u64)>,
+}
+
+impl Plan {
+    fn puts_aside(&self) -> bool {
+        !(self.aside.is_empty() && self.runs.is_empty())
+    }
 }
 
 fn plan(
@@ -182,7 +198,18 @@ fn plan(
     let aside: Vec<Digest> = all.iter().map(|(digest, _)| *digest).filter(unneeded).collect();
     let going: HashSet<&Digest> = aside.iter().collect();
     let records = state.indexed_records()?.iter().filter(|record| going.contains(record)).count() as u64;
-    Ok(Plan { marked, total, needed, aside, aside_amount, records })
+    let runs = old_runs(store, &marked, now.saturating_sub(request.keep_ms))?;
+    let damaged = store.damaged_before(now.saturating_sub(request.grace_ms))?;
+    Ok(Plan { marked, total, needed, aside, aside_amount, records, runs, damaged })
+}
+
+/// Returns the runs whose folders nobody needs: what they told is older than what `undo` reaches back to, and no
+/// item that counts has its lines there.
+fn old_runs(store: &Store, marked: &Marked, since_ms: u64) -> Result<Vec<RunId>, StoreError> {
+    let goes = |run: &RunId| {
+        run.made_ms() < since_ms && !marked.runs.contains(run) && !store.layout().run_items(run).exists()
+    };
+    Ok(store.run_folders()?.into_iter().filter(goes).collect())
 }
 
 /// Parts batches into those to delete and those that wait.
@@ -223,8 +250,10 @@ struct Work<'a> {
 }
 
 impl Work<'_> {
-    fn put_aside(&self, batch: &Batch, objects: &[Digest]) -> Result<(), OpsError> {
+    fn put_aside(&self, batch: &Batch, plan: &Plan) -> Result<(), OpsError> {
         hit("gc.begun", self.store)?;
+        let objects = &plan.aside;
+        self.store.put_runs_aside(batch, &plan.runs)?;
         let mut done = 0;
         self.store.put_aside(batch, objects, &mut |more| {
             done += more;

@@ -38,6 +38,7 @@ pub fn undo(footing: &Footing, operation: &Operation) -> Result<UndoReport, OpsE
     store.close_batch(&batch)?;
     let objects: Vec<_> = store.batch_objects(&batch)?.into_iter().map(|(digest, _)| digest).collect();
     store.bring_back(&objects)?;
+    store.bring_runs_back(&batch)?;
     store.drop_batch(&batch)?;
     let why = operation.id.to_string();
     let mut entry = footing.entry("undo", &why, &footing.key);

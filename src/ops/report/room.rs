@@ -26,6 +26,10 @@ pub struct GcReport {
     pub aside: Amount,
     /// How many records of tasks are among it.
     pub records: u64,
+    /// Folders of runs that are put aside, and their bytes.
+    pub runs: Amount,
+    /// Damaged objects that `fsck --repair` had set aside, and that are deleted for good.
+    pub damaged: Amount,
     /// What came back out of the trash, as something needs it.
     pub returned: Amount,
     /// What is deleted for good.
