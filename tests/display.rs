@@ -132,3 +132,71 @@ fn in_a_terminal_the_display_is_alive_and_leaves_the_same_lines() {
         assert!(plain.contains(words), "no `{words}` in {plain}");
     }
 }
+
+/// Commands whose tables people read in a narrow window.
+const TABLES: [&str; 8] = ["status", "status --all", "why B", "plan", "log", "log A", "branch list", "du"];
+
+#[test]
+fn tables_fit_a_narrow_terminal() {
+    let project = project();
+    project.commit("project");
+    project.kptn(&["run"]).succeeds();
+    project.edit("B.py", "'b' * 1200", "'b' * 1300");
+    for words in TABLES.iter().chain(&["log scratch/main/B.txt"]) {
+        let words: Vec<&str> = words.split(' ').collect();
+        let seen = project.in_terminal(40, &words, &[]).succeeds().stdout;
+        for line in seen.lines().map(|line| line.trim_end_matches('\r')) {
+            // A word is never cut: one may want to copy it. Code is shown as it is.
+            let longest = line.split(' ').map(|word| word.chars().count()).max().unwrap_or(0);
+            let code = words[0] == "why" && line.starts_with("  ");
+            assert!(line.chars().count() <= 40 || longest > 24 || code, "{words:?}: `{line}` in\n{seen}");
+        }
+    }
+}
+
+#[test]
+fn colours_are_for_terminals_and_no_color_takes_them_away() {
+    let project = project();
+    project.kptn(&["run"]).succeeds();
+    project.edit("B.py", "'b' * 1200", "'b' * 1300");
+    let script = format!("'{}' status", env!("CARGO_BIN_EXE_kptn"));
+    for words in TABLES {
+        let words: Vec<&str> = words.split(' ').collect();
+        let plain = project.in_terminal(80, &words, &[]).succeeds().stdout;
+        assert!(!plain.contains('\u{1b}'), "{words:?}: {plain}");
+    }
+    let with = |name: &str, value: &str| {
+        let mut command = project.program("python3");
+        command.env_remove("NO_COLOR").env("TERM", "xterm").env(name, value);
+        command.args(["-c", "import pty, sys; pty.spawn(['sh', '-c', sys.argv[1]])", &script]);
+        project.finish(command, &["status"]).succeeds().stdout
+    };
+    assert!(with("X", "").contains("\u{1b}["));
+    assert!(with("NO_COLOR", "").contains("\u{1b}["), "an empty value says nothing");
+    assert!(!with("NO_COLOR", "1").contains('\u{1b}'));
+    assert!(!with("TERM", "dumb").contains('\u{1b}'));
+    let mut piped = project.command(&["status"]);
+    piped.env_remove("NO_COLOR");
+    assert!(!project.finish(piped, &["status"]).succeeds().stdout.contains('\u{1b}'));
+}
+
+#[test]
+fn ctrl_c_in_a_terminal_keeps_what_finished() {
+    let project = project();
+    project.edit(
+        "C.py",
+        "(output_dir / 'C.txt')",
+        "print('wait' + 'ing', flush=True); import time; time.sleep(600); (output_dir / 'C.txt')",
+    );
+    let seen = project.in_terminal(40, &["run", "-v", "-j", "1"], &[("waiting", "\u{3}")]);
+    assert_ne!(seen.code, Some(0), "{}", seen.whole());
+    assert_ne!(seen.code, Some(99), "{}", seen.whole());
+    let not_fresh = project.not_fresh();
+    assert!(
+        not_fresh.contains("C=stale") && !not_fresh.contains("A=") && !not_fresh.contains("B="),
+        "{not_fresh}"
+    );
+    let mut again = project.command(&["run", "D"]);
+    again.env("TERM", "xterm");
+    project.finish(again, &["run", "D"]).succeeds();
+}

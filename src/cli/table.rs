@@ -3,7 +3,8 @@
 //! Every column but the last is as wide as its widest cell, up to a third of
 //! the width; a longer cell is not cut (one may want to copy it) but pushes the
 //! rest of its row to the next line. The last column is wrapped in the room that
-//! is left; where that is too little, it goes below, indented.
+//! is left; where that is too little, it goes below, indented. So do columns for
+//! which the window has no room at all.
 
 use super::paint::Tone;
 use super::width::{cells, pad, pad_start, wrap};
@@ -100,13 +101,15 @@ impl Table {
     fn line(&self, out: &mut String, row: &[Cell], widths: &[usize], place: Place, is_head: bool) {
         let last = row.len() - 1;
         let mut line = String::new();
-        let mut used = 0;
+        let (mut used, mut below, mut blank) = (0, 0, true);
+        let places = starts(&widths[..last], place);
         for (column, cell) in row[..last].iter().enumerate() {
-            let start: usize = widths[..column].iter().map(|width| width + GAP).sum();
-            if used > start {
-                end_line(out, &mut line);
-                used = 0;
+            let (lines, start) = places[column];
+            if used > start || lines > below {
+                end_unless(blank, out, &mut line);
+                (used, below, blank) = (0, lines, true);
             }
+            blank &= cell.text.is_empty();
             line.push_str(&" ".repeat(start - used));
             let padded = match self.columns[column].1 {
                 Side::Left => cell.text.clone(),
@@ -121,14 +124,15 @@ impl Table {
         let cell = &row[last];
         let (indent, room) = match place {
             Place::Beside(room) => (start, room),
-            Place::Below(width) if !is_head => (INDENT, width.saturating_sub(INDENT)),
-            Place::Below(_) => (used, usize::MAX),
+            // The last column's head stands beside the others where it can.
+            Place::Below(width) if is_head && used + cells(&cell.text) <= width => (used, usize::MAX),
+            Place::Below(width) => (INDENT, width.saturating_sub(INDENT)),
         };
         if cell.text.is_empty() {
-            return end_line(out, &mut line);
+            return end_unless(blank && below > 0, out, &mut line);
         }
-        if used > indent || (matches!(place, Place::Below(_)) && !is_head) {
-            end_line(out, &mut line);
+        if used > indent || (matches!(place, Place::Below(_)) && indent == INDENT) {
+            end_unless(blank && below > 0, out, &mut line);
             used = 0;
         }
         for text in wrap(&cell.text, room.max(1)) {
@@ -144,6 +148,24 @@ impl Table {
     }
 }
 
+/// Returns where each column but the last begins: how many lines below the first, and at which cell.
+fn starts(widths: &[usize], place: Place) -> Vec<(usize, usize)> {
+    let room = match place {
+        Place::Beside(_) => usize::MAX,
+        Place::Below(width) => width,
+    };
+    let (mut lines, mut next) = (0, 0);
+    let mut place = |width: &usize| {
+        if next > INDENT && next + width > room {
+            (lines, next) = (lines + 1, INDENT);
+        }
+        let start = next;
+        next += width + GAP;
+        (lines, start)
+    };
+    widths.iter().map(&mut place).collect()
+}
+
 #[derive(Clone, Copy)]
 enum Place {
     /// The last column, beside the others, with so much room.
@@ -156,6 +178,11 @@ fn end_line(out: &mut String, line: &mut String) {
     out.push_str(line.trim_end_matches(' '));
     out.push('\n');
     line.clear();
+}
+
+/// Ends a line; one of a row that has nothing on it is left out.
+fn end_unless(blank: bool, out: &mut String, line: &mut String) {
+    if blank { line.clear() } else { end_line(out, line) }
 }
 
 /// Returns pairs of a name and a text as two columns without a head.
@@ -218,6 +245,25 @@ mod tests {
         a task with a rather long name, longer than a third
                        maybe
             clean is stale
+        ");
+    }
+
+    #[test]
+    fn columns_for_which_there_is_no_room_go_below() {
+        let heads = ["record", "made", "who", "commit", "on"].map(|name| (name, Side::Left));
+        let mut table = Table::new(heads);
+        table.row(["cb9f42f9a59f", "just now", "ada", "172feee21", "main"].map(Cell::from));
+        table.row(["0b9f42f9a59f", "just now", "bob", "", "-"].map(Cell::from));
+        insta::assert_snapshot!(strip(&table.render(30)), @"
+        record      made      who
+            commit  on
+        cb9f42f9a59f
+                    just now  ada
+            172feee21
+            main
+        0b9f42f9a59f
+                    just now  bob
+            -
         ");
     }
 
