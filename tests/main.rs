@@ -42,3 +42,4 @@ mod seeds;
 mod shoes;
 mod subsets;
 mod support;
+mod surroundings;

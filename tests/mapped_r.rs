@@ -6,7 +6,7 @@ use std::path::Path;
 
 use rustix::process::Signal;
 
-use crate::support::{Output, Project, wait_until};
+use crate::support::{Library, Output, Project, wait_until};
 
 /// Tells in the log whether this is a fork: `Rscript` itself does not load this package.
 const IS_FORK: &str = "writeLines(paste('fork', isNamespaceLoaded('parallel')))\n";
@@ -243,7 +243,7 @@ fn where_a_fork_would_differ_items_run_as_rscript_and_that_is_said_once() {
         ("arrow", "function(...) NULL"),
     ]);
     for (file, old, new, said) in cases {
-        let project = project(IS_FORK).with_env("R_LIBS", &library.path());
+        let project = project(IS_FORK).with_env("R_LIBS", &library.path().display().to_string());
         if old.is_empty() {
             project.write(file, new);
         } else {
@@ -255,53 +255,16 @@ fn where_a_fork_would_differ_items_run_as_rscript_and_that_is_said_once() {
     }
 }
 
-/// A library of packages that consist of what they do when they are loaded.
-struct Library(tempfile::TempDir);
-
-impl Library {
-    fn with(packages: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
-        let source = folder.path().join("source");
-        for (name, on_load) in packages {
-            let package = source.join(name);
-            fs::create_dir_all(package.join("R")).expect("a folder");
-            let description = format!(
-                "Package: {name}\nVersion: 1.0\nTitle: T\nDescription: D.\nLicense: MIT\nAuthor: A\nMaintainer: A <a@b.c>\n"
-            );
-            fs::write(package.join("DESCRIPTION"), description).expect("a file");
-            fs::write(package.join("NAMESPACE"), "export(where)\n").expect("a file");
-            let code = format!(
-                ".onLoad <- {on_load}\nwhere <- function() dirname(getNamespaceInfo('{name}', 'path'))\n"
-            );
-            fs::write(package.join("R/code.R"), code).expect("a file");
-        }
-        let library = folder.path().join("library");
-        fs::create_dir(&library).expect("a folder");
-        let installed = std::process::Command::new("R")
-            .args(["CMD", "INSTALL", "--no-docs", "--no-test-load", "--no-byte-compile", "-l"])
-            .arg(&library)
-            .args(packages.iter().map(|(name, _)| source.join(name)))
-            .output()
-            .expect("R");
-        assert!(installed.status.success(), "{}", String::from_utf8_lossy(&installed.stderr));
-        Self(folder)
-    }
-
-    fn path(&self) -> String {
-        self.0.path().join("library").display().to_string()
-    }
-}
-
 #[test]
 fn packages_are_loaded_before_from_where_the_script_would_take_them() {
     let library = Library::with(&[("tells", "function(...) cat('loaded by', Sys.getpid(), '\\n')")]);
     let script = format!(
         "{IS_FORK}writeLines(paste('before', isNamespaceLoaded('tells')))\nlibrary(tells)\ncat('from', where(), '\\n')\n"
     );
-    let from = format!("from {}", library.0.path().join("library").canonicalize().expect("a path").display());
+    let from = format!("from {}", library.path().canonicalize().expect("a path").display());
 
     let by_profile = project(&script);
-    by_profile.write(".Rprofile", format!("cat('profile\\n'); .libPaths('{}')\n", library.path()));
+    by_profile.write(".Rprofile", format!("cat('profile\\n'); .libPaths('{}')\n", library.path().display()));
     run(&by_profile).succeeds().never_says("plain Rscript");
     let text = by_profile.kptn(&["output", "each"]).stdout;
     assert_eq!(text.matches("fork TRUE\nbefore TRUE").count(), 3, "{text}");
@@ -309,14 +272,15 @@ fn packages_are_loaded_before_from_where_the_script_would_take_them() {
 
     // What the script itself says about its library comes too late for a session: it loads nothing then.
     let by_script = project(
-        &script.replace("library(tells)", &format!(".libPaths('{}')\nlibrary(tells)", library.path())),
+        &script
+            .replace("library(tells)", &format!(".libPaths('{}')\nlibrary(tells)", library.path().display())),
     );
     run(&by_script).succeeds().never_says("plain Rscript");
     let text = by_script.kptn(&["output", "each"]).stdout;
     assert_eq!(text.matches("fork TRUE\nbefore FALSE").count(), 3, "{text}");
     assert_eq!(text.matches(&from).count(), 3, "{text}");
 
-    let chosen = project(&script).with_env("R_LIBS", &library.path());
+    let chosen = project(&script).with_env("R_LIBS", &library.path().display().to_string());
     chosen.edit("kptn.yaml", "graphs:", "settings: {r_preload: false}\ngraphs:");
     run(&chosen).succeeds().never_says("plain Rscript");
     assert_eq!(printed(&chosen, "each").matches("fork TRUE\nbefore FALSE").count(), 3);
@@ -327,7 +291,7 @@ fn a_denied_package_is_loaded_by_the_fork_alone() {
     let library = Library::with(&[("arrow", "function(...) NULL"), ("opens", "function(...) NULL")]);
     let tells = "writeLines(paste('before', isNamespaceLoaded('arrow'), isNamespaceLoaded('opens')))\n";
     let script = format!("{IS_FORK}{tells}library(arrow)\nx <- opens::where()\n");
-    let project = project(&script).with_env("R_LIBS", &library.path());
+    let project = project(&script).with_env("R_LIBS", &library.path().display().to_string());
     run(&project).succeeds().never_says("plain Rscript");
     assert_eq!(printed(&project, "each").matches("fork TRUE\nbefore FALSE TRUE").count(), 3);
 }
@@ -347,7 +311,8 @@ fn a_session_with_a_second_thread_does_not_fork() {
     assert!(compiled.success());
     let on_load = format!("function(...) dyn.load('{}')", object.display());
     let library = Library::with(&[("threaded", &on_load)]);
-    let project = project(&format!("{IS_FORK}library(threaded)\n")).with_env("R_LIBS", &library.path());
+    let project = project(&format!("{IS_FORK}library(threaded)\n"))
+        .with_env("R_LIBS", &library.path().display().to_string());
     let output = run(&project).succeeds().says("has 2 threads");
     assert_eq!(output.stderr.matches("items run as plain Rscript").count(), 1, "{}", output.whole());
     assert_eq!(printed(&project, "each").matches("fork FALSE").count(), 3);

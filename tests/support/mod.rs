@@ -4,6 +4,7 @@
 //! is fixed, and the interpreters are looked up once. Nothing leaks out: the folder goes with the `Project`.
 
 mod interpreters;
+mod library;
 mod masks;
 mod output;
 mod project;
@@ -12,6 +13,7 @@ mod tasks;
 mod terminal;
 
 pub use interpreters::{packages_python, python, search_path};
+pub use library::Library;
 pub use output::Output;
 pub use project::Project;
 pub use running::{Running, wait_until};
