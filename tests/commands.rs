@@ -106,6 +106,54 @@ fn doctor_names_interpreters_and_a_foreign_kptn() {
 }
 
 #[test]
+fn doctor_says_how_store_and_hooks_stand_and_what_to_do() {
+    let project = two_tasks();
+    let doctor = || project.kptn(&["doctor"]).succeeds();
+    doctor().prints("git hooks").prints("not installed").prints("kptn hooks install").prints("copies ");
+    project.kptn(&["hooks", "install"]).succeeds();
+    doctor().prints("installed in").never_says("kptn hooks install");
+    project.write(".git/hooks/pre-push", "# A hook of kptn: another version\n");
+    doctor().prints("of another kptn or missing").prints("kptn hooks install");
+    project.git(&["config", "kptn.program", "/nowhere/kptn"]);
+    doctor().prints("/nowhere/kptn, which is not there");
+    let elsewhere = project.outside("Dropbox/store");
+    let store = [("KPTN_STORE", elsewhere.to_str().unwrap())];
+    project.kptn_with(&store, &["doctor"]).succeeds().prints("Dropbox").prints("settings.store");
+    let without = Project::without_git().yaml(&project.read("kptn.yaml")).file("A.py", "").file("B.py", "");
+    without.kptn(&["doctor"]).succeeds().prints("git init").never_says("git hooks");
+}
+
+#[test]
+fn completions_look_where_the_flags_say_that_were_typed() {
+    let project =
+        Project::new().file("other.yaml", "graphs:\n  o:\n    tasks: {O: }\ntasks:\n  O: {file: A.py}\n");
+    let deep = "graphs:\n  g:\n    tasks: {A: , B: }\n  h:\n    tasks: {B: , C: }\ntasks:\n  A: {file: A.py}\n  \
+                B: {file: A.py}\n  C: {file: A.py}\n";
+    project.write("deep folder/kptn.yaml", deep);
+    project.write("deep folder/A.py", "");
+    project.write("A.py", "");
+    project.commit("project");
+    let asked = |words: &[&str]| {
+        let mut command = project.command(&[&["--", "kptn"], words].concat());
+        command.env("COMPLETE", "fish");
+        let output = project.finish(command, words).succeeds().stdout;
+        let single = |line: &&str| line.len() == 1 && *line != ".";
+        output.lines().filter(single).collect::<Vec<_>>().join(" ")
+    };
+    assert_eq!(asked(&["path", ""]), "");
+    // The shell hands on what was typed, with its quotes; a second time what was learned is used.
+    for _ in 0..2 {
+        assert_eq!(asked(&["-C", "'deep folder'", "path", ""]), "A B C");
+        assert_eq!(asked(&["path", "--project=deep folder", ""]), "A B C");
+        assert_eq!(asked(&["-C", "deep folder", "-g", "h", "run", ""]), "B C");
+        assert_eq!(asked(&["-C", "deep folder", "run", ""]), "g h A B C");
+        assert_eq!(asked(&["--config", "other.yaml", "log", ""]), "O");
+        assert_eq!(asked(&["-C", "deep folder", "status", "-g", ""]), "g h");
+        project.kptn(&["-C", "deep folder", "path", "A"]).exits(2);
+    }
+}
+
+#[test]
 fn completions_know_tasks_and_branches() {
     for shell in ["bash", "zsh", "fish"] {
         Project::new().kptn(&["completions", shell]).succeeds().prints("COMPLETE").prints("kptn");
@@ -203,12 +251,21 @@ fn what_was_once_a_command_is_answered_with_the_new_way() {
 #[test]
 fn a_closed_pipe_is_a_quiet_end() {
     let project = two_tasks();
-    let script = format!(
-        "'{}' config schema | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}",
-        env!("CARGO_BIN_EXE_kptn")
-    );
-    let output = project.program("bash").args(["-c", &script]).output().expect("bash");
-    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    project.edit("A.py", "(output_dir / 'A.txt')", "print('line\\n' * 100_000); (output_dir / 'A.txt')");
+    project.edit("A.py", ".write_text('a')", ".write_text('a' * 1_000_000)");
+    project.kptn(&["run"]).succeeds();
+    for words in ["config schema", "output A", "cat A", "man run", "graph --format svg", "run -f -v A --json"]
+    {
+        let script = format!(
+            "'{}' {words} | head -c 10 >/dev/null; exit ${{PIPESTATUS[0]}}",
+            env!("CARGO_BIN_EXE_kptn")
+        );
+        let output = project.program("bash").args(["-c", &script]).output().expect("bash");
+        let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(!errors.contains("error") && !errors.contains("panicked"), "{words}: {errors}");
+        assert_eq!(output.status.code(), Some(0), "{words}: {errors}");
+    }
+    assert_eq!(project.not_fresh(), "", "what ran was recorded, though nobody listened");
 }
 
 #[test]

@@ -19,6 +19,7 @@ mod docs;
 mod earlier;
 mod examples;
 mod faults;
+mod file_log;
 mod git_hooks;
 mod git_states;
 mod item_faults;

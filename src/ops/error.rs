@@ -213,6 +213,9 @@ pub enum OpsError {
         /// Whether git has the branch here.
         known: bool,
     },
+    /// Nobody knows who made a file.
+    #[error(transparent)]
+    NotMade(#[from] super::maker::NotMade),
     /// Nothing to compare with.
     #[error("`{base}` names no commit here")]
     NoBase {

@@ -12,7 +12,6 @@ use super::bearings::Place;
 use super::standing::Standing;
 use super::survey::environment;
 use super::{MovingError, OpsError, Session, Start};
-use crate::config;
 use crate::git::{Head, Repository};
 use crate::model::BranchName;
 use crate::process;
@@ -45,10 +44,7 @@ pub struct Footing {
 impl Footing {
     /// Finds out where a verb stands; `command` is what was typed.
     pub fn open(start: &Start, command: &str) -> Result<Self, OpsError> {
-        let located = match &start.config {
-            Some(path) => config::locate_file(path)?,
-            None => config::locate(&start.folder)?,
-        };
+        let located = super::reading::located(start)?;
         let repository = Repository::discover(&located.root)?;
         let place = Place::of(&located, repository.as_ref());
         let Some(bearings) = place.load() else {

@@ -1,7 +1,9 @@
 //! `log`: what was done to this branch, or from it, latest first; and what became of one task.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
+use super::maker::{self, FileReport};
 use super::report::{LogEntry, PromotedTo, TaskHistory, TaskRecord};
 use super::undo::{moved, undone};
 use super::{OpsError, Session};
@@ -11,6 +13,38 @@ use crate::store::StoreError;
 
 /// So many operations of a project are looked through for the records of a task.
 const FAR: u32 = 2_000;
+
+/// What a word after `log` is about.
+pub enum Logged {
+    /// A task.
+    Task(TaskHistory),
+    /// A file.
+    File(Box<FileReport>),
+}
+
+/// Finds out whether a word names a task or a file, and returns what is known of it.
+///
+/// A task's name is the task; a word with a `/` in it is never one.
+pub fn of_word(
+    session: &Session,
+    here: &Path,
+    word: &str,
+    graph: Option<&str>,
+    limit: u32,
+) -> Result<Logged, OpsError> {
+    let file = || maker::of_file(session, here, word, graph).map(Box::new).map(Logged::File);
+    if word.contains(std::path::is_separator) {
+        return file();
+    }
+    match of_task(session, word, graph, limit) {
+        Err(no_task @ (OpsError::UnknownTask { .. } | OpsError::Name { .. })) => match file() {
+            // Whoever names a file that is not there may have meant a task.
+            Err(OpsError::NotMade(_)) if !here.join(word).exists() => Err(no_task),
+            found => found,
+        },
+        found => found.map(Logged::Task),
+    }
+}
 
 /// Returns the latest operations on this branch, and runs that are in none yet; at most `limit`.
 pub fn history(session: &Session, limit: u32) -> Result<Vec<LogEntry>, OpsError> {

@@ -25,6 +25,7 @@ pub mod hooks;
 mod inherit;
 pub mod init;
 pub mod items;
+pub mod maker;
 mod memo;
 pub mod mover;
 mod moving_error;

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 use super::Start;
 use super::reading;
 use super::session::Session;
-use crate::config;
 use crate::git::Repository;
 
-/// Returns the tasks of all graphs, each once, in the order written.
-pub fn tasks(start: &Start) -> Vec<String> {
-    if let Some(known) = reading::known_tasks(start) {
+/// Returns the tasks of all graphs or of the one that is named, each once, in the order written.
+pub fn tasks(start: &Start, graph: Option<&str>) -> Vec<String> {
+    if let Some(known) = reading::known_tasks(start, graph) {
         return once(known);
     }
     let Ok(session) = Session::open(start) else { return Vec::new() };
     let graphs = session.project.graphs.values();
-    once(graphs.flat_map(|graph| graph.tasks.keys()).map(ToString::to_string).collect())
+    let meant = graphs.filter(|one| graph.is_none_or(|graph| graph == one.name.as_str()));
+    once(meant.flat_map(|graph| graph.tasks.keys()).map(ToString::to_string).collect())
 }
 
 /// Returns the graphs, in the order written.
@@ -29,7 +29,7 @@ pub fn graphs(start: &Start) -> Vec<String> {
 
 /// Returns git's branches.
 pub fn branches(start: &Start) -> Vec<String> {
-    let root = config::locate(&start.folder).map(|located| located.root);
+    let root = reading::located(start).map(|located| located.root);
     let root = root.unwrap_or_else(|_| start.folder.clone());
     let repository = Repository::discover(&root).ok().flatten();
     let found = repository.and_then(|repository| repository.branches().ok()).unwrap_or_default();

@@ -91,9 +91,11 @@ impl Bearings {
         flat::write(&path, MAGIC, &postcard::to_stdvec(self).unwrap_or_default())
     }
 
-    /// Returns the names of the tasks of all graphs, in the order written.
-    pub fn task_names(&self) -> impl Iterator<Item = &str> {
-        self.tasks.lines().filter_map(|row| row.split('\t').nth(1))
+    /// Returns the names of the tasks of all graphs, or of the one that is named, in the order written.
+    pub fn task_names(&self, graph: Option<&str>) -> impl Iterator<Item = &str> {
+        let rows = self.tasks.lines().filter_map(|row| row.split_once('\t'));
+        let meant = rows.filter(move |(of, _)| graph.is_none_or(|graph| graph == *of));
+        meant.filter_map(|(_, rest)| rest.split('\t').next())
     }
 
     /// Returns every graph that has a task, or the one that is named.

@@ -149,6 +149,7 @@ impl From<OpsError> for CommandError {
             OpsError::Shoes(error) => error.into(),
             OpsError::NotAccepted(error) => error.into(),
             OpsError::NotPromoted(error) => error.into(),
+            OpsError::NotMade(error) => error.into(),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())

@@ -6,6 +6,7 @@
 
 mod accepting;
 mod explain;
+mod making;
 mod moving;
 mod panic;
 mod promoting;

@@ -23,6 +23,7 @@ pub mod files;
 pub mod graph;
 pub mod hooks;
 pub mod log;
+pub mod maker;
 pub mod plan;
 pub mod promote;
 pub mod remotes;

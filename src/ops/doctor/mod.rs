@@ -7,6 +7,7 @@ mod languages;
 mod places;
 
 use super::Session;
+use super::hooks::HookState;
 use super::report::{Finding, Health};
 use crate::model::{Interpreter, Language};
 use crate::ops::survey::environment;
@@ -32,7 +33,9 @@ pub fn doctor(session: &Session) -> Vec<Finding> {
     found.push(interpreter("R", r, uses(Language::R), "install R, or set `settings.rscript`"));
     found.extend(r.filter(|_| uses(Language::R)).map(|one| languages::r_libraries(session, one)));
     found.push(languages::lock_files(session));
-    found.extend([git(session), places::store(session), places::outputs(session)]);
+    found.push(git(session));
+    found.extend(session.repository.as_ref().map(|_| hooks(session)));
+    found.extend([places::store(session), places::outputs(session)]);
     found.extend(foreign_programs());
     found
 }
@@ -66,6 +69,50 @@ fn git(session: &Session) -> Finding {
             let hint = "run `git init` to keep a state per branch";
             finding("git", "no repository".to_owned(), Health::Warning, Some(hint))
         }
+    }
+}
+
+/// Whether git tells kptn of branches, merges and pushes.
+fn hooks(session: &Session) -> Finding {
+    let what = "git hooks";
+    let report = match super::hooks::status(session) {
+        Ok(report) => report,
+        Err(error) => {
+            return finding(what, error.to_string(), Health::Warning, Some("`kptn hooks status` tells more"));
+        }
+    };
+    let folder = report.folder.display();
+    let are = |state: fn(&HookState) -> bool| report.hooks.iter().filter(|hook| state(&hook.state)).count();
+    let managed = are(|state| matches!(state, HookState::Managed { .. }));
+    let (ours, outdated) = (
+        are(|state| matches!(state, HookState::Current | HookState::Outdated)),
+        are(|state| matches!(state, HookState::Outdated)),
+    );
+    let own = std::env::current_exe().and_then(|path| path.canonicalize()).ok();
+    let another = report.program.as_ref().filter(|program| program.canonicalize().ok() != own);
+    let again = Some("`kptn hooks install` mends that");
+    match another {
+        _ if managed > 0 => {
+            let hint = "have it call `kptn hook NAME \"$@\"`, as docs/guides/hooks.md shows";
+            finding(what, format!("left to a hook manager, in {folder}"), Health::Good, Some(hint))
+        }
+        _ if ours == 0 => {
+            let hint = "`kptn hooks install`: then a new branch starts with its parent's finished work";
+            finding(what, "not installed".to_owned(), Health::Good, Some(hint))
+        }
+        Some(program) if report.program_found => {
+            let found = format!("in {folder}, calling another kptn: {}", program.display());
+            finding(what, found, Health::Warning, again)
+        }
+        Some(program) => {
+            let found = format!("in {folder}, calling {}, which is not there", program.display());
+            finding(what, found, Health::Warning, again)
+        }
+        None if outdated > 0 || ours < report.hooks.len() => {
+            let found = format!("in {folder}, some of them of another kptn or missing");
+            finding(what, found, Health::Warning, again)
+        }
+        None => finding(what, format!("installed in {folder}"), Health::Good, None),
     }
 }
 

@@ -21,7 +21,7 @@ use choice::{Chosen, choose};
 use shelf::Shelf;
 
 pub use error::ReadingError;
-pub use shelf::{known_graphs, known_tasks};
+pub use shelf::{known_graphs, known_tasks, located};
 
 /// What is to be read.
 #[derive(Debug, Clone, Default)]

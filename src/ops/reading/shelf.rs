@@ -67,10 +67,7 @@ impl Shelf {
     pub fn find(start: &Start, wanted: &Wanted) -> Result<Self, OpsError> {
         let Address { task, item } =
             Address::parse(&wanted.task).map_err(|error| OpsError::Address { error })?;
-        let located = match &start.config {
-            Some(path) => config::locate_file(path)?,
-            None => config::locate(&start.folder)?,
-        };
+        let located = located(start)?;
         let repository = Repository::discover(&located.root)?;
         let standing =
             Standing::find(repository.as_ref(), start.branch.as_deref(), &located.root, &environment)?;
@@ -160,9 +157,17 @@ fn read_items(store: &Store, digest: &Digest) -> Result<ItemTable, StateError> {
     Ok(load_item_table(store, digest, &mut Shards::new())?)
 }
 
-/// Returns the tasks of all graphs where that needs no look into `kptn.yaml`.
-pub fn known_tasks(start: &Start) -> Option<Vec<String>> {
-    Some(bearings(start)?.task_names().map(str::to_owned).collect())
+/// Finds the project that is meant.
+pub fn located(start: &Start) -> Result<config::Located, config::ConfigError> {
+    match &start.config {
+        Some(path) => config::locate_file(path),
+        None => config::locate(&start.folder),
+    }
+}
+
+/// Returns the tasks of all graphs, or of one, where that needs no look into `kptn.yaml`.
+pub fn known_tasks(start: &Start, graph: Option<&str>) -> Option<Vec<String>> {
+    Some(bearings(start)?.task_names(graph).map(str::to_owned).collect())
 }
 
 /// Returns the graphs, likewise.
@@ -171,7 +176,7 @@ pub fn known_graphs(start: &Start) -> Option<Vec<String>> {
 }
 
 fn bearings(start: &Start) -> Option<Bearings> {
-    let located = config::locate(&start.folder).ok()?;
+    let located = located(start).ok()?;
     let repository = Repository::discover(&located.root).ok()?;
     Place::of(&located, repository.as_ref()).load()
 }
