@@ -166,3 +166,96 @@ fn a_debugged_task_keeps_runs_away() {
         String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
     assert!(text.contains("run 768") && text.contains("debug py"), "{text}");
 }
+
+#[test]
+fn a_recorded_attempt_is_as_one_of_a_run_and_undone_like_it() {
+    let project = project();
+    project.edit("py.py", "size / 2\n", "size / 4\n");
+    project.edit("list.py", "'xy'", "'yx'");
+    assert!(project.not_fresh().contains("list=stale") && project.not_fresh().contains("py=stale"));
+    project.ran();
+    let said = project.kptn(&["debug", "list", "--record"]).succeeds();
+    said.says("recorded as").says("kptn undo");
+    assert_eq!(project.ran(), "list");
+    assert_eq!(project.read_output("list.txt"), "yx");
+    let report = project.kptn(&["debug", "py", "--record", "--json"]).succeeds().json();
+    assert_eq!(project.read_output("py.txt"), "1.0");
+    assert!(!project.not_fresh().contains("list") && !project.not_fresh().contains("py="));
+    project.kptn(&["run"]).succeeds();
+    assert_eq!(project.ran(), "", "neither runs again");
+    let history = project.kptn(&["log", "py", "--json"]).succeeds().json();
+    assert_eq!(history["records"][0]["record"], report["recorded"]["record"]);
+    assert!(history["records"][0]["accepted"].is_null());
+    let log = project.kptn(&["log", "--json"]).succeeds().json();
+    let commands: Vec<_> =
+        log["entries"].as_array().expect("entries").iter().map(|one| one["command"].clone()).collect();
+    assert!(commands.contains(&"kptn debug py --record --json".into()), "{log}");
+    // Another branch finds what ran.
+    project.git(&["switch", "-qc", "dev"]);
+    project.kptn(&["run", "list"]).succeeds();
+    assert_eq!(project.ran(), "");
+    project.git(&["switch", "-q", "main"]);
+    let number = log["entries"].as_array().expect("entries").iter().find(|one| one["command"] == commands[1]);
+    let number = number.expect("the operation")["operation"].to_string();
+    project.kptn(&["undo", &number]).succeeds().says("`py`");
+    project.kptn(&["fsck"]).succeeds();
+}
+
+#[test]
+fn a_failed_attempt_records_nothing_and_keeps_what_it_wrote() {
+    let project = project();
+    let operations = project.kptn(&["log", "--json"]).succeeds().stdout;
+    let draft = "size / 2\n    open(f'{output_dir}/py.txt', 'w').write('draft')\n    half / (size - 4)\n";
+    project.edit("py.py", "size / 2\n", draft);
+    let before = project.not_fresh();
+    project
+        .in_terminal(80, &["debug", "py", "--record"], &[("(Pdb) ", "q\n")])
+        .exits(1)
+        .prints("nothing was recorded");
+    assert_eq!(project.read_output("py.txt"), "2.0");
+    assert_eq!(project.not_fresh(), before, "not even that it failed");
+    let kept = project.program("sh").args(["-c", "cat scratch/main/.kept/*/py.txt"]).output().expect("sh");
+    assert_eq!(kept.stdout, b"draft");
+    // An output that was not written is a failure as in a run, and so is a result that was not returned.
+    project.write("py.py", "def py(output_dir, size, list):\n    pass\n");
+    project.kptn(&["debug", "py", "--record"]).exits(1).says("py.txt").says("nothing was recorded");
+    project.write("list.py", "import sys\n\n\ndef list():\n    sys.exit(0)\n");
+    project.kptn(&["debug", "list", "--record"]).exits(1).says("returned");
+    assert_eq!(project.kptn(&["log", "--json"]).succeeds().stdout, operations);
+    project.kptn(&["run", "script", "--no-deps"]).succeeds();
+}
+
+#[test]
+fn a_recorded_item_is_a_row_of_its_table() {
+    let project = project();
+    project.edit("each.py", ".write(X)", ".write(X * 2)");
+    let one = project.kptn(&["debug", "each[y]", "--record"]).succeeds();
+    one.says("it is kept").says("1 item is not fresh");
+    assert_eq!(project.read_output("y.txt"), "yy");
+    assert_eq!(project.read_output("x.txt"), "x");
+    project.kptn(&["status", "each[y]"]).succeeds().prints("fresh");
+    assert_eq!(project.not_fresh(), "each=stale");
+    project.kptn(&["debug", "each[x]", "--record"]).succeeds().says("recorded as");
+    assert_eq!(project.not_fresh(), "");
+    project.kptn(&["log", "scratch/main/x.txt"]).succeeds().prints("each[x]").prints("as it was made");
+    project.kptn(&["undo"]).succeeds().says("`each`");
+    project.kptn(&["fsck"]).succeeds();
+}
+
+#[test]
+fn what_was_recorded_stands_on_dependencies_that_have_records_and_says_what_changed() {
+    let project = project();
+    project.git(&["switch", "-qc", "dev"]);
+    project.kptn(&["debug", "py", "--record"]).exits(2).says("`list`").says("kptn run +list");
+    project.git(&["switch", "-q", "main"]);
+    // Code that changes itself while it runs is not what was decided on.
+    project.edit("py.py", "    half", "    open('py.py', 'a').write('# more\\n')\n    half");
+    project.kptn(&["debug", "py", "--record"]).succeeds().says("changed meanwhile");
+    assert_eq!(project.not_fresh(), "py=stale");
+    // A protected branch takes what runs on it, as of a run.
+    let yaml = format!("settings: {{protected: [main]}}\n{}", project.read("kptn.yaml"));
+    project.write("kptn.yaml", yaml);
+    project.edit("py.py", "    open('py.py', 'a').write('# more\\n')\n", "");
+    project.kptn(&["debug", "py", "--record"]).succeeds().says("recorded as");
+    assert_eq!(project.not_fresh(), "");
+}

@@ -19,7 +19,7 @@ pub use files::Files;
 pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;
 pub use run::Run;
-pub use run_task::{TaskError, accept};
+pub use run_task::{TaskError, accept, attached};
 pub use work::Shared;
 
 use crate::model::Event;

@@ -18,6 +18,8 @@ use crate::remote::RemoteError;
 use crate::state::{LockError, StateError};
 
 use crate::store::StoreError;
+use crate::task::TaskError;
+use crate::task::attached::AttachedError;
 use crate::task::serve::ServeError;
 
 impl From<ConfigError> for CommandError {
@@ -123,6 +125,13 @@ impl From<ShoesError> for CommandError {
             ShoesError::Lost { .. } => {
                 Self { exit: Exit::FAILED, ..told }.hint("`kptn run` makes them again")
             }
+            ShoesError::NotRecorded { source, .. } => match *source {
+                AttachedError::Task(TaskError::NoRecord { dependency }) => {
+                    told.hint(format!("`kptn run +{dependency}` makes it"))
+                }
+                AttachedError::Task(TaskError::BadItems { .. }) => told,
+                _ => Self { exit: Exit::ENVIRONMENT, ..told }.hint("nothing was recorded"),
+            },
             ShoesError::NotHanded { .. } => told,
             ShoesError::Handing(_) => Self { exit: Exit::ENVIRONMENT, ..told },
             ShoesError::Process(error) => error.into(),

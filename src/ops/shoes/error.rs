@@ -2,6 +2,7 @@
 
 use crate::model::TaskName;
 use crate::process::ProcessError;
+use crate::task::attached::AttachedError;
 use crate::task::environment::EnvironmentError;
 use crate::task::execute::ExecuteError;
 
@@ -41,6 +42,14 @@ pub enum ShoesError {
     /// A file that hands values over.
     #[error(transparent)]
     Handing(#[from] ExecuteError),
+    /// An attempt that was to be recorded.
+    #[error("`{task}` cannot be recorded")]
+    NotRecorded {
+        /// The task or item.
+        task: String,
+        /// Why.
+        source: Box<AttachedError>,
+    },
     /// The program.
     #[error(transparent)]
     Process(#[from] ProcessError),

@@ -12,6 +12,7 @@
 //! fails puts back what was there before, and is remembered as an attempt.
 
 pub mod accept;
+pub mod attached;
 mod attempts;
 mod decide;
 mod error;

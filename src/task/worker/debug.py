@@ -44,7 +44,7 @@ def main():
         _stop_at(error)
         sys.exit(1)
     if task["wants_result"]:
-        results = call._results()
+        results = call.own_module("kptn_worker_results")
         try:
             text = results.Plain(task["pipeline"]["scratch_dir"]).text(returned)
         except results.NotJson as error:
