@@ -34,6 +34,7 @@ mod promoting;
 mod protected;
 mod reading;
 mod remotes;
+mod renaming;
 mod repair;
 mod restoring;
 mod room;

@@ -4,6 +4,8 @@
 //! functions and their parameters are not looked at here: `check` does that
 //! with `fingerprint`.
 
+use std::collections::BTreeMap;
+
 use super::outputs;
 use super::report::Report;
 use super::tasks::is_python;
@@ -123,6 +125,28 @@ fn variables(task: &Task, report: &mut Report) {
                 None => "only a task with `map_over` has variables; write `$$` for a dollar sign".to_owned(),
             };
             report.error(place, format!("nothing supplies `${{{name}}}` in `{field}`")).hint = Some(hint);
+        }
+    }
+}
+
+/// Checks that no two tasks can take over the same records.
+pub(super) fn renames<'a>(
+    tasks: impl Iterator<Item = (&'a TaskName, Option<&'a Task>)>,
+    report: &mut Report,
+) {
+    let tasks: BTreeMap<_, _> = tasks.collect();
+    let mut taken: BTreeMap<&TaskName, &TaskName> = BTreeMap::new();
+    for task in tasks.values().copied().flatten() {
+        let place = task.places.get("renamed_from").copied();
+        for old in &task.renamed_from {
+            if tasks.contains_key(old) {
+                let message = format!("`{}` is renamed from `{old}`, which is still a task", task.name);
+                report.error(place, message).hint =
+                    Some(format!("take `{old}` out of `tasks`, or this line away"));
+            } else if let Some(other) = taken.insert(old, &task.name) {
+                let message = format!("both `{other}` and `{}` are renamed from `{old}`", task.name);
+                report.error(place, message).hint = Some("its records can belong to one of them".into());
+            }
         }
     }
 }

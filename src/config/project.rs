@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 
+use super::checks;
 use super::find::Found;
 use super::graphs::{self, Definitions};
 use super::node::{Kind, Node};
@@ -65,6 +66,7 @@ pub(super) fn assemble(text: &[u8], found: Found, disk: &Disk) -> Result<Loaded,
     let mut absent = found.absent;
     absent.extend(definitions.values().flatten().flat_map(tasks::absent_scripts));
     absent.extend(values.absent);
+    checks::renames(definitions.iter().map(|(name, task)| (name, task.as_ref())), &mut report);
     let defined: Vec<TaskName> = definitions.keys().cloned().collect();
     let graphs = graphs::make(graph_words, definitions, &config, &graph_configs, &resolved, &mut report);
 

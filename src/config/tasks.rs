@@ -8,6 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::checks;
 use super::given::{Entries, Given, OneOrMany};
+use super::graphs;
 use super::report::Report;
 use super::scripts::Folders;
 use super::shapes::{self, NameList, Text};
@@ -34,6 +35,7 @@ impl Lowering<'_> {
         let mut places = Places(BTreeMap::from([("task".to_owned(), place)]));
         let script = self.script(name, &words, place, report)?;
         places.keep("file", words.file.place);
+        places.keep("renamed_from", words.renamed_from.place);
         places.keep("map_over", words.map_over.place);
         places.keep("iterable_item", words.iterable_item.place);
         places.keep("cache_result", words.cache_result.place);
@@ -43,6 +45,7 @@ impl Lowering<'_> {
         places.keep("refresh", words.refresh.place);
         let task = Task {
             name: name.clone(),
+            renamed_from: renamed_from(words.renamed_from, report),
             script,
             deps: Vec::new(),
             outputs: outputs(words.outputs, &mut places, report),
@@ -123,6 +126,12 @@ impl Places {
 fn texts(given: Given<OneOrMany<Given<Text>>>) -> Vec<String> {
     let items = given.value.unwrap_or_default().0;
     items.into_iter().filter_map(|item| item.value).map(|text| text.0).collect()
+}
+
+fn renamed_from(given: Given<OneOrMany<Given<Text>>>, report: &mut Report) -> Vec<TaskName> {
+    let items = given.value.unwrap_or_default().0;
+    let named = items.into_iter().filter_map(|item| Some((item.value?, item.place)));
+    named.filter_map(|(name, place)| graphs::parse_name(&name.0, place.or(given.place)?, report)).collect()
 }
 
 fn item_names(given: Given<NameList>) -> Vec<String> {

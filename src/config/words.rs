@@ -55,6 +55,9 @@ pub(super) struct TaskWords {
     /// The script: `clean/run.R`, `clean.py`, or `tasks.py:function`; `true` is `<task>.py` in a
     /// `py_tasks_dir`. The function is named like the task unless given.
     pub file: Given<File>,
+    /// What the task was called before (of several names, the oldest first): it takes over the records made under
+    /// that name, and stays fresh. Taking the line away again makes it stale.
+    pub renamed_from: Given<OneOrMany<Given<Text>>>,
     /// What it writes, relative to the output folder: files, folders (`plots/`) and globs (`*.csv`).
     /// `${US_STATE}` stands for a value of the item; any other `${name}` for anything.
     pub outputs: Given<OneOrMany<Given<Text>>>,

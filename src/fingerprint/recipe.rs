@@ -5,7 +5,7 @@
 //! sets of ingredients give the same input. [`RECIPE`] is part of the digest:
 //! changing anything here is a new version, and every task runs once more.
 
-use crate::model::{Digest, Fingerprint, Ingredient, IngredientKind, ItemKey, RunId, TaggedHasher, TaskName};
+use crate::model::{Digest, Fingerprint, Ingredient, IngredientKind, ItemKey, RunId, TaggedHasher, Task};
 
 /// The version of the recipe. The golden digests below belong to it.
 pub const RECIPE: u32 = 1;
@@ -91,8 +91,10 @@ impl<'a> CommonIngredients<'a> {
 }
 
 /// Returns the ingredients that one dependency contributes.
-pub fn dependency_ingredients(dependency: &TaskName, digests: &DependencyDigests) -> Vec<Ingredient> {
-    let name = dependency.as_str();
+///
+/// What it left counts under its oldest name; a result is handed on under the one that it has.
+pub fn dependency_ingredients(dependency: &Task, digests: &DependencyDigests) -> Vec<Ingredient> {
+    let name = dependency.counted_name().as_str();
     let mut ingredients = vec![Ingredient {
         kind: IngredientKind::DepOutputs,
         name: name.to_owned(),
@@ -102,7 +104,7 @@ pub fn dependency_ingredients(dependency: &TaskName, digests: &DependencyDigests
     if let Some(digest) = digests.result {
         ingredients.push(Ingredient {
             kind: IngredientKind::DepResult,
-            name: name.to_owned(),
+            name: dependency.name.as_str().to_owned(),
             digest,
             shown: None,
         });

@@ -61,7 +61,7 @@ pub(super) fn add(task: &Task, s: &Surroundings, more_config: &BTreeSet<String>,
     let mut add = |kind, name: &str, value: &[u8], shown: Option<String>| {
         to.ingredients.push(ingredient(kind, name, value, shown));
     };
-    add(Kind::Task, "", task.name.as_str().as_bytes(), None);
+    add(Kind::Task, "", task.counted_name().as_str().as_bytes(), None);
     let language = match task.script.language {
         Language::Python => "python",
         Language::R => "r",

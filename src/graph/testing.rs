@@ -52,6 +52,7 @@ fn task(name: &str, deps: &[&str]) -> Task {
         reuse: None,
         keep: false,
         workers: Workers::Warm,
+        renamed_from: Vec::new(),
         places: BTreeMap::new(),
     }
 }

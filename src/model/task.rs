@@ -125,6 +125,9 @@ pub struct Retries(pub u32);
 pub struct Task {
     /// Its name.
     pub name: TaskName,
+    /// What it was called before, the oldest name first: those records are its own.
+    #[serde(default)]
+    pub renamed_from: Vec<TaskName>,
     /// Its code.
     pub script: Script,
     /// What it depends on, in the order written, each once.
@@ -183,6 +186,11 @@ pub struct Task {
 }
 
 impl Task {
+    /// Returns the name by which it counts in fingerprints: the oldest, so that a new one changes nothing.
+    pub fn counted_name(&self) -> &TaskName {
+        self.renamed_from.first().unwrap_or(&self.name)
+    }
+
     /// Tells whether it runs once an item.
     pub fn is_mapped(&self) -> bool {
         !self.map_over.is_empty()

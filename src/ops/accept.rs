@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::carry::carry;
 use super::mover::Mover;
 use super::probes::Probing;
 use super::report::{AcceptReport, AcceptedTask};
@@ -105,6 +106,11 @@ pub fn accept(
     let on = LockOn::Outputs(&session.outputs_dir);
     session.store()?;
     take_over(session)?;
+    {
+        let on = LockOn::Branch(&session.key);
+        let _lock = RunLock::acquire(session.store_root(), on, Wait::No, &holder(&footing.command))?;
+        carry(session, scope.graph)?;
+    }
     let mover = Mover::of(footing, &session.key)?;
     let _lock = RunLock::acquire(session.store_root(), on, Wait::No, &holder(&footing.command))?;
     session.state()?.take_in_dead(&session.key)?;

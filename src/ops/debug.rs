@@ -7,6 +7,7 @@
 
 use serde::Serialize;
 
+use super::carry::carry;
 use super::run::{holder, take_over};
 use super::shoes::{self, Shoes, ShoesError};
 use super::survey::find_interpreters;
@@ -111,6 +112,7 @@ impl Ready<'_> {
         let task = standing.task;
         session.state()?.take_in_dead(&session.key)?;
         take_over(session)?;
+        carry(session, standing.graph)?;
         let memo = memo::open(session)?;
         let interpreters = find_interpreters(session, &memo, standing.graph);
         let probes = probes::ask(&session.project.root, std::iter::once(task));

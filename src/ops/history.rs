@@ -139,15 +139,22 @@ pub fn of_task(
         .filter(|one| graph.is_none_or(|graph| graph == one.name.as_str()))
         .map(|one| one.namespace.clone())
         .collect();
+    let defined = session.project.graphs.values().find_map(|one| one.tasks.get(&task));
+    let names: Vec<&TaskName> = std::iter::once(&task)
+        .chain(defined.iter().flat_map(|task| task.renamed_from.iter().rev()))
+        .collect();
     let record_at = |point: &crate::state::Point| -> Result<Option<Digest>, OpsError> {
         for graph in &graphs {
-            match state.record_at(point, graph, &task) {
-                // A state that `gc` has collected has nothing to tell.
-                Err(StateError::Store(StoreError::Absent { .. })) => return Ok(None),
-                record => match record? {
-                    Some(record) => return Ok(Some(record)),
-                    None => continue,
-                },
+            for name in &names {
+                match state.record_at(point, graph, name) {
+                    // A state that `gc` has collected has nothing to tell.
+                    Err(StateError::Store(StoreError::Absent { .. })) => return Ok(None),
+                    record => {
+                        if let Some(record) = record? {
+                            return Ok(Some(record));
+                        }
+                    }
+                }
             }
         }
         Ok(None)

@@ -9,6 +9,7 @@ pub mod affected;
 mod bearings;
 pub mod branch;
 pub mod bundles;
+mod carry;
 pub mod check;
 pub mod choice;
 pub mod clean;

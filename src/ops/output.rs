@@ -32,9 +32,10 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
             return Ok(TaskLog { task: name, path: Some(path), bytes: None, running: false });
         }
     }
-    let records = state.records(session.reads(), namespace)?;
+    let memo = memo::open(session)?;
+    let known = items::past_of(session, addressed.graph, &memo)?;
     let no_log = || OpsError::NoLog { task: name.clone() };
-    let record: Record = session.store()?.load_json(records.get(&name).ok_or_else(no_log)?)?;
+    let record: Record = session.store()?.load_json(&known.current_digest(&name).ok_or_else(no_log)?)?;
     let bytes = match &record.log {
         Some(log) => session.store()?.load(log)?,
         None => Vec::new(),

@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::AsRawFd;
 
+use super::carry::carry;
 use super::choice::{self, WhichItems};
 use super::inherit::inherit;
 use super::probes::Probing;
@@ -153,6 +154,7 @@ pub fn open<'a>(
     let locks = lock_all(session, request)?;
     session.state()?.take_in_dead(&session.key)?;
     take_over(session)?;
+    carry(session, scope.graph)?;
     let memo = memo::open(session)?;
     let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };
     let survey = Survey::of(session, &memo, &question)?;

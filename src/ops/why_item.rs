@@ -11,7 +11,8 @@ use super::items::FoundItem;
 use super::survey::Survey;
 use crate::fingerprint::{DependencyDigests, dependency_ingredients, fingerprint, item_ingredient};
 use crate::model::{
-    Change, Fingerprint, Ingredient, IngredientKind, ItemRecord, Reason, Record, Status, Task, outputs_digest,
+    Change, Fingerprint, Ingredient, IngredientKind, ItemRecord, Reason, Record, Status, Task, TaskName,
+    outputs_digest,
 };
 use crate::plan::{Action, Decision, Known, StaleItem, changes_between, list_provider, takes_item_alone};
 
@@ -108,7 +109,7 @@ fn changes<'a>(
             return Vec::new();
         };
         let outputs = outputs_digest(&item.outputs);
-        dependency_ingredients(&dep.name, &DependencyDigests { outputs, result: item.result, run: None })
+        dependency_ingredients(dep, &DependencyDigests { outputs, result: item.result, run: None })
     }));
     all.push(item_ingredient(stale.key));
     let rest_is_same = fingerprint(&all) == before.fingerprint;
@@ -133,7 +134,8 @@ fn is_shared(survey: &Survey<'_>, task: &Task, ingredient: &Ingredient) -> bool 
     match ingredient.kind {
         Kind::Items => false,
         Kind::DepOutputs | Kind::DepResult | Kind::DepRun => {
-            !chained(survey, task).any(|dep| dep.name.as_str() == ingredient.name)
+            let is = |name: &TaskName| name.as_str() == ingredient.name;
+            !chained(survey, task).any(|dep| is(&dep.name) || is(dep.counted_name()))
         }
         _ => true,
     }

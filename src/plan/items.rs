@@ -144,7 +144,7 @@ fn base_ingredients(situation: &Situation<'_>) -> Vec<Ingredient> {
         if Some(&dependency.task.name) == situation.provider.map(|provider| &provider.name) {
             digests.result = None;
         }
-        all.extend(dependency_ingredients(&dependency.task.name, &digests));
+        all.extend(dependency_ingredients(dependency.task, &digests));
     }
     all
 }
@@ -174,13 +174,16 @@ struct Chain<'a> {
 
 impl Chain<'_> {
     fn ingredients(&self, key: &ItemKey) -> Vec<Ingredient> {
-        let name = &self.dependency.task.name;
+        let dependency = self.dependency.task;
         match self.table.as_ref().and_then(|table| table.find(key)) {
             Some(item) => {
                 let outputs = outputs_digest(&item.outputs);
-                dependency_ingredients(name, &DependencyDigests { outputs, result: item.result, run: None })
+                dependency_ingredients(
+                    dependency,
+                    &DependencyDigests { outputs, result: item.result, run: None },
+                )
             }
-            None => dependency_ingredients(name, &self.whole),
+            None => dependency_ingredients(dependency, &self.whole),
         }
     }
 }

@@ -159,7 +159,7 @@ fn decide(situation: &Situation<'_>, known: &dyn Known, current: Option<Arc<Reco
             // Its list counts by its items, in no order.
             digests.result = None;
         }
-        ingredients.extend(dependency_ingredients(&dependency.task.name, &digests));
+        ingredients.extend(dependency_ingredients(dependency.task, &digests));
     }
     let items = match list_of_items(situation, known) {
         Ok(items) => items,

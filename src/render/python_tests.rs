@@ -32,6 +32,7 @@ print(json.dumps(answers))
 
 fn task(name: &str, deps: &[&str]) -> Task {
     Task {
+        renamed_from: Vec::new(),
         name: TaskName::parse(name).unwrap(),
         script: Script {
             language: Language::Python,

@@ -264,7 +264,7 @@ impl Prepared<'_> {
     /// A number that is the same whenever and wherever this task or item runs; R's `set.seed` takes it.
     pub fn seed(&self, item: Option<&Item>) -> u32 {
         let mut hasher = TaggedHasher::new("kptn seed 1");
-        hasher.field("task", self.task.name.as_str().as_bytes());
+        hasher.field("task", self.task.counted_name().as_str().as_bytes());
         if let Some(item) = item {
             hasher.field("item", item.key().0.as_bytes());
         }

@@ -93,7 +93,7 @@ impl<'a> StateKnown<'a> {
             protection: Protection::new(past.project.settings.protected.iter().cloned()),
             folder: Folder::at(past.outputs_dir),
             reads: true,
-            current: Mutex::new(past.state.records(past.key, namespace)?),
+            current: Mutex::new(taken_over(past.graph, past.state.records(past.key, namespace)?)),
             failed: past.state.failed_attempts(past.key, namespace)?,
             records: Cache::new(),
             tables: Mutex::default(),
@@ -119,7 +119,11 @@ impl<'a> StateKnown<'a> {
 
     /// Reads again which record a task has.
     pub fn refresh(&self, task: &TaskName) -> Result<(), StateError> {
-        let found = self.past.state.record_of(self.past.key, &self.past.graph.namespace, task)?;
+        let of = |name: &TaskName| self.past.state.record_of(self.past.key, &self.past.graph.namespace, name);
+        let mut found = of(task)?;
+        for old in self.past.graph.tasks.get(task).iter().flat_map(|task| task.renamed_from.iter().rev()) {
+            found = found.or(of(old)?);
+        }
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         match found {
             Some(record) => current.insert(task.clone(), record),
@@ -309,6 +313,18 @@ impl Known for StateKnown<'_> {
     fn now_ms(&self) -> u64 {
         now_ms()
     }
+}
+
+/// Gives renamed tasks the records that they have under an earlier name, where they have none under their own.
+fn taken_over(graph: &Graph, mut records: BTreeMap<TaskName, Digest>) -> BTreeMap<TaskName, Digest> {
+    for task in graph.tasks.values() {
+        for old in task.renamed_from.iter().rev() {
+            if let Some(record) = records.remove(old) {
+                records.entry(task.name.clone()).or_insert(record);
+            }
+        }
+    }
+    records
 }
 
 /// Returns the time, in ms since the epoch.

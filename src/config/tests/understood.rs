@@ -87,6 +87,7 @@ T:
     insta::assert_snapshot!(serde_json::to_string_pretty(&task).unwrap(), @r#"
     {
       "name": "T",
+      "renamed_from": [],
       "script": {
         "language": "r",
         "file": "${ZIP}/t.R",

@@ -26,6 +26,7 @@ fn table(heading: &str) -> BTreeMap<String, Vec<String>> {
 fn changes(task: &Task) -> Vec<(&'static str, Task)> {
     let Task {
         name: _,
+        renamed_from: _,
         script: _,
         deps: _,
         outputs: _,
@@ -62,6 +63,7 @@ fn changes(task: &Task) -> Vec<(&'static str, Task)> {
     let place = Location { line: 9, column: 9, length: 1 };
     vec![
         with("name", &|task| task.name = super::name("U")),
+        with("renamed_from", &|task| task.renamed_from = vec![super::name("U")]),
         with("script", &|task| task.script.function = Some("other".into())),
         with("outputs", &|task| task.outputs.push(template("b.csv"))),
         with("inputs", &|task| task.inputs.push(Input::Files(template("in.csv")))),

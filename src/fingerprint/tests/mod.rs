@@ -83,6 +83,7 @@ pub(super) fn task(file: &str) -> Task {
         reuse: None,
         keep: false,
         workers: Workers::Warm,
+        renamed_from: Vec::new(),
         places: BTreeMap::new(),
     }
 }

@@ -286,7 +286,8 @@ fn lock_files_can_be_watched_or_ignored() {
 fn a_change_upstream_counts_also_where_nothing_is_left_to_compare() {
     let digests =
         |text: &str| DependencyDigests { outputs: Digest::of(text.as_bytes()), result: None, run: None };
-    let of = |digests: &DependencyDigests| fingerprint(&dependency_ingredients(&super::name("B"), digests));
+    let dependency = crate::model::Task { name: super::name("B"), ..Fixture::new("T.py", &[]).task };
+    let of = |digests: &DependencyDigests| fingerprint(&dependency_ingredients(&dependency, digests));
     let before = of(&digests("1"));
     assert_ne!(of(&digests("2")), before);
     assert_ne!(of(&DependencyDigests { result: Some(Digest::of(b"1")), ..digests("1") }), before);

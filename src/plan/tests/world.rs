@@ -55,6 +55,7 @@ pub(super) fn name(index: usize) -> TaskName {
 
 pub(super) fn task(name: TaskName, deps: Vec<TaskName>, makes: Makes) -> Task {
     Task {
+        renamed_from: Vec::new(),
         script: Script {
             language: Language::R,
             file: Template::parse("x.R").unwrap(),
