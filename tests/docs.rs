@@ -24,11 +24,9 @@ fn blocks(text: &str) -> Vec<(String, String)> {
 /// Makes the project whose files a page shows.
 fn project_of(path: &str) -> Project {
     let project = Project::new();
-    for (language, block) in blocks(&page(path)) {
-        match block.lines().next().and_then(|line| line.strip_prefix("# tasks/")) {
-            Some(name) => project.write(&format!("tasks/{name}"), &block),
-            None if language == "yaml" && !project.exists("kptn.yaml") => project.write("kptn.yaml", &block),
-            None => {}
+    for (_, block) in blocks(&page(path)) {
+        if let Some(name) = block.lines().next().and_then(|line| line.strip_prefix("# file: ")) {
+            project.write(name, &block);
         }
     }
     project
@@ -43,7 +41,7 @@ fn the_pipeline_of_the_first_guide_runs() {
     project.edit("kptn.yaml", "how_many: 5", "how_many: 6");
     assert_eq!(project.not_fresh(), "largest=stale");
     project.kptn(&["why", "largest"]).succeeds().prints("how_many").prints("5").prints("6");
-    project.edit("tasks/people.R", "# tasks/people.R", "# another comment");
+    project.edit("tasks/people.R", "# file: tasks/people.R", "# another comment");
     assert_eq!(project.not_fresh(), "largest=stale");
 }
 
