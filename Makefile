@@ -8,7 +8,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 TARGET = $(shell $(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format clippy tests doc reference bench fuzz setup
+.PHONY: help demo test format clippy tests doc reference bench fuzz setup wheel
 
 help: ## Lists these commands
 	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
@@ -43,6 +43,11 @@ doc:
 
 reference: ## Writes docs/reference/commands.md from what the commands say
 	KPTN_WRITE_REFERENCE=1 $(CARGO) test --locked $(FEATURES) --test main docs::the_command_reference
+
+PROFILE ?= release
+wheel: ## Builds the Python wheel and runs an example with it from an empty environment (PROFILE=dev: sooner)
+	@tests/setup/r.sh
+	@tests/wheel.sh $(PROFILE) "$(TARGET)"
 
 bench: ## Measures kptn beside its floors and its peers, and prints the table
 	@tests/bench/run.sh
