@@ -139,10 +139,13 @@ fn of_tasks(session: &Session, words: &Words, memo: &LocalMemo) -> Result<Vec<Ou
 /// the output folder, those that other branches have and this one has not.
 fn of_state(session: &Session) -> Result<(Vec<OutputFile>, Vec<OutputFile>), OpsError> {
     let (state, store) = (session.state()?, session.store()?);
-    let is_task = |graph: &str, task: &str| {
-        let graphs = session.project.graphs.values();
-        graphs.filter(|one| one.namespace.as_str() == graph).any(|one| one.tasks.contains_key(task))
-    };
+    let mut tasks = BTreeSet::new();
+    for graph in session.project.graphs.values() {
+        // What a task has under an earlier name is its own.
+        let names = graph.tasks.values().flat_map(|task| task.renamed_from.iter().chain([&task.name]));
+        tasks.extend(names.map(|name| (graph.namespace.as_str(), name.as_str())));
+    }
+    let is_task = |graph: &str, task: &str| tasks.contains(&(graph, task));
     let records = |key: &BranchKey| -> Result<BTreeSet<Digest>, OpsError> {
         let entries = state.entries(&state.point(key)?.unwrap_or_default())?.into_values();
         let ours = entries.filter(|entry| is_task(entry.graph.as_str(), entry.task.as_str()));
