@@ -112,3 +112,13 @@ impl OpsError {
         }
     }
 }
+
+/// Says why items were named in vain.
+pub(super) fn not_one_mapped(tasks: &[TaskName]) -> String {
+    match tasks {
+        [] => "items were named, but no selected task is mapped".to_owned(),
+        tasks => {
+            format!("items were named, but several selected tasks are mapped: {}", super::error::list(tasks))
+        }
+    }
+}

@@ -11,7 +11,7 @@ use super::carry::carry;
 use super::run::{holder, take_over};
 use super::shoes::{self, Shoes, ShoesError};
 use super::survey::find_interpreters;
-use super::{OpsError, Session, memo, probes, unopened};
+use super::{OpsError, Session, memo, probes, protect, unopened};
 use crate::model::{Address, BaseRecord, Digest, ItemChoice, ItemSelector};
 use crate::state::{LockOn, RunLock, Wait};
 use crate::task::Shared;
@@ -110,6 +110,7 @@ impl Ready<'_> {
     pub fn run_and_record(self) -> Result<DebugReport, OpsError> {
         let Self { standing, session, typed, command, locks } = self;
         let task = standing.task;
+        protect::refuse_elsewhere(session)?;
         session.state()?.take_in_dead(&session.key)?;
         take_over(session)?;
         carry(session, standing.graph)?;

@@ -109,7 +109,7 @@ pub enum OpsError {
         names: Vec<ItemName>,
     },
     /// Items of a selection that has not one mapped task.
-    #[error("{}", not_one_mapped(.tasks))]
+    #[error("{}", super::choice::not_one_mapped(.tasks))]
     NotOneMapped {
         /// The mapped tasks of the selection.
         tasks: Vec<TaskName>,
@@ -370,13 +370,6 @@ impl OpsError {
             location: graph.place,
             error,
         }
-    }
-}
-
-fn not_one_mapped(tasks: &[TaskName]) -> String {
-    match tasks {
-        [] => "items were named, but no selected task is mapped".to_owned(),
-        tasks => format!("items were named, but several selected tasks are mapped: {}", list(tasks)),
     }
 }
 
