@@ -214,6 +214,47 @@ fn a_push_warns_of_stale_tasks_or_is_refused() {
 }
 
 #[test]
+fn a_push_warns_of_results_that_are_on_no_remote_or_is_refused() {
+    let project = hooked();
+    let url = format!("file://{}", project.outside("team").display());
+    project.write("kptn.yaml", project.read("kptn.yaml") + &format!("remotes: {{team: {{url: '{url}'}}}}\n"));
+    project.commit("a remote");
+    project.git(&["init", "-q", "--bare", "../origin.git"]);
+    let push = || git(&project, &["push", "-q", "../origin.git", "main"]);
+    let warned = push().succeeds();
+    assert_eq!(
+        said(&warned),
+        ["kptn: main: pushed with 3 results on no remote (A, B, C); `kptn push` sends them"]
+    );
+    project.kptn(&["status", "--not-in-remote"]).succeeds().prints("team was never seen from here");
+    project.kptn(&["push"]).succeeds();
+    // Nobody is asked from here on.
+    std::fs::rename(project.outside("team"), project.outside("gone")).expect("the remote");
+    project
+        .kptn(&["status", "--not-in-remote"])
+        .succeeds()
+        .prints("every result is on a remote: team was seen");
+    edit(&project, "C", "2");
+    project.commit("two");
+    assert_eq!(said(&push().succeeds()), ["kptn: main: pushed with 1 stale (C: code)"]);
+    project.kptn(&["run"]).succeeds();
+    let report = project.kptn(&["status", "--not-in-remote", "--json"]).succeeds().json();
+    let rows = report["rows"].as_array().cloned().unwrap_or_default();
+    assert_eq!(rows.iter().map(|row| row["task"].clone()).collect::<Vec<_>>(), ["C"]);
+    assert_eq!(report["remotes"][0]["remote"], "team");
+    project.write("kptn.yaml", project.read("kptn.yaml") + "settings: {hooks: {pre_push: block}}\n");
+    project.commit("block");
+    push()
+        .exits(1)
+        .says("kptn: main: push refused: 1 result on no remote (C); `kptn push` first, or push with");
+    std::fs::rename(project.outside("gone"), project.outside("team")).expect("the remote");
+    project.kptn(&["push"]).succeeds();
+    assert_eq!(said(&push().succeeds()), [""; 0]);
+    let other = Project::new().yaml(&tasks_yaml("A: ", &["A: {}"])).file("A.py", python_task("A", "pass"));
+    other.kptn(&["status", "--not-in-remote"]).exits(2).says("the project has no remotes");
+}
+
+#[test]
 fn hooks_that_were_there_run_first_and_come_back() {
     let project = unhooked();
     let own = "#!/bin/sh\necho own \"$@\" >> own.log\nexit 7\n";

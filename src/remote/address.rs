@@ -49,6 +49,11 @@ pub fn open(settings: &RemoteSettings, absent: Absent) -> Result<Bucket, RemoteE
     }
 }
 
+/// Returns the address by which a remote is known, without anything secret; asks nobody.
+pub fn shown_address(settings: &RemoteSettings) -> String {
+    masked(&settings.url)
+}
+
 /// Returns an address without a user's name and password.
 fn masked(url: &str) -> String {
     match (url.find("://"), url.find('@')) {

@@ -33,7 +33,7 @@ mod pull;
 mod push;
 mod send;
 
-pub use address::{Absent, open};
+pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};
 pub use bucket::Bucket;
 pub use error::{BothMoved, RemoteError};

@@ -8,7 +8,7 @@ use rusqlite::OptionalExtension;
 
 use super::row::{digest, number};
 use super::{BranchKey, State, StateError};
-use crate::model::Digest;
+use crate::model::{Digest, ProjectId};
 
 /// A remote's branch as it was last seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +32,22 @@ impl State {
                 Ok(LastSeen { snapshot: digest(row, 0)?, generation: number(row, 1)?, at_ms: number(row, 2)? })
             });
             Ok(found.optional()?)
+        })
+    }
+
+    /// Returns how each branch of a project was last seen at a remote.
+    pub fn all_seen(&self, url: &str, project: &ProjectId) -> Result<Vec<LastSeen>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT snapshot, generation, at_ms FROM seen WHERE url = ?1 AND project = ?2 ORDER BY branch",
+            )?;
+            let mut rows = statement.query((url, project.as_str()))?;
+            let mut all = Vec::new();
+            while let Some(row) = rows.next()? {
+                let (snapshot, generation) = (digest(row, 0)?, number(row, 1)?);
+                all.push(LastSeen { snapshot, generation, at_ms: number(row, 2)? });
+            }
+            Ok(all)
         })
     }
 

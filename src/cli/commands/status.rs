@@ -10,6 +10,7 @@ use crate::cli::views::why::Hunks;
 use crate::cli::views::{self, Document};
 use crate::cli::watching::{self, Watched};
 use crate::model::Status;
+use crate::ops::remotes::unsent;
 use crate::ops::report::WhyReport;
 use crate::ops::scope::Words;
 use crate::ops::{self, Probing};
@@ -38,6 +39,9 @@ pub struct Args {
     /// What `--affected` compares with: a branch, a tag, a commit
     #[arg(long, value_name = "REF", requires = "affected")]
     pub base: Option<String>,
+    /// Only tasks whose results no remote had when it was last seen; asks none
+    #[arg(long, conflicts_with_all = ["affected", "watch", "format"])]
+    pub not_in_remote: bool,
     /// How it is written
     #[arg(long, value_name = "FORMAT", value_enum, default_value_t)]
     pub format: Format,
@@ -78,6 +82,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         super::why::show(&report, Hunks::Beginnings, context)?;
         return Ok(if args.exit_code && stale { Exit::FAILED } else { Exit::FINE });
     }
+    if args.not_in_remote {
+        return not_in_remote(args, &words, probing, context);
+    }
     let all = words == Words::default() && probing == Probing::Believe;
     let remembered = if all { ops::quick::remembered(&context.start()?) } else { None };
     let report = match remembered {
@@ -94,6 +101,23 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         });
     }
     Ok(leave(args, report.rows.iter().map(|row| row.status)))
+}
+
+fn not_in_remote(
+    args: &Args,
+    words: &Words,
+    probing: Probing,
+    context: &Context<'_>,
+) -> Result<Exit, CommandError> {
+    let session = context.open()?;
+    let report = unsent::not_in_remote(&session, ops::status::status(&session, words, probing)?)?;
+    let printer = &context.printer;
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.data(views::remotes::not_in_remote(&report, printer.data_width(), context.now_ms()));
+    }
+    Ok(leave(args, report.status.rows.iter().map(|row| row.status)))
 }
 
 fn affected(args: &Args, base: &str, words: &Words, context: &Context<'_>) -> Result<Exit, CommandError> {

@@ -4,7 +4,7 @@ use super::standing;
 use crate::cli::paint::Tone;
 use crate::cli::table::{Cell, Side, Table};
 use crate::cli::words;
-use crate::model::{IngredientKind, Reason};
+use crate::model::{IngredientKind, Reason, TaskName};
 use crate::ops::hooks::{HookState, HooksReport, Outlook, Said, StaleTask};
 use crate::ops::report::RestoreReport;
 
@@ -90,13 +90,22 @@ pub fn line(project: Option<&str>, said: &Said) -> String {
             )
         }
         Said::Changed { branch, outlook } => format!("{branch}: {}", looks(outlook)),
-        Said::Pushed { branch, outlook, refused: false } => {
-            format!("{branch}: pushed with {}", stale(&outlook.stale))
+        Said::Pushed { branch, outlook, unsent, refused } => {
+            let what = lacks(outlook, unsent);
+            match (refused, unsent.is_empty()) {
+                (false, true) => format!("{branch}: pushed with {what}"),
+                (false, false) => format!("{branch}: pushed with {what}; `kptn push` sends them"),
+                (true, _) => {
+                    let run = if outlook.stale.is_empty() { "" } else { "`kptn run` " };
+                    let push = match (run, unsent.is_empty()) {
+                        (_, true) => "",
+                        ("", false) => "`kptn push` ",
+                        (_, false) => "and `kptn push` ",
+                    };
+                    format!("{branch}: push refused: {what}; {run}{push}first, or push with `--no-verify`")
+                }
+            }
         }
-        Said::Pushed { branch, outlook, refused: true } => format!(
-            "{branch}: push refused: {}; `kptn run` first, or push with `--no-verify`",
-            stale(&outlook.stale)
-        ),
     };
     format!("kptn: {project}{text}")
 }
@@ -133,6 +142,20 @@ fn looks(outlook: &Outlook) -> String {
         parts.push(format!("{} maybe", words::number(outlook.maybe)));
     }
     parts.join(", ")
+}
+
+/// Returns `1 stale (A: code) and 2 results on no remote (B, C)`.
+fn lacks(outlook: &Outlook, unsent: &[TaskName]) -> String {
+    let mut parts = Vec::new();
+    if !outlook.stale.is_empty() {
+        parts.push(stale(&outlook.stale));
+    }
+    if !unsent.is_empty() {
+        let names: Vec<&str> = unsent.iter().map(|task| task.as_str()).collect();
+        let results = words::count(names.len() as u64, "result", "results");
+        parts.push(format!("{results} on no remote ({})", words::list(&names, NAMED)));
+    }
+    parts.join(" and ")
 }
 
 /// Returns `2 stale (A: code, B: input)`.
@@ -202,7 +225,7 @@ fn kind(kind: IngredientKind) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{BranchName, Change, Status, TaskName};
+    use crate::model::{BranchName, Change, Status};
 
     fn task(name: &str, reasons: Vec<Reason>) -> StaleTask {
         StaleTask { task: TaskName::parse(name).unwrap(), status: Status::Stale, reasons }

@@ -1,10 +1,12 @@
 //! Remotes, and what went to them or came from them.
 
 use super::branch::{HOW_FILES_COME, given_up};
+use super::status::{self, Fresh};
 use crate::cli::paint::Tone;
 use crate::cli::table::{Side, Table};
 use crate::cli::words;
 use crate::model::TaskName;
+use crate::ops::remotes::unsent::{RemoteSeen, UnsentReport};
 use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
 
 /// Returns the list.
@@ -125,4 +127,21 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
 fn quoted(tasks: &[TaskName]) -> String {
     let names: Vec<_> = tasks.iter().map(|task| format!("`{task}`")).collect();
     words::list(&names, 10)
+}
+/// Returns the tasks whose results no remote had, and when that was last known.
+pub fn not_in_remote(report: &UnsentReport, width: usize, now_ms: u64) -> String {
+    let seen = |one: &RemoteSeen| match one.seen_ms {
+        Some(at_ms) => format!("{} was seen {}", one.remote, words::age(now_ms.saturating_sub(at_ms))),
+        None => format!("{} was never seen from here", one.remote),
+    };
+    let seen: Vec<String> = report.remotes.iter().map(seen).collect();
+    let seen = words::list(&seen, 5);
+    let rows = report.status.rows.len() as u64;
+    if rows == 0 {
+        return format!("every result is on a remote: {seen}\n");
+    }
+    let mut out = status::text(&report.status, Fresh::Listed, width, now_ms);
+    let results = words::count(rows, "result is", "results are");
+    out.push_str(&format!("{results} on no remote: {seen}; `kptn push` sends them\n"));
+    out
 }

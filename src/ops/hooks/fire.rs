@@ -12,11 +12,12 @@ use super::outlook::Outlook;
 use super::{attest, checkout, files};
 use crate::config;
 use crate::git::Repository;
-use crate::model::{BranchName, PrePush};
+use crate::model::{BranchName, PrePush, Status, TaskName};
 use crate::ops::renames::{self, Noticed};
-use crate::ops::report::RestoreReport;
+use crate::ops::report::{RestoreReport, StatusReport};
+use crate::ops::scope::Words;
 use crate::ops::standing::Because;
-use crate::ops::{OpsError, Session, Start, quick};
+use crate::ops::{OpsError, Probing, Session, Start, quick, remotes, status};
 use crate::state::State;
 
 /// What git called.
@@ -81,6 +82,8 @@ pub enum Said {
         branch: BranchName,
         /// Its tasks.
         outlook: Outlook,
+        /// Fresh tasks whose results no remote had when it was last seen; empty where none may be written.
+        unsent: Vec<TaskName>,
         /// Whether the push is refused.
         refused: bool,
     },
@@ -172,11 +175,24 @@ fn before_push(start: &Start, session: &Session, input: &str) -> Result<Option<S
     if !pushed.any(|commit| session.head.commit.as_deref() == Some(commit)) {
         return Ok(None);
     }
-    let outlook = match quick::remembered(start) {
-        Some(report) => Outlook::from(&report),
-        None => Outlook::of(session)?,
+    let report = match quick::remembered(start) {
+        Some(report) => report,
+        None => status::status(session, &Words::default(), Probing::Believe)?,
     };
+    let (outlook, unsent) = (Outlook::from(&report), unsent(session, &report)?);
     let branch = session.key.branch.clone();
     let refused = policy == PrePush::Block;
-    Ok((!outlook.stale.is_empty()).then_some(Said::Pushed { branch, outlook, refused }))
+    let is_clear = outlook.stale.is_empty() && unsent.is_empty();
+    Ok((!is_clear).then_some(Said::Pushed { branch, outlook, unsent, refused }))
+}
+
+/// Returns the fresh tasks whose results no remote had when it was last seen.
+fn unsent(session: &Session, report: &StatusReport) -> Result<Vec<TaskName>, OpsError> {
+    if !session.project.remotes.values().any(|remote| remote.writable) {
+        return Ok(Vec::new());
+    }
+    let left = remotes::unsent::unsent(session)?.tasks;
+    let fresh = report.rows.iter().filter(|row| row.status == Status::Fresh);
+    let named = fresh.map(|row| (row.graph.clone(), row.task.clone())).filter(|row| left.contains(row));
+    Ok(named.map(|(_, task)| task).collect())
 }

@@ -8,6 +8,7 @@ mod peer;
 mod pull;
 mod push;
 mod survey;
+pub mod unsent;
 
 pub use peer::Peer;
 pub use pull::{Distance, PullReport, PullRequest, Want, pull};
