@@ -106,3 +106,25 @@ fn damaged_objects_are_deleted_after_the_grace_time_and_never_before() {
     project.kptn(&["run"]).succeeds();
     project.kptn(&["fsck"]).succeeds();
 }
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_collection_of_runs_that_is_killed_anywhere_is_undone_or_gone_on_with() {
+    for point in ["gc.begun", "gc.moving", "gc.moved", "gc.closed"] {
+        let project = two_runs();
+        project.edit("A.py", "write_text('one')", "write_text('other')");
+        project.kptn(&["run", "-f"]).succeeds();
+        project.kptn(&["run", "-f", "--cache", "none"]).succeeds();
+        let runs = names(&project, "runs");
+        let killed = project.kptn_with(&[("KPTN_FAILPOINT", &format!("{point}=kill"))], &NOW);
+        assert_eq!(killed.code, None, "{point} was not hit: {}", killed.whole());
+        project.kptn(&["undo"]).succeeds().says("(gc, ");
+        assert_eq!(names(&project, "runs"), runs, "{point}");
+        for _ in 0..3 {
+            project.kptn(&["gc", "--yes", "--keep", "0d", "--grace", "0d"]).succeeds();
+        }
+        assert_eq!((names(&project, "runs").len(), names(&project, "trash").len()), (0, 1), "{point}");
+        assert_eq!(project.not_fresh(), "");
+        project.kptn(&["fsck"]).succeeds();
+    }
+}

@@ -145,6 +145,24 @@ fn undo_withdraws_a_promotion_and_undoing_that_brings_it_back() {
     project.kptn(&["fsck"]).succeeds();
 }
 
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_promotion_that_is_killed_anywhere_is_done_whole_or_not_at_all() {
+    for point in ["state.move.begun", "state.move.written", "state.move.committed"] {
+        let project = merged(&[]);
+        let trigger = format!("{point}=kill");
+        let killed = project.kptn_with(&[("KPTN_FAILPOINT", trigger.as_str())], &["promote", "feature"]);
+        assert_eq!(killed.code, None, "{point} was not hit: {}", killed.whole());
+        let is_done = point.ends_with("committed");
+        assert_eq!(project.not_fresh(), if is_done { "" } else { "B=stale C=maybe" }, "{point}");
+        let log = project.kptn(&["log", "B"]).succeeds();
+        assert_eq!(log.stdout.contains("was promoted to main"), is_done, "{point}: {}", log.whole());
+        project.kptn(&["promote", "feature"]).succeeds();
+        assert_eq!(project.not_fresh(), "", "{point}");
+        project.kptn(&["fsck"]).succeeds();
+    }
+}
+
 #[test]
 fn tasks_are_selected_and_one_whose_dependency_stays_behind_is_refused() {
     let project = merged(&[]);
