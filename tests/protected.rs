@@ -191,3 +191,27 @@ fn a_remote_is_no_way_in_and_what_was_promoted_goes_along() {
     project.kptn_in("../colleague", &["status"]).succeeds().prints("2 fresh");
     project.kptn_in("../colleague", &["log", "A"]).succeeds().prints("pulled from team");
 }
+
+#[test]
+fn what_a_branch_had_before_it_was_protected_stays_and_is_promoted_where_it_is() {
+    let project = dev();
+    let url = format!("file://{}", project.outside("remote").display());
+    project.edit("kptn.yaml", "settings: {protected: [main, release]}", "");
+    project.write("kptn.yaml", project.read("kptn.yaml") + &format!("remotes: {{team: {{url: '{url}'}}}}\n"));
+    project.commit("nothing is protected");
+    project.git(&["switch", "-q", "main"]);
+    project.git(&["merge", "-q", "dev"]);
+    project.kptn(&["run"]).succeeds().says("2 reused");
+    project.write("kptn.yaml", project.read("kptn.yaml") + "settings: {protected: main}\n");
+    project.commit("main is protected");
+    assert_eq!(project.not_fresh(), "");
+    project
+        .kptn(&["push"])
+        .exits(3)
+        .says("`main` is protected, and `A` was made on `dev`")
+        .says("kptn promote dev");
+    project.kptn(&["promote", "dev"]).succeeds().says("main took 2 results of dev");
+    project.kptn(&["push"]).succeeds();
+    project.kptn(&["promote", "dev"]).succeeds().says("nothing of dev to promote to main");
+    assert_eq!((project.not_fresh(), project.ran()), (String::new(), String::new()));
+}

@@ -43,6 +43,16 @@ impl Source {
         let records = session.state()?.records(branch, graph)?;
         Ok(Self { branch: branch.branch.clone(), records })
     }
+
+    /// Returns the branch.
+    pub fn branch(&self) -> &BranchName {
+        &self.branch
+    }
+
+    /// Tells whether a record was made there, or is there now.
+    pub fn made(&self, record: &Record, digest: &Digest) -> bool {
+        record.provenance.branch == self.branch.as_str() || self.records.get(&record.task) == Some(digest)
+    }
 }
 
 /// A past in which records that were made elsewhere may be taken: of one branch, or of any.

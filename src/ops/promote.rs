@@ -11,6 +11,7 @@
 //! withdraws the promotions (`state/promotions.rs`).
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::mover::Mover;
 use super::probes::Probing;
@@ -159,9 +160,9 @@ impl Chosen {
     ) -> Result<(), OpsError> {
         let graph = survey.graph;
         let source = Source::of(session, source, &graph.namespace)?;
-        let lifted = Lifted::new(&survey.known, Some(source));
+        let lifted = Lifted::new(&survey.known, Some(source.clone()));
         let decisions = survey.decide_as(session, memo, &lifted);
-        let offered = lifted.offered();
+        let mut offered = lifted.offered();
         let mut going: BTreeMap<&TaskName, Digest> = BTreeMap::new();
         for task in selected {
             let (Some(decision), Some(gathered)) = (decisions.get(task), survey.gathered.get(task)) else {
@@ -173,6 +174,11 @@ impl Chosen {
             };
             let deps = graph.tasks.get(task).map(|task| task.deps.as_slice()).unwrap_or_default();
             let behind: Vec<TaskName> = deps.iter().filter(left_behind).cloned().collect();
+            if let Action::Keep(record) = &decision.action
+                && let Some(offer) = past.held_back(session, survey, &source, record)?
+            {
+                offered.insert(task.clone(), offer);
+            }
             let outcome = match take(decision, offered.get(task)) {
                 Wanted::Nothing(outcome) => outcome,
                 _ if !behind.is_empty() => {
@@ -210,14 +216,14 @@ enum Wanted<'a> {
     /// Nothing.
     Nothing(Outcome),
     /// A record that the branch takes by itself.
-    Admitted(&'a std::sync::Arc<Record>),
+    Admitted(&'a Arc<Record>),
     /// One that has to be let in.
     Offered(&'a Offer),
 }
 
 fn take<'a>(decision: &'a Decision, offer: Option<&'a Offer>) -> Wanted<'a> {
     match (&decision.action, offer) {
-        (Action::Reuse(_), Some(offer)) => Wanted::Offered(offer),
+        (Action::Reuse(_) | Action::Keep(_), Some(offer)) => Wanted::Offered(offer),
         (Action::Reuse(record), None) => Wanted::Admitted(record),
         (Action::Keep(_), _) => Wanted::Nothing(Outcome::Fresh),
         (Action::Run | Action::Wait, _) => Wanted::Nothing(Outcome::None),
@@ -271,6 +277,23 @@ struct Past<'a> {
 }
 
 impl Past<'_> {
+    /// Returns a record that the branch has had since before it was protected, and that no push would send.
+    fn held_back(
+        &self,
+        session: &Session,
+        survey: &Survey<'_>,
+        source: &Source,
+        record: &Arc<Record>,
+    ) -> Result<Option<Offer>, OpsError> {
+        let Some(digest) = survey.known.digest_of(record).filter(|digest| source.made(record, digest)) else {
+            return Ok(None);
+        };
+        let protection = protect::as_session_sees(session, &session.key.branch);
+        let refused = self.state.not_admitted(&protection, &session.key, [digest])?;
+        let offer = || Offer { branch: source.branch().clone(), digest, record: Arc::clone(record) };
+        Ok((!refused.is_empty()).then(offer))
+    }
+
     fn has(&self, commit: &str) -> bool {
         self.repository.is_ancestor(commit, self.head)
     }
