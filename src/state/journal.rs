@@ -18,7 +18,7 @@
 //! whoever next opens the state for that branch takes it in.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -159,8 +159,8 @@ impl Journal {
 
     fn new_segment(&mut self) -> Result<Segment, StateError> {
         let writing = |path: &Path, error| StoreError::writing("write", path, error);
-        fs::create_dir_all(&self.folder).map_err(|error| writing(&self.folder, error))?;
         loop {
+            fs::create_dir_all(&self.folder).map_err(|error| writing(&self.folder, error))?;
             self.number += 1;
             let path = self.folder.join(format!("{}.{}.journal", self.name, self.number));
             // Locked before it has the name by which others find it.
@@ -168,9 +168,15 @@ impl Journal {
             if path.exists() {
                 continue;
             }
-            let file = File::create(&unlocked).map_err(|error| writing(&unlocked, error))?;
+            let file = match File::create_new(&unlocked) {
+                // Another process of the run takes this number, or has removed its last file, and the folder with it.
+                Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
+                    continue;
+                }
+                file => file.map_err(|error| writing(&unlocked, error))?,
+            };
             match file.lock() {
-                Err(error) if error.kind() == std::io::ErrorKind::Unsupported => {}
+                Err(error) if error.kind() == ErrorKind::Unsupported => {}
                 locked => locked.map_err(|error| writing(&unlocked, error))?,
             }
             let mut head = MAGIC.to_vec();
