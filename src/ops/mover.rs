@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use super::run::holder;
 use super::{Footing, MovingError, OpsError, protect};
-use crate::model::BranchName;
+use crate::model::{BranchName, Digest};
 use crate::state::{
     BranchKey, Change, LockError, LockOn, LogEntry, Move, Moved, Point, Promotes, Protection, RunLock, State,
     Target, Wait,
@@ -71,8 +71,21 @@ impl<'a> Mover<'a> {
 
     /// Moves the branch.
     pub fn go(&self, to: Target<'_>, entry: &LogEntry<'_>) -> Result<Moved, OpsError> {
-        if let Target::Point(point) = &to {
-            self.refuse_collected(point)?;
+        match &to {
+            Target::Point(point) => {
+                self.refuse_collected(point)?;
+                let now = self.state.entries(&self.from.unwrap_or_default())?;
+                let there = self.state.entries(point)?.into_iter();
+                let new = there
+                    .filter(|(place, entry)| now.get(place).is_none_or(|now| now.record != entry.record));
+                self.refuse_lacking(new.map(|(_, entry)| entry.record).collect())?;
+            }
+            Target::With(changes) => {
+                let records = changes.iter().filter_map(|change| change.record.map(|(record, _)| record));
+                self.refuse_lacking(records.collect())?;
+            }
+            // What another branch holds is needed, so it is there.
+            Target::WhatIsOn(_) | Target::Gone => {}
         }
         self.go_with(to, None, entry)
     }
@@ -107,6 +120,15 @@ impl Mover<'_> {
             return Err(MovingError::Collected { gone, all }.into());
         }
         Ok(())
+    }
+
+    /// Refuses records of which `gc` has deleted a part.
+    fn refuse_lacking(&self, records: Vec<Digest>) -> Result<(), OpsError> {
+        let all = records.len() as u64;
+        match self.state.count_lacking(records)? {
+            0 => Ok(()),
+            gone => Err(MovingError::Collected { gone, all }.into()),
+        }
     }
 
     /// Gives the state another name, under which there must be none; returns the operation's number.

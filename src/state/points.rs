@@ -17,7 +17,7 @@ use rusqlite::{Connection, OptionalExtension, Transaction};
 
 use super::branches::{BranchRow, Change};
 use super::row::{digest_or_null, parsed, text};
-use super::{State, StateError, results, snapshots};
+use super::{Reach, State, StateError, results, snapshots};
 use crate::model::{Digest, GraphName, SnapshotEntry, TaskName};
 use crate::store::StoreError;
 
@@ -75,6 +75,24 @@ impl State {
             gone += u64::from(!self.store.has(&entry.record)?);
         }
         Ok((gone, entries.len() as u64))
+    }
+
+    /// Returns how many of some records lack something that they need.
+    ///
+    /// What of it was put aside is back afterwards: whoever has a branch hold them may rely on all of it.
+    pub fn count_lacking(&self, records: impl IntoIterator<Item = Digest>) -> Result<u64, StateError> {
+        let mut reach = Reach::new(&self.store);
+        let mut lacking = 0;
+        for record in records {
+            let mut needed = Vec::new();
+            let hidden = reach.follow(&record, &mut |_, digest| needed.push(digest));
+            let mut whole = hidden.is_empty();
+            for digest in needed {
+                whole &= self.store.has(&digest)?;
+            }
+            lacking += u64::from(!whole);
+        }
+        Ok(lacking)
     }
 
     /// Returns the record of one task in a state, without building the whole of it.

@@ -232,13 +232,16 @@ impl<'a> StateKnown<'a> {
         kept_out.map(|(one, record)| (one.branch, one.record, record))
     }
 
-    /// Tells whether the store has everything that a record needs.
+    /// Tells whether the store has everything that a record needs, code and logs too: what of it was put
+    /// aside is back then, so a collection leaves no record on a branch without them.
     pub fn is_whole(&self, record: &Record) -> bool {
         let has = |digest: &Digest| self.past.store.has(digest).unwrap_or(false);
         let items = self.items(record);
         let of_items = items.iter().flat_map(|table| table.items());
         (record.items.is_none() || items.is_some())
             && record.result.iter().all(&has)
+            && record.log.iter().all(&has)
+            && record.code.iter().all(|part| has(&part.source))
             && record.outputs.iter().all(|file| has(&file.digest))
             && of_items
                 .into_iter()
