@@ -28,6 +28,7 @@ mod layers;
 mod living;
 mod mapped;
 mod mapped_r;
+mod model;
 mod old_runs;
 mod pages;
 mod promoting;
