@@ -215,3 +215,38 @@ fn what_a_branch_had_before_it_was_protected_stays_and_is_promoted_where_it_is()
     project.kptn(&["promote", "dev"]).succeeds().says("nothing of dev to promote to main");
     assert_eq!((project.not_fresh(), project.ran()), (String::new(), String::new()));
 }
+
+#[test]
+fn an_edit_that_protects_a_branch_does_not_let_its_work_in() {
+    let project = dev();
+    let before = records(&project, "main");
+    project.edit("kptn.yaml", "[main, release]", "[main, release, dev]");
+    project.kptn(&["branch", "clone", "dev", "main", "--force"]).exits(3).says("`A` was made on `dev`");
+    assert_eq!(records(&project, "main"), before);
+    // As after a merge: the code is the same, and the record is at hand.
+    project.git(&["stash", "-q"]);
+    project.git(&["switch", "-q", "main"]);
+    project.git(&["merge", "-q", "dev"]);
+    project.git(&["stash", "pop", "-q"]);
+    project.trace();
+    project.kptn(&["run"]).succeeds();
+    assert_eq!(project.ran(), "A B", "nothing is taken over");
+}
+
+#[test]
+fn every_file_of_the_branchs_own_commit_that_protects_it_counts() {
+    let project = dev();
+    // Another file of the same project, which protects nothing.
+    project
+        .write("alt.yaml", project.read("kptn.yaml").replace("settings: {protected: [main, release]}", ""));
+    let clone = ["branch", "clone", "dev", "main", "--force"];
+    project.kptn(&[&["--config", "alt.yaml"], &clone[..]].concat()).exits(3).says("`A` was made on `dev`");
+    // `pyproject.toml` protects it too, and is edited away here.
+    project.git(&["switch", "-q", "main"]);
+    project.edit("kptn.yaml", "settings: {protected: [main, release]}", "");
+    project.write("pyproject.toml", "[tool.kptn]\nprotected = ['main']\ntasks_conf_path = 'kptn.yaml'\n");
+    project.commit("in the other file");
+    project.git(&["switch", "-q", "dev"]);
+    project.edit("kptn.yaml", "settings: {protected: [main, release]}", "");
+    project.kptn(&clone).exits(3).says("`A` was made on `dev`");
+}

@@ -49,7 +49,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Diagnostic, Project, Severity};
 
-pub use protected::protected_in;
+pub use protected::{protected_in, protected_in_pyproject};
 pub use values::{FUNCTION_KEY, computed_by};
 
 /// A project as its files describe it, and what else was learned on the way.

@@ -36,6 +36,20 @@ pub fn protected_in(text: &[u8]) -> Vec<String> {
     }
 }
 
+/// Returns the patterns of `[tool.kptn] protected` in a `pyproject.toml`, and the `kptn.yaml` that it names.
+pub fn protected_in_pyproject(text: &[u8]) -> (Vec<String>, Option<String>) {
+    let document: Option<toml::Table> = std::str::from_utf8(text).ok().and_then(|text| text.parse().ok());
+    let table = document.as_ref().and_then(|all| all.get("tool")?.get("kptn")?.as_table());
+    let Some(table) = table else { return (Vec::new(), None) };
+    let word = |value: &toml::Value| value.as_str().map(str::to_owned);
+    let patterns = match table.get("protected") {
+        Some(toml::Value::Array(many)) => many.iter().filter_map(word).collect(),
+        Some(one) => word(one).into_iter().collect(),
+        None => Vec::new(),
+    };
+    (patterns, table.get("tasks_conf_path").and_then(word))
+}
+
 /// Returns the lines from `settings:` to the next key; absent where that is no block, or refers to others.
 fn block(text: &str) -> Option<String> {
     let mut lines = text.lines().skip_while(|line| !line.starts_with("settings:"));
@@ -63,6 +77,10 @@ mod tests {
             assert_eq!(protected_in(text.as_bytes()), ["main", "release/*"], "{text}");
         }
         assert_eq!(protected_in(b"settings: {protected: main}"), ["main"]);
+        let pyproject = "[tool.kptn]\nprotected = ['main']\ntasks_conf_path = 'etl/kptn.yaml'\n";
+        let (patterns, named) = protected_in_pyproject(pyproject.as_bytes());
+        assert_eq!((patterns, named.as_deref()), (vec!["main".to_owned()], Some("etl/kptn.yaml")));
+        assert_eq!(protected_in_pyproject(b"[tool."), (vec![], None));
         for text in ["", "settings: {}", "settings: [", "tasks: {protected: {file: x}}", "# protected"] {
             assert_eq!(protected_in(text.as_bytes()), [""; 0], "{text}");
         }

@@ -142,6 +142,8 @@ pub struct Settings {
     pub r_preload: Option<Vec<String>>,
     /// Branches that only take records made on protected branches; globs.
     pub protected: Vec<String>,
+    /// Branches whose work this one takes where it is protected, as its own commit says; none means all protected ones.
+    pub trusted: Vec<String>,
     /// What a changed lock file does.
     pub lockfiles: LockfilePolicy,
     /// Where the store is, instead of git's common folder.

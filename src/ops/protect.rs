@@ -7,6 +7,9 @@
 //! main` or `KPTN_BRANCH=main`, while a commit is checked out that `main` does
 //! not have, is refused before anything runs ([`refuse_elsewhere`]).
 
+use std::collections::BTreeSet;
+use std::path::Path;
+
 use super::{Footing, OpsError, Session};
 use crate::config;
 use crate::git::Repository;
@@ -15,26 +18,43 @@ use crate::state::Protection;
 
 /// Returns what is protected, as far as it concerns one branch.
 pub fn protection(footing: &Footing, branch: &BranchName) -> Result<Protection, OpsError> {
-    let own = in_commit(footing.repository.as_ref(), branch, &footing.config_path);
-    Ok(Protection::new(footing.protected.iter().cloned().chain(own)))
+    let own = in_commit(footing.repository.as_ref(), branch, &footing.root, &footing.config_path);
+    Ok(Protection::new(footing.protected.iter().chain(&own).cloned()).trusting(&own))
 }
 
 /// Returns what is protected, as far as it concerns one branch, for who has a session.
 pub fn as_session_sees(session: &Session, branch: &BranchName) -> Protection {
-    let own = in_commit(session.repository.as_ref(), branch, &session.project.config_path);
-    Protection::new(session.project.settings.protected.iter().cloned().chain(own))
+    let project = &session.project;
+    let own = in_commit(session.repository.as_ref(), branch, &project.root, &project.config_path);
+    Protection::new(project.settings.protected.iter().chain(&own).cloned()).trusting(&own)
 }
 
 /// Returns what is protected according to a branch's own commit; nothing where it says nothing.
+///
+/// Every file that may say so there is read: the `kptn.yaml` that is used here,
+/// the one at the project's root, `pyproject.toml` and what that names.
 pub fn in_commit(
     repository: Option<&Repository>,
     branch: &BranchName,
-    config_path: &std::path::Path,
+    root: &Path,
+    config_path: &Path,
 ) -> Vec<String> {
     let Some(repository) = repository else { return Vec::new() };
-    let Some(path) = repository.inside(config_path) else { return Vec::new() };
-    let text = repository.file_on(branch.as_str(), &path).ok().flatten();
-    text.map(|text| config::protected_in(&text)).unwrap_or_default()
+    let read = |path: &Path| {
+        let path = repository.inside(path)?;
+        repository.file_on(branch.as_str(), &path).ok().flatten()
+    };
+    let mut found = BTreeSet::new();
+    let mut files = BTreeSet::from([config_path.to_owned(), root.join("kptn.yaml")]);
+    if let Some(text) = read(&root.join("pyproject.toml")) {
+        let (patterns, named) = config::protected_in_pyproject(&text);
+        found.extend(patterns);
+        files.extend(named.map(|path| root.join(path)));
+    }
+    for text in files.iter().filter_map(|path| read(path)) {
+        found.extend(config::protected_in(&text));
+    }
+    found.into_iter().collect()
 }
 
 /// Refuses to make anything for a protected branch where a commit is checked out that is none of its own.

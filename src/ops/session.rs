@@ -87,7 +87,9 @@ impl Session {
             store::locate(&project.root, common, from_env.as_deref(), project.settings.store.as_deref());
         let Standing { head, branch, because } = standing;
         // A branch cannot take its own protection away before that is committed on it; the stricter wins.
-        let own = super::protect::in_commit(repository.as_ref(), &branch, &project.config_path);
+        let own =
+            super::protect::in_commit(repository.as_ref(), &branch, &project.root, &project.config_path);
+        project.settings.trusted = own.clone();
         let protected = &mut project.settings.protected;
         protected.extend(own.into_iter().filter(|one| !protected.contains(one)).collect::<Vec<_>>());
         let key = BranchKey { project: project_id(&project, repository.as_ref())?, branch };

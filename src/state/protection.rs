@@ -35,10 +35,15 @@ impl State {
     }
 }
 
-/// Which branches are protected: names and globs.
+/// Which branches are protected, and which count as such where something was made: names and globs.
+///
+/// The two differ in who has a say. A branch is protected where any place says
+/// so; but what its own commit says decides alone whose work it takes, so that
+/// nobody's edit lets his own branch in.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Protection {
     patterns: Vec<String>,
+    trusted: Vec<String>,
 }
 
 impl Protection {
@@ -47,17 +52,22 @@ impl Protection {
         let mut patterns: Vec<_> = patterns.into_iter().collect();
         patterns.sort();
         patterns.dedup();
-        Self { patterns }
+        Self { trusted: patterns.clone(), patterns }
+    }
+
+    /// Takes the work of these branches alone; of all protected ones where it is said of none.
+    pub fn trusting(self, trusted: &[String]) -> Self {
+        if trusted.is_empty() { self } else { Self { trusted: trusted.to_vec(), ..self } }
     }
 
     /// Tells whether a branch is protected.
     pub fn covers(&self, branch: &str) -> bool {
-        let matches = |pattern: &String| match Glob::new(pattern) {
-            Ok(glob) => glob.compile_matcher().is_match(branch),
-            // A pattern that is none still names itself.
-            Err(_) => pattern == branch,
-        };
-        self.patterns.iter().any(matches)
+        self.patterns.iter().any(|pattern| matches(pattern, branch))
+    }
+
+    /// Tells whether a protected branch takes what was made on, or promoted to, this one.
+    pub fn trusts(&self, branch: &str) -> bool {
+        self.trusted.iter().any(|pattern| matches(pattern, branch))
     }
 
     /// Fails where a branch is protected and would get what it must not have; `let_in` are records that it is given.
@@ -99,7 +109,7 @@ impl Protection {
             )?;
             let mut rows = statement.query([layer])?;
             if let Some(row) = rows.next()?
-                && !self.covers(text(row, 0)?)
+                && !self.trusts(text(row, 0)?)
             {
                 return Err(StateError::Protected {
                     branch: key.branch.clone(),
@@ -123,7 +133,7 @@ impl Protection {
             return Ok(());
         }
         let found: Record = state.store.load_json(record)?;
-        if self.covers(&found.provenance.branch) || self.is_promoted(connection, &key.project, record)? {
+        if self.trusts(&found.provenance.branch) || self.is_promoted(connection, &key.project, record)? {
             return Ok(());
         }
         Err(StateError::Protected {
@@ -140,7 +150,7 @@ impl Protection {
         record: &Digest,
     ) -> Result<bool, StateError> {
         let found = promotions::find(connection, project, record)?;
-        Ok(found.iter().any(|one| self.covers(one.branch.as_str())))
+        Ok(found.iter().any(|one| self.trusts(one.branch.as_str())))
     }
 
     /// Tells whether a protected branch has been in this state: after an operation, or before the next one.
@@ -156,7 +166,7 @@ impl Protection {
                 .prepare_cached("SELECT origin FROM layers WHERE id = ?1")?
                 .query_row([layer], |row| row.get::<_, String>(0))
                 .optional()?;
-            if !on.is_some_and(|on| self.covers(&on)) {
+            if !on.is_some_and(|on| self.trusts(&on)) {
                 return Ok(false);
             }
             let beneath = Point { over: points::beneath(connection, layer)?, ..*point };
@@ -169,11 +179,19 @@ impl Protection {
         let mut rows = statement.query((project.as_str(), snapshot.as_bytes()))?;
         while let Some(row) = rows.next()? {
             let branch = parsed("a branch", text(row, 0)?, BranchName::parse)?;
-            if self.covers(branch.as_str()) {
+            if self.trusts(branch.as_str()) {
                 return Ok(true);
             }
         }
         Ok(false)
+    }
+}
+
+fn matches(pattern: &str, branch: &str) -> bool {
+    match Glob::new(pattern) {
+        Ok(glob) => glob.compile_matcher().is_match(branch),
+        // A pattern that is none still names itself.
+        Err(_) => pattern == branch,
     }
 }
 
@@ -187,5 +205,13 @@ mod tests {
         for (branch, protected) in [("main", true), ("release/1", true), ("dev", false), ("[", true)] {
             assert_eq!(protection.covers(branch), protected, "{branch}");
         }
+    }
+
+    #[test]
+    fn who_is_protected_by_an_edit_is_not_trusted_for_it() {
+        let protection = Protection::new(["main", "feature"].map(str::to_owned));
+        assert!(protection.trusts("feature"));
+        let protection = protection.trusting(&["main".to_owned()]);
+        assert!(protection.covers("feature") && !protection.trusts("feature") && protection.trusts("main"));
     }
 }

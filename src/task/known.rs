@@ -90,7 +90,8 @@ impl<'a> StateKnown<'a> {
     pub fn load(past: Past<'a>) -> Result<Self, StateError> {
         let namespace = &past.graph.namespace;
         Ok(Self {
-            protection: Protection::new(past.project.settings.protected.iter().cloned()),
+            protection: Protection::new(past.project.settings.protected.iter().cloned())
+                .trusting(&past.project.settings.trusted),
             folder: Folder::at(past.outputs_dir),
             reads: true,
             current: Mutex::new(taken_over(past.graph, past.state.records(past.key, namespace)?)),
@@ -193,12 +194,14 @@ impl<'a> StateKnown<'a> {
 
     /// Tells whether the branch may have it: a protected one takes what was made on, or promoted to, protected ones.
     fn is_admitted(&self, candidate: &Candidate) -> bool {
-        let covers = |branch: &BranchName| self.protection.covers(branch.as_str());
+        let trusts = |branch: &BranchName| self.protection.trusts(branch.as_str());
         let is_promoted = || {
             let found = self.past.state.promotions(&self.past.key.project, &candidate.record);
-            found.unwrap_or_default().iter().any(|one| covers(&one.branch))
+            found.unwrap_or_default().iter().any(|one| trusts(&one.branch))
         };
-        self.is_own(candidate) || !covers(&self.past.key.branch) || covers(&candidate.branch) || is_promoted()
+        let is_protected = self.protection.covers(self.past.key.branch.as_str());
+        let of_project = candidate.project == self.past.key.project;
+        self.is_own(candidate) || !is_protected || (of_project && trusts(&candidate.branch)) || is_promoted()
     }
 
     /// Returns the candidates that the task takes, those of its own branch first, then the latest; with their records.
