@@ -310,3 +310,22 @@ def B(n, output_dir: Path):
     (output_dir / 'b').mkdir(exist_ok=True)
     (output_dir / 'b' / f'{n}.txt').write_text(n)
 ";
+
+#[test]
+fn graphs_that_share_their_tasks_promote_each_once() {
+    let project = Project::new()
+        .yaml(
+            "graphs:\n  g: {tasks: {A: }}\n  h: {tasks: {A: }}\ntasks:\n  A: {file: A.py, outputs: [A.txt]}\n\
+             settings: {protected: [main], cache_namespace: both}\n",
+        )
+        .file(".gitignore", "scratch/\nflows/\n__pycache__/\n")
+        .file("A.py", python_task("A", "(output_dir / 'A.txt').write_text('a')"));
+    project.commit("one task");
+    project.git(&["switch", "-qc", "feature"]);
+    project.kptn(&["run", "g"]).succeeds();
+    project.git(&["switch", "-q", "main"]);
+    project.kptn(&["promote", "feature"]).succeeds();
+    assert_eq!(project.not_fresh(), "");
+    project.kptn(&["undo"]).succeeds();
+    assert_ne!(project.not_fresh(), "");
+}

@@ -10,7 +10,7 @@
 //! is looked at here is what the branch has. `undo` takes the records back and
 //! withdraws the promotions (`state/promotions.rs`).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::mover::Mover;
@@ -106,6 +106,7 @@ pub fn promote(
         chosen.add(session, &memo, &past, &survey, &source, &selected)?;
     }
     memo::save(&memo);
+    chosen.forget_twins();
     let mut report = PromoteReport {
         branch: branch.clone(),
         source: source.branch.clone(),
@@ -149,6 +150,16 @@ struct Chosen {
 }
 
 impl Chosen {
+    /// Graphs with one namespace share their tasks' records: each goes once.
+    fn forget_twins(&mut self) {
+        let mut seen = BTreeSet::new();
+        self.changes.retain(|one| seen.insert((one.graph.clone(), one.task.clone())));
+        for records in [&mut self.records, &mut self.attested] {
+            records.sort();
+            records.dedup();
+        }
+    }
+
     fn add(
         &mut self,
         session: &Session,
