@@ -294,3 +294,19 @@ mod failpoints {
         }
     }
 }
+
+#[test]
+fn a_tag_whose_state_was_collected_does_not_come_back_by_undo() {
+    let project = moved_on();
+    project.kptn(&["tag", "v1"]).succeeds();
+    project.edit("A.py", "'two'", "'three'");
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["tag", "--delete", "v1"]).succeeds();
+    let untag = project.kptn(&["log", "--json"]).succeeds().json()["entries"][0]["operation"].to_string();
+    for _ in 0..2 {
+        project.kptn(&AT_ONCE).succeeds();
+    }
+    project.kptn(&["undo", &untag]).exits(3).says("is not in the store any more");
+    project.kptn(&["gc", "--yes"]).succeeds();
+    project.kptn(&["fsck"]).succeeds();
+}

@@ -70,6 +70,24 @@ fn set_aside(project: &Project) -> usize {
 }
 
 #[test]
+fn a_state_that_lost_a_file_to_damage_can_be_gone_back_to_and_its_task_is_stale() {
+    let project = project();
+    damage_large(&project);
+    project.edit("A.py", "'one'", "'uno'");
+    project.kptn(&["run"]).succeeds();
+    project.remove("scratch");
+    project.kptn(&["fsck", "--repair"]).succeeds();
+    project.kptn(&["undo"]).succeeds();
+    project.edit("A.py", "'uno'", "'one'");
+    assert!(project.not_fresh().contains("A=stale"), "{}", project.not_fresh());
+    project.trace();
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["fsck"]).succeeds();
+    project.kptn(&["restore"]).succeeds();
+    assert_eq!(project.read_output("a.txt"), "one".repeat(20_000));
+}
+
+#[test]
 fn a_damaged_file_is_taken_back_from_the_output_folder_or_made_again() {
     let project = project();
     damage_large(&project);

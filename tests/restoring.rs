@@ -183,3 +183,42 @@ fn whole_files(project: &Project) -> usize {
     }
     count
 }
+
+#[test]
+fn a_swap_takes_away_what_only_another_branch_knows_in_whichever_version_lies_there() {
+    let project = two_tasks("settings: {outputs_dir: out}\n");
+    project.kptn(&["run"]).succeeds();
+    for branch in ["one", "two", "three"] {
+        git(&project, &["switch", "-q", "main"]);
+        git(&project, &["switch", "-qc", branch]);
+        project.edit("kptn.yaml", "B: A", "B: A, X: ");
+        project.edit("kptn.yaml", "tasks:\n  A:", "tasks:\n  X: {file: X.py, outputs: [x.txt]}\n  A:");
+        project.write("X.py", python_task("X", &format!("(output_dir / 'x.txt').write_text('{branch}')")));
+        project.commit(branch);
+        project.kptn(&["run"]).succeeds();
+    }
+    for branch in ["one", "two", "three"] {
+        git(&project, &["switch", "-q", branch]);
+        project.kptn(&["restore"]).succeeds();
+        assert_eq!(project.read("out/x.txt"), branch);
+        git(&project, &["switch", "-q", "main"]);
+        project.kptn(&["restore"]).succeeds().says("removed x.txt: another branch's");
+        assert!(!project.exists("out/x.txt"), "{branch}");
+    }
+    // A branch of which nothing is known takes nothing away.
+    git(&project, &["switch", "-qc", "new"]);
+    project.kptn(&["restore"]).succeeds().says("0 files put back, 0 there already");
+    assert!(project.exists("out/b.txt"));
+}
+
+#[test]
+fn a_clone_whose_files_cannot_come_is_told_all_the_same() {
+    let project = two_tasks("");
+    project.kptn(&["run"]).succeeds();
+    git(&project, &["switch", "-qc", "other"]);
+    std::fs::create_dir_all(project.path("scratch/other/b.txt/in-the-way")).expect("a folder");
+    let said = project.kptn(&["branch", "clone", "main", "--restore"]);
+    assert_ne!(said.code, Some(0));
+    said.says("other").says("is a folder");
+    assert_eq!(project.not_fresh(), "B=stale", "A came along, and what is in B's place counts as an edit");
+}

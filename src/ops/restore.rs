@@ -16,8 +16,8 @@ use super::session::{is_shared, outputs_template};
 use super::status::select;
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
-use crate::model::{Digest, Force, OutputFile, Phase, Progress};
-use crate::state::{BranchKey, LocalMemo, LockOn, Need, Reach, RunLock, Wait};
+use crate::model::{Force, OutputFile, Phase, Progress, SnapshotEntry};
+use crate::state::{BranchKey, Entries, LocalMemo, LockOn, Need, Reach, RunLock, Wait};
 use crate::task::outputs::{Edits, Folder, Outputs, OutputsError, Removing};
 
 /// What is to be restored.
@@ -136,40 +136,47 @@ fn of_tasks(session: &Session, words: &Words, memo: &LocalMemo) -> Result<Vec<Ou
 }
 
 /// Returns the files of all that the branch's state holds for tasks of the project; and, where branches share
-/// the output folder, those that other branches have and this one has not.
+/// the output folder, what other branches have at paths where this one has nothing.
+///
+/// None of the latter where the branch has no state, or what it holds cannot be read whole: then it is not known
+/// what is another branch's.
 fn of_state(session: &Session) -> Result<(Vec<OutputFile>, Vec<OutputFile>), OpsError> {
     let (state, store) = (session.state()?, session.store()?);
     let mut tasks = BTreeSet::new();
     for graph in session.project.graphs.values() {
         // What a task has under an earlier name is its own.
         let names = graph.tasks.values().flat_map(|task| task.renamed_from.iter().chain([&task.name]));
-        tasks.extend(names.map(|name| (graph.namespace.as_str(), name.as_str())));
+        tasks.extend(names.map(|name| (&graph.namespace, name)));
     }
-    let is_task = |graph: &str, task: &str| tasks.contains(&(graph, task));
-    let records = |key: &BranchKey| -> Result<BTreeSet<Digest>, OpsError> {
-        let entries = state.entries(&state.point(key)?.unwrap_or_default())?.into_values();
-        let ours = entries.filter(|entry| is_task(entry.graph.as_str(), entry.task.as_str()));
-        Ok(ours.map(|entry| entry.record).collect())
+    let is_task = |entry: &SnapshotEntry| tasks.contains(&(&entry.graph, &entry.task));
+    let entries = |key: &BranchKey| -> Result<Entries, OpsError> {
+        Ok(state.entries(&state.point(key)?.unwrap_or_default())?)
     };
-    let mine = records(session.reads())?;
+    let own = entries(session.reads())?;
+    let mine: BTreeSet<_> =
+        own.into_values().filter(|entry| is_task(entry)).map(|entry| entry.record).collect();
     let mut reach = Reach::new(store);
     let mut files = Files::default();
+    let mut known = !mine.is_empty();
     for record in &mine {
         // What cannot be read lists nothing.
-        drop(reach.follow(record, &mut |need, _| files.need(need)));
+        known &= reach.follow(record, &mut |need, _| files.need(need)).is_empty();
     }
     let mut others = BTreeSet::new();
-    if is_shared(&outputs_template(&session.project)) {
+    if known && is_shared(&outputs_template(&session.project)) {
         for branch in state.branches(&session.key.project)? {
             // A state that gc has collected lists nothing.
-            others.extend(records(&branch.key).unwrap_or_default());
+            others.extend(entries(&branch.key).unwrap_or_default().into_values().map(|entry| entry.record));
         }
     }
-    let mut foreign = Files { paths: files.paths.clone(), listed: Vec::new() };
+    let mut foreign = Vec::new();
     for record in others.difference(&mine) {
-        drop(reach.follow(record, &mut |need, _| foreign.need(need)));
+        drop(reach.follow(record, &mut |need, _| match need {
+            Need::Output(file) if !files.paths.contains(&file.path) => foreign.push(file.clone()),
+            _ => {}
+        }));
     }
-    Ok((files.listed, foreign.listed))
+    Ok((files.listed, foreign))
 }
 
 /// Files, each path once: the first that is added counts.

@@ -88,7 +88,8 @@ impl State {
             let hidden = reach.follow(&record, &mut |_, digest| needed.push(digest));
             let mut whole = hidden.is_empty();
             for digest in needed {
-                whole &= self.store.has(&digest)?;
+                // What was damaged makes its task stale, wherever that record is.
+                whole &= self.store.has(&digest)? || self.store.was_damaged(&digest);
             }
             lacking += u64::from(!whole);
         }

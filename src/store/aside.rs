@@ -51,6 +51,11 @@ pub(super) fn large(layout: &Layout, digest: &Digest) -> Result<Option<PathBuf>,
     Ok(Some(place))
 }
 
+/// Tells whether an object of this digest was set aside, and nothing took its place since.
+pub(super) fn has(layout: &Layout, digest: &Digest) -> bool {
+    layout.damaged(digest, 0).exists()
+}
+
 /// Returns a path at which nothing is: what was set aside before stays too.
 fn free_place(layout: &Layout, digest: &Digest) -> Result<PathBuf, StoreError> {
     let first = layout.damaged(digest, 0);

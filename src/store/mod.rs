@@ -225,6 +225,11 @@ impl Store {
         }
     }
 
+    /// Tells whether an object was moved out of the way like that, and is kept still.
+    pub fn was_damaged(&self, digest: &Digest) -> bool {
+        aside::has(&self.layout, digest)
+    }
+
     /// Returns the bytes of a small object that waits in memory for a flush.
     pub fn waiting(&self, digest: &Digest) -> Option<Arc<[u8]>> {
         self.small.waits(digest)

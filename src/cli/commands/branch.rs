@@ -136,7 +136,14 @@ fn clone(args: &CloneArgs, context: &Context<'_>) -> Result<Exit, CommandError> 
         let bar = Transfer::new(&context.printer);
         let brought = ops::branch::bring(&context.start()?, &report.branch, &context.typed(), &bar);
         bar.end();
-        report.files = Some(brought?);
+        match brought {
+            Ok(files) => report.files = Some(files),
+            Err(error) => {
+                // The branch has the state all the same.
+                show(context, &report, views::branch::cloned(&report, context.now_ms()))?;
+                return Err(error.into());
+            }
+        }
     }
     show(context, &report, views::branch::cloned(&report, context.now_ms()))
 }

@@ -66,20 +66,24 @@ impl Outputs<'_> {
             self.folder.place_with(&file.path, &mut seen)?;
         }
         let mut cleaned = Cleaned::default();
-        let mut listed = BTreeSet::new();
+        let (mut removed, mut differing, mut listed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for file in files {
-            if !listed.insert(file.path.as_str()) {
+            let path = file.path.as_str();
+            // A path that several records list leaves where it has the bytes of any of them.
+            if removed.contains(path) || !listed.insert((path, file.digest, file.executable)) {
                 continue;
             }
             match self.clean_one(file, removing)? {
                 None => {}
                 Some(true) => {
+                    removed.insert(path);
                     cleaned.removed.push(file.path.clone());
                     cleaned.bytes += file.size;
                 }
-                Some(false) => cleaned.edited.push(file.path.clone()),
+                Some(false) => drop(differing.insert(path)),
             }
         }
+        cleaned.edited = differing.difference(&removed).map(|path| (*path).to_owned()).collect();
         if removing == Removing::Yes {
             self.remove_empty_folders(&cleaned.removed);
         }
