@@ -255,3 +255,29 @@ fn an_accept_that_is_killed_happened_or_did_not() {
         project.kptn(&["fsck"]).succeeds();
     }
 }
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn a_kill_before_the_branch_has_moved_loses_nothing_that_was_written_by_hand() {
+    for at in ["state.move.begun", "state.move.written", "store.flush.committed"] {
+        let project = two_tasks();
+        project.kptn(&["run"]).succeeds();
+        std::fs::write(project.output("a.txt"), "mended").unwrap();
+        let killed = [("KPTN_FAILPOINT", format!("{at}=kill"))];
+        let killed = [(killed[0].0, killed[0].1.as_str())];
+        let output = project.kptn_with(&killed, &["accept", "A", "-m", "x"]);
+        assert_eq!(output.code, None, "{at}: {}", output.whole());
+        // The store may know the bytes by now, and a run may put its own in their place.
+        project.kptn(&["run", "-f", "A"]).succeeds();
+        assert_eq!(project.read_output("a.txt"), "one", "{at}");
+        let kept = project.program("sh").args(["-c", "cat scratch/main/.kept/*/a.txt"]).output().expect("sh");
+        assert!(String::from_utf8_lossy(&kept.stdout).starts_with("mended"), "{at}: {kept:?}");
+        // Without a kill nothing is left there.
+        project.remove("scratch/main/.kept");
+        std::fs::write(project.output("a.txt"), "mended again").unwrap();
+        project.kptn(&["accept", "A", "-m", "x"]).succeeds();
+        assert!(!project.exists("scratch/main/.kept"), "{at}");
+        assert_eq!(project.read_output("a.txt"), "mended again");
+        project.kptn(&["fsck"]).succeeds();
+    }
+}

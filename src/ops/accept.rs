@@ -142,6 +142,7 @@ pub fn accept(
         let entry = footing.entry("accept", why, &session.key);
         Some(mover.go(Target::With(&changes), &entry)?.operation)
     };
+    acceptor.is_kept().map_err(kept)?;
     Ok(AcceptReport {
         branch: branch.clone(),
         operation,

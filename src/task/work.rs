@@ -128,6 +128,20 @@ impl<'e> Shared<'e> {
         self.with_depth(task, Depth::Records, &|path| self.take_in(path), act)
     }
 
+    /// Works on the output folder for no task.
+    pub fn with_any_outputs<T>(&self, act: impl FnOnce(&Outputs<'_>) -> T) -> T {
+        act(&Outputs {
+            store: &self.run.store,
+            memo: &*self.run.memo,
+            take_in: &|path| self.take_in(path),
+            folder: &self.folder,
+            link: self.run.project.settings.link,
+            kept_under: &self.kept_under,
+            owner: &|_| None,
+            tracked: &|path| self.is_tracked(path),
+        })
+    }
+
     fn with_depth<T>(
         &self,
         task: &TaskName,

@@ -233,16 +233,45 @@ impl Outputs<'_> {
 
     /// Moves an edit into `.kept/`; returns where it is now, relative to the output folder.
     pub(super) fn keep_aside(&self, relative: &str, place: &Path) -> Result<String, OutputsError> {
+        let aside = self.free_aside(relative);
+        let to = self.folder.path(&aside);
+        make_parent(&to)?;
+        fs::rename(place, &to).map_err(|error| OutputsError::io("move aside", place, error))?;
+        Ok(aside)
+    }
+
+    /// Gives a file that stays where it is a second name in `.kept/`, or a copy where that cannot be: for bytes that
+    /// the store is about to know before a record does. Returns it, relative to the output folder.
+    pub fn name_aside(&self, relative: &str) -> Result<String, OutputsError> {
+        let place = self.folder.place(relative)?;
+        let aside = self.free_aside(relative);
+        let to = self.folder.path(&aside);
+        make_parent(&to)?;
+        let named = fs::hard_link(&place, &to).or_else(|_| fs::copy(&place, &to).map(drop));
+        named.map_err(|error| OutputsError::io("keep a copy of", &place, error))?;
+        Ok(aside)
+    }
+
+    /// Takes such a name away again, and the folders that are empty then.
+    pub fn unname_aside(&self, aside: &str) -> Result<(), OutputsError> {
+        remove(&self.folder.path(aside))?;
+        let mut folder = Path::new(aside).parent();
+        while let Some(path) = folder.filter(|path| !path.as_os_str().is_empty()) {
+            if fs::remove_dir(self.folder.root().join(path)).is_err() {
+                break;
+            }
+            folder = path.parent();
+        }
+        Ok(())
+    }
+
+    fn free_aside(&self, relative: &str) -> String {
         let candidate = |n: u32| match n {
             0 => self.aside(relative),
             n => format!("{}~{n}", self.aside(relative)),
         };
         let free = |aside: &String| fs::symlink_metadata(self.folder.path(aside)).is_err();
-        let aside = (0..).map(candidate).find(free).unwrap_or_else(|| candidate(0));
-        let to = self.folder.path(&aside);
-        make_parent(&to)?;
-        fs::rename(place, &to).map_err(|error| OutputsError::io("move aside", place, error))?;
-        Ok(aside)
+        (0..).map(candidate).find(free).unwrap_or_else(|| candidate(0))
     }
 
     fn make_folders(&self, declared: &Declared) -> Result<(), OutputsError> {

@@ -108,12 +108,14 @@ pub struct Acceptor<'a> {
     why: &'a str,
     /// What was read, for the store.
     read: Mutex<Vec<(PathBuf, Digest)>>,
+    /// Second names of what the store did not know, until a record has it.
+    named: Mutex<Vec<String>>,
 }
 
 impl<'a> Acceptor<'a> {
     /// Begins with nothing.
     pub fn new(shared: &'a Shared<'a>, why: &'a str) -> Self {
-        Self { shared, why, read: Mutex::default() }
+        Self { shared, why, read: Mutex::default(), named: Mutex::default() }
     }
 
     /// Tells whether a task's record holds as it is; its dependencies' do.
@@ -161,14 +163,32 @@ impl<'a> Acceptor<'a> {
     }
 
     /// Takes the bytes of everything that was accepted into the store.
+    ///
+    /// What it does not know has a second name in `.kept/` until [`Acceptor::is_kept`]: a kill before the branch has
+    /// moved would leave bytes that are known, so that a run may replace them, and that no record has.
     pub fn keep(&self) -> Result<(), TaskError> {
         let read = std::mem::take(&mut *self.read.lock().unwrap_or_else(PoisonError::into_inner));
+        for (path, digest) in &read {
+            let Some(relative) = self.shared.folder.relative(path) else { continue };
+            if !self.shared.run.store.has(digest)? {
+                let named = self.shared.with_any_outputs(|outputs| outputs.name_aside(&relative))?;
+                self.named.lock().unwrap_or_else(PoisonError::into_inner).push(named);
+            }
+        }
         read.par_iter().try_for_each(|(path, digest)| {
             let changed = || StoreError::ChangedWhileRead { path: path.clone() };
             let stored = self.shared.take_in(path)?;
             if stored.digest == *digest { Ok(()) } else { Err(changed()) }
         })?;
         Ok(self.shared.run.store.flush()?)
+    }
+
+    /// Says that the branch has the records now.
+    pub fn is_kept(&self) -> Result<(), TaskError> {
+        for named in std::mem::take(&mut *self.named.lock().unwrap_or_else(PoisonError::into_inner)) {
+            self.shared.with_any_outputs(|outputs| outputs.unname_aside(&named))?;
+        }
+        Ok(())
     }
 
     /// Tells whether one of these files is there with other bytes than these.
