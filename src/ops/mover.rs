@@ -74,7 +74,8 @@ impl<'a> Mover<'a> {
         match &to {
             Target::Point(point) => {
                 self.refuse_collected(point)?;
-                let now = self.state.entries(&self.from.unwrap_or_default())?;
+                // Where what it holds cannot be read, all of the other is new to it.
+                let now = self.state.entries(&self.from.unwrap_or_default()).unwrap_or_default();
                 let there = self.state.entries(point)?.into_iter();
                 let new = there
                     .filter(|(place, entry)| now.get(place).is_none_or(|now| now.record != entry.record));
