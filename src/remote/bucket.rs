@@ -6,20 +6,28 @@
 //! else is written once and never changed. Requests are tried again by the
 //! client, with back-off and jitter.
 
-use std::fs::File;
+use std::fs::{File, TryLockError};
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use futures_util::TryStreamExt;
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion, WriteMultipart};
+use object_store::{
+    OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
+    WriteMultipart, coalesce_ranges,
+};
 
 use super::RemoteError;
+use super::said::{Said, said};
 use crate::model::Digest;
 
 /// One piece of a large object on its way.
 const PIECE: usize = 8 * 1024 * 1024;
+
+/// How often is looked whether a key's lock is free.
+const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a key held when it was read; only good for [`Bucket::swap`].
 #[derive(Debug, Clone)]
@@ -74,7 +82,7 @@ impl Bucket {
     pub async fn read_versioned(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, RemoteError> {
         let found = match self.client.get(&self.path(key)).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) if said(&error).is_none() => return Ok(None),
             Err(error) => return Err(self.failed("read", key, error)),
         };
         let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
@@ -88,8 +96,18 @@ impl Bucket {
 
     /// Returns the bytes of some ranges of a key, those close together in one request.
     pub async fn read_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, RemoteError> {
-        let read = self.client.get_ranges(&self.path(key), ranges).await;
-        let read = read.map_err(|error| self.failed("read", key, error))?;
+        let path = self.path(key);
+        let (client, path) = (&self.client, &path);
+        let fetch = |range: Range<u64>| async move {
+            let bytes = client.get_range(path, range.clone()).await;
+            let bytes = bytes.map_err(|error| self.failed("read", key, error))?;
+            // Cutting the ranges out of fewer bytes than they span would not end well.
+            if bytes.len() as u64 != range.end - range.start {
+                return Err(self.damaged(key, "fewer bytes came than it has"));
+            }
+            Ok(bytes)
+        };
+        let read = coalesce_ranges(ranges, fetch, OBJECT_STORE_COALESCE_DEFAULT).await?;
         Ok(read.into_iter().map(Vec::from).collect())
     }
 
@@ -101,7 +119,7 @@ impl Bucket {
     ) -> Result<Option<()>, RemoteError> {
         let found = match self.client.get(&self.path(key)).await {
             Ok(found) => found,
-            Err(object_store::Error::NotFound { .. }) => return Ok(None),
+            Err(error @ object_store::Error::NotFound { .. }) if said(&error).is_none() => return Ok(None),
             Err(error) => return Err(self.failed("read", key, error)),
         };
         let mut stream = found.into_stream();
@@ -127,13 +145,21 @@ impl Bucket {
         let failed = |error| self.failed("write", key, error);
         let upload = self.client.put_multipart_opts(&self.path(key), Default::default()).await;
         let mut upload = WriteMultipart::new_with_chunk_size(upload.map_err(failed)?, PIECE);
+        let mut size = 0;
         loop {
             match next() {
                 Ok(Some(bytes)) => {
                     upload.wait_for_capacity(2).await.map_err(failed)?;
+                    size += bytes.len() as u64;
                     upload.put(bytes.into());
                 }
-                Ok(None) => return upload.finish().await.map(|_| ()).map_err(failed),
+                Ok(None) => {
+                    return match upload.finish().await {
+                        // The answer to a first try may be lost: then the upload is not there, but the key is.
+                        Err(_) if self.size(key).await == Some(size) => Ok(()),
+                        finished => finished.map(|_| ()).map_err(failed),
+                    };
+                }
                 Err(error) => {
                     // What was sent is nobody's; a bucket's own rules remove it where this fails.
                     drop(upload.abort().await);
@@ -141,6 +167,11 @@ impl Bucket {
                 }
             }
         }
+    }
+
+    /// Returns how many bytes a key has; absent where that cannot be told.
+    async fn size(&self, key: &str) -> Option<u64> {
+        self.client.head(&self.path(key)).await.ok().map(|found| found.size)
     }
 
     /// Gives a key new bytes where it still holds what was read; `expected` is absent for a new key.
@@ -177,7 +208,7 @@ impl Bucket {
         expected: Option<&Version>,
         bytes: Vec<u8>,
     ) -> Result<Swapped, RemoteError> {
-        let _lock = self.lock(key)?;
+        let _lock = self.lock(key).await?;
         let now = self.read_versioned(key).await?.map(|(_, version)| version);
         let same = match (expected.map(|version| &version.0), now.as_ref().map(|version| &version.0)) {
             (None, None) => true,
@@ -190,8 +221,8 @@ impl Bucket {
         self.write(key, bytes).await.map(|()| Swapped::Yes)
     }
 
-    /// Waits for its turn to move a key of a folder.
-    fn lock(&self, key: &str) -> Result<Option<File>, RemoteError> {
+    /// Waits for its turn to move a key of a folder, without keeping others of this process from theirs.
+    async fn lock(&self, key: &str) -> Result<Option<File>, RemoteError> {
         let Some(folder) = &self.folder else { return Ok(None) };
         let failed = |source| RemoteError::Folder {
             url: self.url.clone(),
@@ -203,8 +234,13 @@ impl Bucket {
         std::fs::create_dir_all(&locks).map_err(failed)?;
         let path = locks.join(crate::model::safe_folder_name(key));
         let file = File::options().create(true).append(true).open(path).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(Some(file))
+        loop {
+            match file.try_lock() {
+                Ok(()) => return Ok(Some(file)),
+                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
+                Err(TryLockError::Error(error)) => return Err(failed(error)),
+            }
+        }
     }
 
     /// Returns the keys that begin with a folder's name, sorted, and their sizes in bytes.
@@ -235,12 +271,22 @@ impl Bucket {
     }
 
     fn path(&self, key: &str) -> Path {
-        key.split('/').fold(self.prefix.clone(), |path, part| path.join(part))
+        // As it is: `join` writes some characters in another way, which a list of keys would not undo.
+        let text = format!("{}/{key}", self.prefix);
+        Path::parse(text.trim_matches('/'))
+            .unwrap_or_else(|_| key.split('/').fold(self.prefix.clone(), |path, part| path.join(part)))
     }
 
     fn failed(&self, action: &'static str, key: &str, source: object_store::Error) -> RemoteError {
         use object_store::Error;
         let url = self.url.clone();
+        match said(&source) {
+            Some(Said::NoBucket) => return RemoteError::Nothing { url },
+            Some(Said::Expired) => return RemoteError::Expired { url, source: Box::new(source) },
+            Some(Said::OtherRegion(region)) => return RemoteError::OtherRegion { url, region },
+            Some(Said::Clock) => return RemoteError::Clock { url, source: Box::new(source) },
+            None => {}
+        }
         match source {
             Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
                 RemoteError::Denied { url, action, source: Box::new(source) }

@@ -3,8 +3,10 @@
 //! A part is named by its digest, so one that was read once need never be read
 //! again: it stays in the store's folder, and a damaged copy is fetched anew.
 
+use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::RemoteError;
 use super::branch::new_id;
@@ -15,6 +17,10 @@ use crate::model::{Digest, canonical_json};
 
 /// How often a head is tried that others move too.
 const TRIES: u32 = 20;
+/// The first wait is no longer than this, each further one no longer than twice the one before it.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(20);
+/// No wait is longer.
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
 
 /// The index of one remote.
 pub struct Catalog<'a> {
@@ -75,7 +81,7 @@ impl<'a> Catalog<'a> {
     /// Adds what was written to the remote, so that others find it.
     pub async fn add(&mut self, part: &Part) -> Result<(), RemoteError> {
         let write_id = new_id();
-        for _ in 0..TRIES {
+        for tries in 0..TRIES {
             let grown = self.index.with(part.clone(), &write_id);
             let digest = Digest::of(&grown.part);
             self.bucket.write(&layout::index_part(&digest), grown.part.clone()).await?;
@@ -91,9 +97,17 @@ impl<'a> Catalog<'a> {
                 return Err(error);
             }
             debug_assert_eq!(swapped.ok(), Some(Swapped::No));
+            tokio::time::sleep(pause(tries)).await;
         }
         Err(self.bucket.damaged(layout::INDEX_HEAD, "others move it all the time"))
     }
+}
+
+/// Returns how long to wait before the head is tried once more: another time for each who does.
+fn pause(tries: u32) -> Duration {
+    let longest = LONGEST_PAUSE.min(SHORTEST_PAUSE * 2_u32.saturating_pow(tries));
+    let share = RandomState::new().hash_one(tries) % 1_000;
+    longest.mul_f64(share as f64 / 1_000.0)
 }
 
 /// Returns a part that is kept here; absent where there is none or it is damaged.

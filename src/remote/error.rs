@@ -46,6 +46,30 @@ pub enum RemoteError {
         /// What it said.
         source: Box<object_store::Error>,
     },
+    /// Credentials that were good once.
+    #[error("the credentials for `{url}` have expired")]
+    Expired {
+        /// The remote.
+        url: String,
+        /// What it said.
+        source: Box<object_store::Error>,
+    },
+    /// The bucket is in another region.
+    #[error("the bucket of `{url}` is in {}", .region.as_deref().map_or("another region".to_owned(), |region| format!("the region `{region}`")))]
+    OtherRegion {
+        /// The remote.
+        url: String,
+        /// Absent where it was not named.
+        region: Option<String>,
+    },
+    /// The clock of this machine is wrong.
+    #[error("`{url}` does not take requests from this machine, whose clock is wrong")]
+    Clock {
+        /// The remote.
+        url: String,
+        /// What it said.
+        source: Box<object_store::Error>,
+    },
     /// Any other failure of a request, after it was tried again.
     #[error("cannot {action} `{key}` at `{url}`")]
     Request {

@@ -6,7 +6,7 @@
 //! encoding, header   how one object is stored          pack      many small objects in one key
 //! index, catalog     where each object is              send, fetch   objects go and come
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
-//! probe              what a remote allows
+//! probe              what a remote allows           said      what a bucket says in its errors
 //! ```
 //! Bytes go first, the index next, the ref last: a cut-off push or pull leaves
 //! both sides as they were, and going on costs only what is left. Every byte
@@ -31,11 +31,12 @@ mod probe;
 mod profile;
 mod pull;
 mod push;
+mod said;
 mod send;
 
 pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};
-pub use bucket::Bucket;
+pub use bucket::{Bucket, Swapped, Version};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
 pub use probe::{Probe, probe};

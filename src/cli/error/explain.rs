@@ -306,6 +306,13 @@ fn of_remote(error: &RemoteError) -> CommandError {
             "`kptn pull` first; `kptn push --force-with-lease` then puts yours in place of what you saw",
         ),
         RemoteError::Busy { .. } => CommandError::of(Exit::CONFLICT, error).hint("try again in a while"),
+        RemoteError::Expired { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(
+            "log in again (`aws sso login`), then give the same command: what was sent is not sent again",
+        ),
+        RemoteError::OtherRegion { .. } => {
+            CommandError::of(Exit::ENVIRONMENT, error).hint("set `region` of the remote in kptn.yaml")
+        }
+        RemoteError::Clock { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint("set the clock"),
         RemoteError::Denied { .. } | RemoteError::NoCredentials { .. } | RemoteError::Credentials { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error)
                 .hint("`kptn remote check` tries what is allowed; `profile` or the AWS environment names credentials")
