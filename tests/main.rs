@@ -8,6 +8,7 @@
 mod accepting;
 mod affected;
 mod branches;
+mod buckets;
 mod bundles;
 mod change_detection;
 mod collection;
@@ -34,7 +35,10 @@ mod pages;
 mod promoting;
 mod protected;
 mod reading;
+mod remote_ends;
+mod remote_faults;
 mod remotes;
+mod remotes_s3;
 mod renaming;
 mod repair;
 mod restoring;

@@ -49,6 +49,3 @@ pub fn block_on<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     runtime.map_err(|source| RemoteError::System { source })?.block_on(work)
 }
-
-#[cfg(test)]
-mod tests;

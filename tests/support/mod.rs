@@ -5,16 +5,19 @@
 
 mod interpreters;
 mod library;
+mod machine;
 mod masks;
 mod output;
 mod project;
 mod random;
 mod running;
+pub mod s3;
 mod tasks;
 mod terminal;
 
 pub use interpreters::{packages_python, python, search_path};
 pub use library::Library;
+pub use machine::Machine;
 pub use output::Output;
 pub use project::Project;
 pub use random::Random;

@@ -2,106 +2,17 @@
 
 use std::path::Path;
 
-use super::*;
-use crate::model::{
-    BranchName, Digest, Fingerprint, GraphName, OutputFile, ProjectId, Provenance, RECORD_FORMAT, Record,
-    RemoteSettings, RunId, Settled, Silent, Snapshot, SnapshotEntry, TaskName, Timing, outputs_digest,
-};
-use crate::store::Store;
+use kptn::model::{Digest, RemoteSettings};
+use kptn::remote::{Fetched, RemoteError, Sent, Take};
 
-/// A machine: a store, and what it last saw of the remote.
-struct Machine {
-    folder: tempfile::TempDir,
-    store: Store,
-    seen: Option<Digest>,
+use crate::support::Machine;
+
+fn at(folder: &tempfile::TempDir) -> RemoteSettings {
+    at_path(folder.path())
 }
 
-impl Machine {
-    fn new() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(&folder.path().join("store")).unwrap();
-        Self { folder, store, seen: None }
-    }
-
-    /// Records a task that wrote one file of these bytes.
-    fn record(&self, task: &str, bytes: &[u8]) -> SnapshotEntry {
-        let outputs = vec![OutputFile {
-            path: format!("{task}.csv"),
-            digest: self.store.put_bytes(bytes).unwrap(),
-            size: bytes.len() as u64,
-            executable: false,
-        }];
-        let record = Record {
-            format: RECORD_FORMAT,
-            graph: GraphName::parse("g").unwrap(),
-            task: TaskName::parse(task).unwrap(),
-            fingerprint: Fingerprint(Digest::of(bytes)),
-            settled: Settled::Yes,
-            ingredients: Vec::new(),
-            code: Vec::new(),
-            outputs_digest: outputs_digest(&outputs),
-            outputs,
-            result: Some(self.store.put_bytes(format!("\"{task}\"").as_bytes()).unwrap()),
-            items: None,
-            run: RunId::new(1, 1),
-            timing: Timing::default(),
-            provenance: Provenance::default(),
-            log: None,
-            accepted: None,
-        };
-        SnapshotEntry {
-            graph: record.graph.clone(),
-            task: record.task.clone(),
-            outputs: record.outputs_digest,
-            record: self.store.put_json(&record).unwrap(),
-        }
-    }
-
-    fn snapshot(&self, entries: Vec<SnapshotEntry>) -> Digest {
-        let digest = self.store.put_json(&Snapshot { format: 1, parents: Vec::new(), entries }).unwrap();
-        self.store.flush().unwrap();
-        digest
-    }
-
-    fn push(&mut self, remote: &Path, snapshot: Digest) -> Result<Pushed, RemoteError> {
-        let pushed = with_ends(self, remote, async |ends| {
-            push(ends, snapshot, self.seen, Theirs::Keep, &mover(), Earnest::Yes).await
-        })?;
-        self.seen = Some(pushed.snapshot);
-        Ok(pushed)
-    }
-
-    fn pull(&mut self, remote: &Path, take: Take) -> Result<Arrived, RemoteError> {
-        let arrived = with_ends(self, remote, async |ends| pull(ends, take, &|_| true).await)?;
-        self.seen = Some(arrived.tip.snapshot);
-        Ok(arrived)
-    }
-}
-
-fn mover() -> Mover {
-    Mover { user: "ann".to_owned(), commit: None, at_ms: 1 }
-}
-
-fn with_ends<T>(
-    machine: &Machine,
-    remote: &Path,
-    act: impl AsyncFnOnce(Ends<'_>) -> Result<T, RemoteError>,
-) -> Result<T, RemoteError> {
-    let settings = RemoteSettings { url: format!("file://{}", remote.display()), ..Default::default() };
-    let (project, branch) = (ProjectId::parse("root").unwrap(), BranchName::parse("main").unwrap());
-    let index_folder = machine.folder.path().join("index");
-    block_on(async {
-        let bucket = open(&settings, Absent::Make)?;
-        let which = Which { project: &project, branch: &branch };
-        let ends = Ends {
-            bucket: &bucket,
-            store: &machine.store,
-            index_folder: &index_folder,
-            which,
-            progress: &Silent,
-        };
-        act(ends).await
-    })
+fn at_path(folder: &Path) -> RemoteSettings {
+    RemoteSettings { url: format!("file://{}", folder.display()), ..RemoteSettings::default() }
 }
 
 fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
@@ -129,18 +40,18 @@ fn what_one_machine_pushes_another_pulls_small_and_large() {
     let (noise, text) = (bytes_of(3 << 20, 1), b"state,value\nNC,1\n".repeat(200_000));
     let entries = vec![one.record("a", b"small"), one.record("b", &noise), one.record("c", &text)];
     let snapshot = one.snapshot(entries.clone());
-    let pushed = one.push(remote.path(), snapshot).unwrap();
+    let pushed = one.push(&at(&remote), snapshot).unwrap();
     assert_eq!(pushed.sent.raw, pushed.sent.raw.max(noise.len() as u64 + text.len() as u64));
     assert!(pushed.sent.stored < noise.len() as u64 + 100_000, "{:?}", pushed.sent);
 
-    let arrived = other.pull(remote.path(), Take::State).unwrap();
+    let arrived = other.pull(&at(&remote), Take::State).unwrap();
     assert_eq!(arrived.snapshot.entries, entries);
     assert!(!other.store.has(&Digest::of(&noise)).unwrap());
-    other.pull(remote.path(), Take::All).unwrap();
+    other.pull(&at(&remote), Take::All).unwrap();
     for bytes in [b"small".to_vec(), noise, text] {
         assert_eq!(other.store.load(&Digest::of(&bytes)).unwrap(), bytes);
     }
-    let again = other.pull(remote.path(), Take::All).unwrap();
+    let again = other.pull(&at(&remote), Take::All).unwrap();
     assert_eq!(again.fetched, Fetched::default());
 }
 
@@ -149,9 +60,9 @@ fn nothing_new_writes_nothing() {
     let remote = tempfile::tempdir().unwrap();
     let mut one = Machine::new();
     let snapshot = one.snapshot(vec![one.record("a", b"a")]);
-    one.push(remote.path(), snapshot).unwrap();
+    one.push(&at(&remote), snapshot).unwrap();
     let before = files_below(remote.path());
-    let again = one.push(remote.path(), snapshot).unwrap();
+    let again = one.push(&at(&remote), snapshot).unwrap();
     assert_eq!((again.moved, again.sent), (None, Sent::default()));
     assert_eq!(files_below(remote.path()), before);
 }
@@ -162,24 +73,24 @@ fn different_tasks_merge_and_the_same_task_is_a_conflict_that_writes_nothing() {
     let (mut one, mut other) = (Machine::new(), Machine::new());
     let (a, b) = (one.record("a", b"a1"), one.record("b", b"b1"));
     let first = one.snapshot(vec![a.clone(), b.clone()]);
-    one.push(remote.path(), first).unwrap();
-    other.pull(remote.path(), Take::All).unwrap();
+    one.push(&at(&remote), first).unwrap();
+    other.pull(&at(&remote), Take::All).unwrap();
 
     let a2 = one.record("a", b"a2");
     let second = one.snapshot(vec![a2.clone(), b.clone()]);
-    one.push(remote.path(), second).unwrap();
+    one.push(&at(&remote), second).unwrap();
     let b2 = other.record("b", b"b2");
     let theirs = other.snapshot(vec![a.clone(), b2.clone()]);
-    let merged = other.push(remote.path(), theirs).unwrap();
+    let merged = other.push(&at(&remote), theirs).unwrap();
     assert_eq!(merged.merged, 1);
-    let now = one.pull(remote.path(), Take::All).unwrap();
+    let now = one.pull(&at(&remote), Take::All).unwrap();
     assert_eq!(now.snapshot.entries, [a2, b2]);
     assert_eq!(now.snapshot.parents, [second, theirs]);
 
     let before = files_below(remote.path());
     let mine = other.snapshot(vec![other.record("a", b"a3"), b]);
     other.seen = Some(first);
-    let refused = other.push(remote.path(), mine);
+    let refused = other.push(&at(&remote), mine);
     assert!(matches!(&refused, Err(RemoteError::Conflict { tasks, .. }) if tasks[0].task.as_str() == "a"));
     assert_eq!(files_below(remote.path()), before);
 }
@@ -190,7 +101,7 @@ fn a_damaged_or_hostile_remote_is_an_error_and_puts_nothing() {
     let mut one = Machine::new();
     let large = bytes_of(2 << 20, 7);
     let snapshot = one.snapshot(vec![one.record("a", b"small"), one.record("b", &large)]);
-    one.push(remote.path(), snapshot).unwrap();
+    one.push(&at(&remote), snapshot).unwrap();
     for path in files_below(remote.path()) {
         if path.to_string_lossy().contains("history") || path.to_string_lossy().contains("locks") {
             continue;
@@ -204,7 +115,7 @@ fn a_damaged_or_hostile_remote_is_an_error_and_puts_nothing() {
         for wrong in [whole[..whole.len() / 2].to_vec(), flipped, Vec::new()] {
             std::fs::write(&path, &wrong).unwrap();
             let mut other = Machine::new();
-            let pulled = other.pull(remote.path(), Take::All);
+            let pulled = other.pull(&at(&remote), Take::All);
             // The tail of a pack is not read where the index is whole.
             if let Ok(arrived) = &pulled {
                 assert_eq!(arrived.tip.snapshot, snapshot, "{}", path.display());
@@ -216,7 +127,7 @@ fn a_damaged_or_hostile_remote_is_an_error_and_puts_nothing() {
         }
         std::fs::write(&path, whole).unwrap();
     }
-    Machine::new().pull(remote.path(), Take::All).unwrap();
+    Machine::new().pull(&at(&remote), Take::All).unwrap();
 }
 
 #[test]
@@ -224,17 +135,17 @@ fn a_push_that_was_cut_goes_on_with_what_is_left() {
     let remote = tempfile::tempdir().unwrap();
     let mut one = Machine::new();
     let first = one.snapshot(vec![one.record("a", &bytes_of(2 << 20, 1))]);
-    one.push(remote.path(), first).unwrap();
+    one.push(&at(&remote), first).unwrap();
     // As a push leaves it that ended before the ref moved.
     let refs = files_below(&remote.path().join("refs"));
     let ref_before = std::fs::read(&refs[0]).unwrap();
     let second = one.snapshot(vec![one.record("a", &bytes_of(2 << 20, 2)), one.record("b", b"b")]);
-    one.push(remote.path(), second).unwrap();
+    one.push(&at(&remote), second).unwrap();
     std::fs::write(&refs[0], ref_before).unwrap();
     one.seen = Some(first);
-    let again = one.push(remote.path(), second).unwrap();
+    let again = one.push(&at(&remote), second).unwrap();
     assert_eq!(again.sent, Sent::default());
-    assert_eq!(Machine::new().pull(remote.path(), Take::All).unwrap().tip.snapshot, second);
+    assert_eq!(Machine::new().pull(&at(&remote), Take::All).unwrap().tip.snapshot, second);
 }
 
 #[test]
@@ -243,7 +154,7 @@ fn many_small_files_are_few_keys() {
     let mut one = Machine::new();
     let entries = (0..300).map(|n| one.record(&format!("t{n:03}"), &bytes_of(2048, n as u8))).collect();
     let snapshot = one.snapshot(entries);
-    one.push(remote.path(), snapshot).unwrap();
+    one.push(&at(&remote), snapshot).unwrap();
     let is_lock = |path: &std::path::PathBuf| path.starts_with(remote.path().join("locks"));
     let files: Vec<_> = files_below(remote.path()).into_iter().filter(|path| !is_lock(path)).collect();
     // One pack, one part of the index and its head, the branch and its history, `kptn.json`.
@@ -260,12 +171,12 @@ fn pushers_at_the_same_time_all_get_through() {
             std::thread::spawn(move || {
                 let mut one = Machine::new();
                 let snapshot = one.snapshot(vec![one.record(&format!("t{n}"), &[n])]);
-                one.push(&path, snapshot).unwrap();
+                one.push(&at_path(&path), snapshot).unwrap();
             })
         })
         .collect();
     threads.into_iter().for_each(|thread| thread.join().unwrap());
-    let arrived = Machine::new().pull(&path, Take::All).unwrap();
+    let arrived = Machine::new().pull(&at_path(&path), Take::All).unwrap();
     assert_eq!(arrived.snapshot.entries.len(), 6);
 }
 
@@ -273,10 +184,10 @@ fn pushers_at_the_same_time_all_get_through() {
 fn what_is_no_remote_says_so() {
     let remote = tempfile::tempdir().unwrap();
     let mut one = Machine::new();
-    assert!(matches!(one.pull(remote.path(), Take::All), Err(RemoteError::NotOurs { .. })));
+    assert!(matches!(one.pull(&at(&remote), Take::All), Err(RemoteError::NotOurs { .. })));
     let snapshot = one.snapshot(vec![one.record("a", b"a")]);
-    one.push(remote.path(), snapshot).unwrap();
+    one.push(&at(&remote), snapshot).unwrap();
     std::fs::write(remote.path().join("kptn.json"), r#"{"format":9,"min_reader":9,"min_writer":9}"#).unwrap();
-    assert!(matches!(one.pull(remote.path(), Take::All), Err(RemoteError::NewerFormat { found: 9, .. })));
-    assert!(matches!(one.push(remote.path(), snapshot), Err(RemoteError::NewerFormat { .. })));
+    assert!(matches!(one.pull(&at(&remote), Take::All), Err(RemoteError::NewerFormat { found: 9, .. })));
+    assert!(matches!(one.push(&at(&remote), snapshot), Err(RemoteError::NewerFormat { .. })));
 }

@@ -1,0 +1,172 @@
+//! Two clones of a repository share state through S3, as `docs/guides/remotes.md` tells it; and what goes wrong there.
+
+use crate::support::s3::{ACCESS_KEY, S3, SECRET_KEY};
+use crate::support::{Output, Project, python_task, tasks_yaml};
+
+/// A -> B, with a remote `prod` in a bucket.
+fn project(s3: &S3, more: &str) -> Project {
+    let yaml = tasks_yaml("A: , B: A", &["A: {outputs: [A.txt]}", "B: {outputs: [B.txt]}"]);
+    let mut project = Project::new()
+        .yaml(&format!("{yaml}\nremotes:\n  prod: {{url: 's3://bucket/kptn', region: us-east-1{more}}}\n"))
+        .file(".gitignore", "scratch/\nflows/\n__pycache__/\n")
+        .file("A.py", python_task("A", "(output_dir / 'A.txt').write_text('a' * 3_000_000)"))
+        .file("B.py", python_task("B", "(output_dir / 'B.txt').write_text('b')"));
+    for (name, value) in s3.environment() {
+        project = project.with_env(name, &value);
+    }
+    project.commit("first");
+    project
+}
+
+/// The words people read, without what the terminal's width did to them.
+fn words(output: &Output) -> String {
+    output.whole().split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn two_clones_share_state_through_a_bucket() {
+    let s3 = S3::start();
+    let (one, other) = (project(&s3, ""), project(&s3, ""));
+    one.kptn(&["remote", "check"]).succeeds();
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds().says("pushed");
+    other.kptn(&["pull", "prod"]).succeeds().says("pulled 2 tasks");
+    assert_eq!(other.not_fresh(), "");
+    other.kptn(&["run"]).succeeds();
+    assert_eq!(other.ran(), "", "nothing is computed twice");
+    other.kptn(&["restore"]).succeeds();
+    assert_eq!(other.read_output("B.txt"), "b");
+
+    s3.take_calls();
+    one.kptn(&["push"]).succeeds().says("has all of it already");
+    let calls: u64 = s3.take_calls().values().sum();
+    assert!(calls <= 3, "nothing new is at most three requests, and was {calls}");
+
+    one.edit("B.py", "'b'", "'b2'");
+    one.kptn(&["run"]).succeeds();
+    other.edit("B.py", "'b'", "'b3'");
+    other.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    other.kptn(&["push"]).exits(3).says("`B`");
+}
+
+#[test]
+fn what_a_role_must_not_do_is_said_and_nothing_is_lost() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    s3.make_read_only(true);
+    one.edit("B.py", "'b'", "'b2'");
+    one.kptn(&["run"]).succeeds();
+    let before = s3.objects();
+    one.kptn(&["push"]).exits(4).says("does not allow to write");
+    assert_eq!(s3.objects(), before);
+    one.kptn(&["remote", "check"]).exits(4);
+    project(&s3, "").kptn(&["pull"]).succeeds().says("pulled 2 tasks");
+    s3.make_read_only(false);
+    one.kptn(&["push"]).succeeds();
+}
+
+#[test]
+fn a_token_that_expires_in_the_middle_is_said_and_the_next_push_goes_on() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    for requests in 0..6 {
+        s3.expire_after(requests);
+        let output = one.kptn(&["push"]).exits(4);
+        assert!(words(&output).contains("have expired"), "after {requests}: {}", output.whole());
+        assert!(words(&output).contains("log in again"), "{}", output.whole());
+    }
+    s3.set_faults(crate::support::s3::faults::Faults::default());
+    one.kptn(&["push"]).succeeds();
+    project(&s3, "").kptn(&["pull"]).succeeds().says("pulled 2 tasks");
+}
+
+#[test]
+fn a_bucket_that_is_not_there_and_wrong_credentials_are_told_apart() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    let yaml = one.read("kptn.yaml");
+    one.write("kptn.yaml", yaml.replace("s3://bucket/", "s3://bucke/"));
+    for verb in ["push", "pull"] {
+        let output = one.kptn(&[verb]);
+        assert_ne!(output.code, Some(0));
+        assert!(words(&output).contains("there is nothing at `s3://bucke/kptn`"), "{}", output.whole());
+    }
+    one.write("kptn.yaml", &yaml);
+    one.kptn_with(&[("AWS_SECRET_ACCESS_KEY", "wrong")], &["push"]).exits(4).says("does not allow");
+    assert!(s3.objects().is_empty());
+}
+
+#[test]
+fn a_server_that_is_not_there_is_an_error_and_nothing_is_lost() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    drop(s3);
+    let output = one.kptn(&["push"]).exits(4);
+    assert!(words(&output).contains("s3://bucket/kptn"), "{}", output.whole());
+    assert_eq!(one.not_fresh(), "");
+}
+
+#[test]
+fn nothing_secret_is_in_messages_logs_records_or_the_bucket() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    let mut said = String::new();
+    for words in [
+        &["push"][..],
+        &["push", "-v"],
+        &["remote", "check", "--json"],
+        &["remote"],
+        &["log", "--json"],
+        &["pull", "--force"],
+    ] {
+        said += &one.kptn(words).whole();
+    }
+    s3.expire_after(0);
+    said += &one.kptn(&["push"]).whole();
+    said += &one.kptn_with(&[("AWS_SECRET_ACCESS_KEY", "another-secret")], &["push", "-v"]).whole();
+    for secret in [SECRET_KEY, "another-secret"] {
+        assert!(!said.contains(secret), "{said}");
+        let found = one.program("grep").args(["-rlaF", secret, "."]).output().expect("grep");
+        assert_eq!(String::from_utf8_lossy(&found.stdout), "");
+        for (key, bytes) in s3.objects() {
+            let holds = bytes.windows(secret.len()).any(|window| window == secret.as_bytes());
+            assert!(!holds, "{key}");
+        }
+    }
+    assert!(!said.contains(ACCESS_KEY), "{said}");
+}
+
+#[test]
+fn damaged_bytes_at_the_remote_are_named_and_put_nothing() {
+    let s3 = S3::start();
+    let one = project(&s3, "");
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    for (key, whole) in s3.objects() {
+        if key.contains("history") {
+            continue;
+        }
+        let mut flipped = whole.to_vec();
+        let at = flipped.len() / 2;
+        flipped[at] ^= 0x55;
+        s3.put(&key, flipped);
+        let other = project(&s3, "");
+        let pulled = other.kptn(&["pull"]);
+        if pulled.code != Some(0) {
+            assert!([Some(2), Some(4)].contains(&pulled.code), "{key}: {}", pulled.whole());
+        }
+        other.kptn(&["fsck"]).succeeds();
+        s3.remove(&key);
+        let pulled = project(&s3, "").kptn(&["pull"]);
+        assert!(!pulled.whole().contains("panicked"), "{key}: {}", pulled.whole());
+        s3.put(&key, whole);
+    }
+    project(&s3, "").kptn(&["pull"]).succeeds();
+}
