@@ -102,7 +102,8 @@ def git_status(context: Context, project: Items) -> Sample:
     return context.meter.least(["git", "status"], root, TIMES)
 
 
-def dvc_status(context: Context, project: Items) -> Sample:
+def dvc_folder(context: Context, project: Items) -> Path:
+    """The folder in which DVC knows the same files."""
     root, new = copied(context, project, "dvc")
     dvc = context.peer("dvc")
     if new:
@@ -110,4 +111,8 @@ def dvc_status(context: Context, project: Items) -> Sample:
         context.meter.quietly([dvc, "init", "-q"], root)
         context.meter.quietly([dvc, "add", "-q", "items"], root)
         (root / "made").touch()
-    return context.meter.least([dvc, "status", "-q"], root, 2)
+    return root
+
+
+def dvc_status(context: Context, project: Items) -> Sample:
+    return context.meter.least([context.peer("dvc"), "status", "-q"], dvc_folder(context, project), 2)

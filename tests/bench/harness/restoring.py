@@ -11,7 +11,7 @@ from pathlib import Path
 
 import projects
 from context import Context
-from item_status import Items, copied
+from item_status import Items, dvc_folder
 from measure import CommandFailed, Sample
 from report import Goal, Row
 
@@ -78,14 +78,8 @@ def copy(context: Context, items: Path) -> Sample:
 
 def dvc_checkout(context: Context, project: Items) -> Sample:
     """DVC with its cache copied from, as kptn's store is: its other links give read-only or shared files."""
-    root, new = copied(context, project, "dvc")
-    dvc = context.peer("dvc")
-    if new:
-        context.meter.quietly(["git", "init", "-q"], root)
-        context.meter.quietly([dvc, "init", "-q"], root)
-        context.meter.quietly([dvc, "add", "-q", "items"], root)
-        (root / "made").touch()
-    return context.meter.least([dvc, "checkout", "-q"], root, 2, lambda: shutil.rmtree(root / "items"))
+    root = dvc_folder(context, project)
+    return context.meter.least([context.peer("dvc"), "checkout", "-q"], root, 2, lambda: shutil.rmtree(root / "items"))
 
 
 SWAP_YAML = """\
