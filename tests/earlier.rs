@@ -23,23 +23,11 @@ fn two_states() -> Project {
     project
 }
 
-/// Returns which record each of `A` and `B` has on a branch.
-fn records(project: &Project, branch: &str) -> Vec<String> {
-    let of = |task: &str| {
-        let report = project.kptn(&["log", task, "--json"]).succeeds().json();
-        let rows = report["records"].as_array().cloned().unwrap_or_default();
-        let here =
-            |row: &&serde_json::Value| row["on"].as_array().is_some_and(|on| on.contains(&branch.into()));
-        rows.iter().find(here).map_or("none".to_owned(), |row| row["record"].to_string())
-    };
-    vec![of("A"), of("B")]
-}
-
 #[test]
 fn a_state_is_named_by_operation_run_tag_commit_or_time_and_a_clone_of_it_is_undone() {
     let project = two_states();
     project.kptn(&["branch", "clone", "main", "first", "--at", "1"]).succeeds();
-    let (first, now) = (records(&project, "first"), records(&project, "main"));
+    let (first, now) = (project.records_on("first", &["A", "B"]), project.records_on("main", &["A", "B"]));
     assert!(first[0] != now[0] && first[1] != now[1] && !first.contains(&"none".to_owned()), "{first:?}");
     let log = project.kptn(&["log", "--json"]).succeeds().json();
     let entries = log["entries"].as_array().cloned().unwrap_or_default();
@@ -52,9 +40,9 @@ fn a_state_is_named_by_operation_run_tag_commit_or_time_and_a_clone_of_it_is_und
     assert!(Some(at_ms) < second);
     for word in ["1", "#1", run.as_str(), &run[..12], "v1", "2", commit.as_str(), &commit[..8]] {
         project.kptn(&["branch", "clone", "main", "again", "--at", word]).succeeds();
-        assert_eq!(records(&project, "again"), first, "{word}");
+        assert_eq!(project.records_on("again", &["A", "B"]), first, "{word}");
         project.kptn(&["undo"]).succeeds();
-        assert_eq!(records(&project, "again"), ["none", "none"], "{word}");
+        assert_eq!(project.records_on("again", &["A", "B"]), ["none", "none"], "{word}");
     }
     let says =
         |word: &str| project.kptn(&["branch", "clone", "main", "said", "--at", word, "--force"]).succeeds();
@@ -62,9 +50,9 @@ fn a_state_is_named_by_operation_run_tag_commit_or_time_and_a_clone_of_it_is_und
         .says("said has what main had after operation 1 (run, ")
         .says("files come when a task needs them");
     says("v2").says("said has what main had at v2");
-    assert_eq!(records(&project, "said"), now);
+    assert_eq!(project.records_on("said", &["A", "B"]), now);
     says("0 seconds ago");
-    assert_eq!(records(&project, "said"), now);
+    assert_eq!(project.records_on("said", &["A", "B"]), now);
     project
         .kptn(&["branch", "clone", "main", "none", "--at", "9 years ago"])
         .exits(2)
@@ -82,7 +70,7 @@ fn a_state_is_named_by_operation_run_tag_commit_or_time_and_a_clone_of_it_is_und
     project.git(&["switch", "-q", "main"]);
     project.kptn(&["branch", "clone", "main"]).exits(2).says("onto itself");
     project.kptn(&["branch", "clone", "main", "--at", "1"]).succeeds();
-    assert_eq!(records(&project, "main"), first);
+    assert_eq!(project.records_on("main", &["A", "B"]), first);
     let report = project.kptn(&["branch", "list", "--json"]).succeeds().json();
     assert_eq!(report["branches"][0]["cloned_from"], serde_json::Value::Null, "{report}");
 }
@@ -100,7 +88,7 @@ fn what_is_no_state_of_the_branch_is_refused_and_names_what_it_is() {
     // What moved no branch leads to the state of then.
     project.kptn(&["gc", "--yes", "--keep", "0d"]).succeeds();
     project.kptn(&["branch", "clone", "main", "after-gc", "--at", "0 seconds ago"]).succeeds();
-    assert_eq!(records(&project, "after-gc"), records(&project, "main"));
+    assert_eq!(project.records_on("after-gc", &["A", "B"]), project.records_on("main", &["A", "B"]));
     // A branch without a state has a past.
     project.kptn(&["branch", "delete", "main"]).succeeds();
     project.kptn(&["branch", "clone", "main", "y"]).exits(2).says("no branch called `main` has a state");
@@ -117,7 +105,7 @@ fn a_state_that_gc_has_collected_is_refused_and_a_tagged_one_never_is() {
     }
     let clone = |word: &str| project.kptn(&["branch", "clone", "main", "x", "--at", word]);
     clone("1").exits(3).says("that state is not in the store any more").says("`kptn gc` has collected it");
-    assert_eq!(records(&project, "x"), ["none", "none"]);
+    assert_eq!(project.records_on("x", &["A", "B"]), ["none", "none"]);
     clone("v2").succeeds();
     project.kptn(&["fsck"]).succeeds();
 }
@@ -142,7 +130,7 @@ fn a_protected_branch_goes_back_to_what_it_was_and_takes_nothing_of_others_past(
     refused(&["main", "--at", "5"]);
     project.kptn(&["branch", "clone", "main", "release", "--at", "v1"]).succeeds();
     project.kptn(&["branch", "clone", "main", "main", "--at", "v1"]).succeeds();
-    assert_eq!(records(&project, "main"), records(&project, "release"));
+    assert_eq!(project.records_on("main", &["A", "B"]), project.records_on("release", &["A", "B"]));
 }
 
 #[test]

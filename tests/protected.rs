@@ -23,28 +23,16 @@ fn dev() -> Project {
     project
 }
 
-/// Returns which record each task has on a branch.
-fn records(project: &Project, branch: &str) -> Vec<String> {
-    let of = |task: &str| {
-        let report = project.kptn(&["log", task, "--json"]).succeeds().json();
-        let rows = report["records"].as_array().cloned().unwrap_or_default();
-        let here =
-            |row: &&serde_json::Value| row["on"].as_array().is_some_and(|on| on.contains(&branch.into()));
-        rows.iter().find(here).map_or("none".to_owned(), |row| row["record"].to_string())
-    };
-    vec![of("A"), of("B")]
-}
-
 #[test]
 fn no_move_lets_in_what_was_made_on_another_branch() {
     let project = dev();
-    let before = records(&project, "main");
+    let before = project.records_on("main", &["A", "B"]);
     project.kptn(&["tag", "of-dev"]).succeeds();
     project.kptn(&["branch", "clone", "dev", "copy"]).succeeds();
     let refused = |words: &[&str]| {
         project.kptn(words).exits(3).says("is protected, and `A` was made on `dev`").says("kptn promote dev");
-        assert_eq!(records(&project, "main"), before, "{words:?}");
-        assert_eq!(records(&project, "release"), ["none", "none"], "{words:?}");
+        assert_eq!(project.records_on("main", &["A", "B"]), before, "{words:?}");
+        assert_eq!(project.records_on("release", &["A", "B"]), ["none", "none"], "{words:?}");
     };
     for to in ["main", "release"] {
         refused(&["branch", "clone", "dev", to, "--force"]);
@@ -56,10 +44,10 @@ fn no_move_lets_in_what_was_made_on_another_branch() {
     project.kptn(&["branch", "delete", "main", "--force"]).succeeds();
     project.kptn(&["branch", "rename", "copy", "main"]).exits(3).says("`A` was made on `dev`");
     project.kptn(&["undo"]).succeeds();
-    assert_eq!(records(&project, "main"), before);
+    assert_eq!(project.records_on("main", &["A", "B"]), before);
     // To its own past it goes at any time, also from elsewhere.
     project.kptn(&["branch", "clone", "main", "release"]).succeeds();
-    assert_eq!(records(&project, "release"), before);
+    assert_eq!(project.records_on("release", &["A", "B"]), before);
 }
 
 #[test]
@@ -69,27 +57,27 @@ fn git_lets_nothing_in_either() {
     let mut switch = project.program("git");
     switch.args(["switch", "-c", "release"]);
     project.finish(switch, &[]).succeeds().says("kptn: release: not cloned from dev, since it is protected");
-    assert_eq!(records(&project, "release"), ["none", "none"]);
+    assert_eq!(project.records_on("release", &["A", "B"]), ["none", "none"]);
     assert_eq!(project.not_fresh(), "A=stale B=stale");
     project.git(&["switch", "-q", "dev"]);
     project.git(&["branch", "-qD", "release"]);
     project.kptn(&["status"]).succeeds();
     project.git(&["branch", "-m", "release"]);
     project.kptn(&["status"]).succeeds();
-    assert_eq!(records(&project, "release"), ["none", "none"], "nor by being called so");
+    assert_eq!(project.records_on("release", &["A", "B"]), ["none", "none"], "nor by being called so");
 }
 
 #[test]
 fn nothing_is_made_for_it_from_a_commit_that_it_does_not_have() {
     let project = dev();
-    let before = records(&project, "main");
+    let before = project.records_on("main", &["A", "B"]);
     project.edit("B.py", "read_text()", "read_text() + '!'");
     let refused = |env: &[(&str, &str)], words: &[&str]| {
         project
             .kptn_with(env, words)
             .exits(2)
             .says("`main` is protected, and the commit that is checked out");
-        assert_eq!(records(&project, "main"), before, "{words:?}");
+        assert_eq!(project.records_on("main", &["A", "B"]), before, "{words:?}");
         assert_eq!(project.ran(), "", "{words:?}");
     };
     let main = [("KPTN_BRANCH", "main")];
@@ -105,7 +93,7 @@ fn nothing_is_made_for_it_from_a_commit_that_it_does_not_have() {
     by_hand.arg("flows/g.py").envs(main).env("KPTN_BIN", env!("CARGO_BIN_EXE_kptn"));
     let answer = project.finish(by_hand, &["flows/g.py"]);
     assert_ne!(answer.code, Some(0), "{}", answer.whole());
-    assert_eq!((records(&project, "main"), project.ran()), (before.clone(), String::new()));
+    assert_eq!((project.records_on("main", &["A", "B"]), project.ran()), (before.clone(), String::new()));
     // Looking is free, and so is what is stale there because of this tree.
     project.kptn_with(&main, &["status"]).succeeds();
     // Standing on main, a person may accept.
@@ -153,15 +141,15 @@ fn the_protection_that_a_branch_has_committed_holds_until_it_commits_another() {
     assert_eq!(project.not_fresh(), "A=stale B=maybe", "the edit here opens nothing");
     project.kptn(&["run"]).succeeds();
     assert_eq!(project.ran(), "A B");
-    let made = records(&project, "main");
-    assert!(records(&project, "dev").iter().all(|record| !made.contains(record)));
+    let made = project.records_on("main", &["A", "B"]);
+    assert!(project.records_on("dev", &["A", "B"]).iter().all(|record| !made.contains(record)));
     // An edit on another branch opens nothing either.
     project.git(&["checkout", "-q", "."]);
     project.git(&["switch", "-q", "dev"]);
     project.edit("kptn.yaml", "[main, release]", "[]");
     project.commit("nothing is protected");
     project.kptn(&["branch", "clone", "dev", "main", "--force"]).exits(3);
-    assert_eq!(records(&project, "main"), made);
+    assert_eq!(project.records_on("main", &["A", "B"]), made);
 }
 
 #[test]
@@ -170,14 +158,14 @@ fn a_remote_is_no_way_in_and_what_was_promoted_goes_along() {
     let url = format!("file://{}", project.outside("remote").display());
     project.write("kptn.yaml", project.read("kptn.yaml") + &format!("remotes: {{team: {{url: '{url}'}}}}\n"));
     project.commit("a remote");
-    let before = records(&project, "main");
+    let before = project.records_on("main", &["A", "B"]);
     project.kptn(&["push"]).succeeds();
     project.kptn(&["push", "--to", "main"]).exits(3).says("`main` is protected, and `A` was made on `dev`");
     project
         .kptn(&["pull", "--into", "main", "--from", "dev", "--force"])
         .exits(3)
         .says("`main` is protected");
-    assert_eq!(records(&project, "main"), before);
+    assert_eq!(project.records_on("main", &["A", "B"]), before);
     // Promoted here and pushed: a colleague's main takes it.
     project.git(&["switch", "-q", "main"]);
     project.git(&["merge", "-q", "dev"]);
@@ -219,10 +207,10 @@ fn what_a_branch_had_before_it_was_protected_stays_and_is_promoted_where_it_is()
 #[test]
 fn an_edit_that_protects_a_branch_does_not_let_its_work_in() {
     let project = dev();
-    let before = records(&project, "main");
+    let before = project.records_on("main", &["A", "B"]);
     project.edit("kptn.yaml", "[main, release]", "[main, release, dev]");
     project.kptn(&["branch", "clone", "dev", "main", "--force"]).exits(3).says("`A` was made on `dev`");
-    assert_eq!(records(&project, "main"), before);
+    assert_eq!(project.records_on("main", &["A", "B"]), before);
     // As after a merge: the code is the same, and the record is at hand.
     project.git(&["stash", "-q"]);
     project.git(&["switch", "-q", "main"]);

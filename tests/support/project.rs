@@ -181,6 +181,19 @@ impl Project {
         found.join(" ")
     }
 
+    /// Returns which record each of some tasks has on a branch; `none` where it has none.
+    #[track_caller]
+    pub fn records_on(&self, branch: &str, tasks: &[&str]) -> Vec<String> {
+        let of = |task: &&str| {
+            let report = self.kptn(&["log", task, "--json"]).succeeds().json();
+            let rows = report["records"].as_array().cloned().unwrap_or_default();
+            let here =
+                |row: &&serde_json::Value| row["on"].as_array().is_some_and(|on| on.contains(&branch.into()));
+            rows.iter().find(here).map_or("none".to_owned(), |row| row["record"].to_string())
+        };
+        tasks.iter().map(of).collect()
+    }
+
     /// Starts the binary in a process group of its own.
     pub fn start(&self, words: &[&str]) -> Running {
         Running::start(self.command(words))
