@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::maker::{self, FileReport};
-use super::report::{LogEntry, PromotedTo, TaskHistory, TaskRecord};
+use super::report::{LogEntry, TaskHistory, TaskRecord};
 use super::undo::{moved, undone};
 use super::{OpsError, Session};
 use crate::model::{BranchName, Digest, Record, RunId, TaskName};
@@ -180,10 +180,7 @@ pub fn of_task(
             let record: Record = session.store().ok()?.load_json(&digest).ok()?;
             let promoted = state.promotions(&session.key.project, &digest).unwrap_or_default();
             let on = now.get(&digest).cloned().unwrap_or_default();
-            Some(TaskRecord {
-                promoted: promoted.iter().map(PromotedTo::of).collect(),
-                ..row(digest, record, on, here)
-            })
+            Some(TaskRecord { promoted, ..row(digest, record, on, here) })
         })
         .collect();
     if records.is_empty() && !session.project.graphs.values().any(|one| one.tasks.contains_key(&task)) {

@@ -11,8 +11,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use crate::state::Holder;
 pub use crate::state::RunCounts;
+use crate::state::{Holder, Promotion};
 pub use moves::*;
 pub use promoting::*;
 pub use room::*;
@@ -140,7 +140,7 @@ pub struct Compared {
     pub accepted: Option<String>,
     /// The latest promotion of it that holds; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub promoted: Option<PromotedTo>,
+    pub promoted: Option<Promotion>,
 }
 
 /// One part of the code, before and now.

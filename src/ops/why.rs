@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::items::{self, Addressed};
 use super::probes::Probing;
-use super::report::{CodeHunk, Compared, PromotedTo, StatusRow, WhyReport};
+use super::report::{CodeHunk, Compared, StatusRow, WhyReport};
 use super::status::row;
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo, why_item};
@@ -98,7 +98,7 @@ fn compared(
         attested: attested.map(|one| one.commit),
         user: record.provenance.user.clone(),
         accepted: record.accepted.clone(),
-        promoted: promoted.as_ref().map(PromotedTo::of),
+        promoted,
     })
 }
 

@@ -7,6 +7,7 @@
 //! whoever names one names what is in it.
 
 use rusqlite::{Connection, Transaction};
+use serde::Serialize;
 
 use super::operations;
 use super::row::{number, parsed, text};
@@ -14,7 +15,7 @@ use super::{BranchKey, LogEntry, State, StateError, candidates};
 use crate::model::{BranchName, Digest, ProjectId};
 
 /// That a branch takes a record.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Promotion {
     /// The branch.
     pub branch: BranchName,

@@ -2,7 +2,8 @@
 
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::words;
-use crate::ops::report::{Outcome, PromoteReport, PromotedTask, PromotedTo, Refusal};
+use crate::ops::report::{Outcome, PromoteReport, PromotedTask, Refusal};
+use crate::state::Promotion;
 
 /// Returns the whole text.
 pub fn text(report: &PromoteReport, now_ms: u64) -> String {
@@ -85,8 +86,8 @@ fn short(commit: &str) -> &str {
 }
 
 /// Returns who promoted a record, where and when.
-pub fn told(one: &PromotedTo, now_ms: u64) -> String {
-    let PromotedTo { branch, source, user, at_ms, why, .. } = one;
+pub fn told(one: &Promotion, now_ms: u64) -> String {
+    let Promotion { branch, source, user, at_ms, why, .. } = one;
     let age = words::age(now_ms.saturating_sub(*at_ms));
     let why = if why.is_empty() { String::new() } else { format!(": {}", harmless(why)) };
     format!("promoted to {branch} from {source} by {user} {age}{why}")

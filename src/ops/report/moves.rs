@@ -4,9 +4,9 @@ use std::path::PathBuf;
 
 use serde::Serialize;
 
-use super::{PromotedTo, RestoreReport, RunCounts};
+use super::{RestoreReport, RunCounts};
 use crate::model::{BranchName, Change, Digest, GraphName, RunId, TaskName};
-use crate::state::Operation;
+use crate::state::{Operation, Promotion};
 
 /// `kptn branch clone`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -309,5 +309,5 @@ pub struct TaskRecord {
     pub on: Vec<BranchName>,
     /// The protected branches that it was promoted to, the latest last.
     #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub promoted: Vec<PromotedTo>,
+    pub promoted: Vec<Promotion>,
 }

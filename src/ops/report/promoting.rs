@@ -1,9 +1,8 @@
-//! What `promote` answers, and what others say of promotions.
+//! What `promote` answers.
 
 use serde::Serialize;
 
 use crate::model::{BranchName, Digest, GraphName, TaskName};
-use crate::state::Promotion;
 
 /// `kptn promote`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -89,35 +88,4 @@ pub enum Refusal {
         /// Those.
         tasks: Vec<TaskName>,
     },
-}
-
-/// That a protected branch takes a record that was made elsewhere.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct PromotedTo {
-    /// The branch.
-    pub branch: BranchName,
-    /// The branch that it came from.
-    pub source: BranchName,
-    /// Who did it.
-    pub user: String,
-    /// When, in ms since the epoch.
-    pub at_ms: u64,
-    /// Why; empty where nothing was said.
-    pub why: String,
-    /// The operation.
-    pub operation: u64,
-}
-
-impl PromotedTo {
-    /// Returns a promotion for a report.
-    pub fn of(one: &Promotion) -> Self {
-        Self {
-            branch: one.branch.clone(),
-            source: one.source.clone(),
-            user: one.user.clone(),
-            at_ms: one.at_ms,
-            why: one.why.clone(),
-            operation: one.operation,
-        }
-    }
 }
