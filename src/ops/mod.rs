@@ -6,6 +6,7 @@
 
 pub mod accept;
 pub mod affected;
+mod ancestry;
 mod bearings;
 pub mod branch;
 pub mod bundles;

@@ -13,6 +13,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::ancestry::Ancestry;
 use super::mover::Mover;
 use super::probes::Probing;
 use super::promotable::{Lifted, Offer, Source};
@@ -97,7 +98,7 @@ pub fn promote(
     }
     let mover = Mover::of(footing, &session.key)?;
     let memo = memo::open(session)?;
-    let past = Past { repository, head, state: session.state()? };
+    let past = Past { repository, head, before: Ancestry::of(repository, head), state: session.state()? };
     let mut chosen = Chosen::default();
     for scope in scope::graphs(session, &request.words)? {
         let question = Question { graph: scope.graph, probing: Probing::Ask, force: &|_| Force::No };
@@ -284,6 +285,7 @@ impl Proof {
 struct Past<'a> {
     repository: &'a Repository,
     head: &'a str,
+    before: Ancestry<'a>,
     state: &'a State,
 }
 
@@ -305,21 +307,17 @@ impl Past<'_> {
         Ok((!refused.is_empty()).then(offer))
     }
 
-    fn has(&self, commit: &str) -> bool {
-        self.repository.is_ancestor(commit, self.head)
-    }
-
     /// Looks for a commit that has exactly what a record ran; its fingerprint is today's.
     fn proof(&self, offer: &Offer, gathered: &Gathered) -> Result<Result<Proof, Refusal>, OpsError> {
         let made = &offer.record.provenance;
         if offer.record.accepted.is_some() {
             return Ok(Err(Refusal::Accepted));
         }
-        if let Some(commit) = made.commit.as_ref().filter(|commit| !made.dirty && self.has(commit)) {
+        if let Some(commit) = made.commit.as_ref().filter(|commit| !made.dirty && self.before.has(commit)) {
             return Ok(Ok(Proof::Made(commit.clone())));
         }
         let said = self.state.attestations(&offer.digest)?;
-        if let Some(one) = said.into_iter().rev().find(|one| self.has(&one.commit)) {
+        if let Some(one) = said.into_iter().rev().find(|one| self.before.has(&one.commit)) {
             return Ok(Ok(Proof::Attested(one.commit)));
         }
         let files = uncommitted(self.repository, &gathered.files)?;

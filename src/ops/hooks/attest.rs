@@ -4,11 +4,11 @@
 //! they are now is an attestation beside it. One is enough as long as its commit
 //! is in this branch's past: a rebase takes it away, and a new one is made.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::git::Repository;
 use crate::model::{Digest, Force};
+use crate::ops::ancestry::Ancestry;
 use crate::ops::standing::Because;
 use crate::ops::survey::{Question, Survey};
 use crate::ops::{OpsError, Probing, Session, memo};
@@ -32,7 +32,7 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
     }
     let mut open: Vec<(Digest, Vec<PathBuf>)> = Vec::new();
     let memo = memo::open(session)?;
-    let mut past = Past { repository, state: &state, head: commit, known: BTreeMap::new() };
+    let past = Ancestry::of(repository, commit);
     for graph in session.project.graphs.values() {
         let question = Question { graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
@@ -40,7 +40,9 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
             let Action::Keep(record) = &decision.action else { continue };
             let Some(digest) = survey.known.current_digest(task) else { continue };
             let made = record.provenance.commit.as_deref().filter(|_| !record.provenance.dirty);
-            if past.has(made, &digest)? {
+            if made.is_some_and(|commit| past.has(commit))
+                || state.attestations(&digest)?.iter().any(|one| past.has(&one.commit))
+            {
                 continue;
             }
             let files = survey.gathered.get(task).map(|gathered| gathered.files.clone()).unwrap_or_default();
@@ -57,32 +59,4 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
         .collect();
     state.attest(&settled, commit, now_ms())?;
     Ok(settled.len() as u64)
-}
-
-/// What the commits before this one already have.
-struct Past<'a> {
-    repository: &'a Repository,
-    state: &'a State,
-    head: &'a str,
-    /// Whether a commit is among them: a few commits made all records.
-    known: BTreeMap<String, bool>,
-}
-
-impl Past<'_> {
-    fn has(&mut self, made: Option<&str>, record: &Digest) -> Result<bool, OpsError> {
-        if made.is_some_and(|commit| self.is_before(commit)) {
-            return Ok(true);
-        }
-        let said = self.state.attestations(record)?;
-        Ok(said.iter().any(|one| self.is_before(&one.commit)))
-    }
-
-    fn is_before(&mut self, commit: &str) -> bool {
-        if let Some(known) = self.known.get(commit) {
-            return *known;
-        }
-        let before = self.repository.is_ancestor(commit, self.head);
-        self.known.insert(commit.to_owned(), before);
-        before
-    }
 }
