@@ -6,7 +6,9 @@
 //! always come in again: nothing has to be read for that. Else every record
 //! that is new is asked where it was made.
 
-use globset::Glob;
+use std::collections::BTreeSet;
+
+use globset::{Glob, GlobMatcher};
 use rusqlite::{Connection, OptionalExtension};
 
 use super::points::{self, Point};
@@ -40,34 +42,60 @@ impl State {
 /// The two differ in who has a say. A branch is protected where any place says
 /// so; but what its own commit says decides alone whose work it takes, so that
 /// nobody's edit lets his own branch in.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Protection {
-    patterns: Vec<String>,
-    trusted: Vec<String>,
+    patterns: Vec<Pattern>,
+    trusted: Vec<Pattern>,
+}
+
+/// A name, or a glob of names. It is asked for every record, so it is understood once.
+#[derive(Debug, Clone)]
+enum Pattern {
+    Glob(GlobMatcher),
+    /// What is no glob still names itself.
+    Name(String),
+}
+
+impl Pattern {
+    fn new(text: &str) -> Self {
+        match Glob::new(text) {
+            Ok(glob) => Self::Glob(glob.compile_matcher()),
+            Err(_) => Self::Name(text.to_owned()),
+        }
+    }
+
+    fn matches(&self, branch: &str) -> bool {
+        match self {
+            Self::Glob(glob) => glob.is_match(branch),
+            Self::Name(name) => name == branch,
+        }
+    }
 }
 
 impl Protection {
     /// Takes the patterns of every place that has a say; the stricter wins.
     pub fn new(patterns: impl IntoIterator<Item = String>) -> Self {
-        let mut patterns: Vec<_> = patterns.into_iter().collect();
-        patterns.sort();
-        patterns.dedup();
+        let patterns: BTreeSet<String> = patterns.into_iter().collect();
+        let patterns: Vec<_> = patterns.iter().map(|text| Pattern::new(text)).collect();
         Self { trusted: patterns.clone(), patterns }
     }
 
     /// Takes the work of these branches alone; of all protected ones where it is said of none.
     pub fn trusting(self, trusted: &[String]) -> Self {
-        if trusted.is_empty() { self } else { Self { trusted: trusted.to_vec(), ..self } }
+        if trusted.is_empty() {
+            return self;
+        }
+        Self { trusted: trusted.iter().map(|text| Pattern::new(text)).collect(), ..self }
     }
 
     /// Tells whether a branch is protected.
     pub fn covers(&self, branch: &str) -> bool {
-        self.patterns.iter().any(|pattern| matches(pattern, branch))
+        self.patterns.iter().any(|pattern| pattern.matches(branch))
     }
 
     /// Tells whether a protected branch takes what was made on, or promoted to, this one.
     pub fn trusts(&self, branch: &str) -> bool {
-        self.trusted.iter().any(|pattern| matches(pattern, branch))
+        self.trusted.iter().any(|pattern| pattern.matches(branch))
     }
 
     /// Fails where a branch is protected and would get what it must not have; `let_in` are records that it is given.
@@ -82,6 +110,7 @@ impl Protection {
         if !self.covers(key.branch.as_str()) || self.has_been_at(connection, &key.project, to)? {
             return Ok(());
         }
+        let let_in: BTreeSet<&Digest> = let_in.iter().collect();
         let above = points::rows_above(connection, before.over)?;
         let had = state.overlaid(before.snapshot, above)?;
         let above = points::rows_above(connection, to.over)?;
@@ -184,14 +213,6 @@ impl Protection {
             }
         }
         Ok(false)
-    }
-}
-
-fn matches(pattern: &str, branch: &str) -> bool {
-    match Glob::new(pattern) {
-        Ok(glob) => glob.compile_matcher().is_match(branch),
-        // A pattern that is none still names itself.
-        Err(_) => pattern == branch,
     }
 }
 
