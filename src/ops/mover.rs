@@ -79,11 +79,11 @@ impl<'a> Mover<'a> {
                 let there = self.state.entries(point)?.into_iter();
                 let new = there
                     .filter(|(place, entry)| now.get(place).is_none_or(|now| now.record != entry.record));
-                self.refuse_lacking(new.map(|(_, entry)| entry.record).collect())?;
+                refuse_lacking(self.state, new.map(|(_, entry)| entry.record).collect())?;
             }
             Target::With(changes) => {
                 let records = changes.iter().filter_map(|change| change.record.map(|(record, _)| record));
-                self.refuse_lacking(records.collect())?;
+                refuse_lacking(self.state, records.collect())?;
             }
             // What another branch holds is needed, so it is there.
             Target::WhatIsOn(_) | Target::Gone => {}
@@ -116,20 +116,7 @@ impl<'a> Mover<'a> {
 impl Mover<'_> {
     /// Refuses a state of the past of which `gc` has deleted records. Who looks at one in the trash brings it back.
     pub fn refuse_collected(&self, point: &Point) -> Result<(), OpsError> {
-        let (gone, all) = self.state.count_gone(point)?;
-        if gone > 0 {
-            return Err(MovingError::Collected { gone, all }.into());
-        }
-        Ok(())
-    }
-
-    /// Refuses records of which `gc` has deleted a part.
-    fn refuse_lacking(&self, records: Vec<Digest>) -> Result<(), OpsError> {
-        let all = records.len() as u64;
-        match self.state.count_lacking(records)? {
-            0 => Ok(()),
-            gone => Err(MovingError::Collected { gone, all }.into()),
-        }
+        refuse_collected(self.state, point)
     }
 
     /// Gives the state another name, under which there must be none; returns the operation's number.
@@ -138,6 +125,23 @@ impl Mover<'_> {
         let protection = protect::protection(self.footing, &to.branch)?;
         let renamed = self.state.rename_branch(self.key, to, &protection, entry)?;
         renamed.ok_or_else(|| MovingError::NameTaken { branch: to.branch.clone() }.into())
+    }
+}
+
+/// As [`Mover::refuse_collected`], for who moves no branch.
+pub fn refuse_collected(state: &State, point: &Point) -> Result<(), OpsError> {
+    match state.count_gone(point)? {
+        (0, _) => Ok(()),
+        (gone, all) => Err(MovingError::Collected { gone, all }.into()),
+    }
+}
+
+/// Refuses records of which `gc` has deleted a part; what of them was put aside is back.
+pub fn refuse_lacking(state: &State, records: Vec<Digest>) -> Result<(), OpsError> {
+    let all = records.len() as u64;
+    match state.count_lacking(records)? {
+        0 => Ok(()),
+        gone => Err(MovingError::Collected { gone, all }.into()),
     }
 }
 

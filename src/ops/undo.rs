@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 
 use super::collect;
-use super::mover::Mover;
+use super::mover::{Mover, refuse_collected, refuse_lacking};
 use super::report::{AsOf, UndoReport};
 use super::{Footing, MovingError, OpsError};
 use crate::model::{GraphName, TaskName};
@@ -164,7 +164,10 @@ fn undo_tag(footing: &Footing, operation: &Operation, why: &str) -> Result<UndoR
                 MovingError::CannotUndo { operation: operation.id, verb: operation.verb.clone() }.into()
             );
         };
-        refuse_collected(state, &Point::of(snapshot))?;
+        let point = Point::of(snapshot);
+        refuse_collected(state, &point)?;
+        let records = state.entries(&point)?.into_values().map(|entry| entry.record);
+        refuse_lacking(state, records.collect())?;
         let (branch, commit) = (operation.branch.clone(), operation.commit.clone());
         let tag = Tag {
             name: name.clone(),
@@ -179,15 +182,6 @@ fn undo_tag(footing: &Footing, operation: &Operation, why: &str) -> Result<UndoR
     done.ok_or(MovingError::TagMoved { tag: name })?;
     let latest = state.operations(&here, 1)?.first().map_or(operation.id, |one| one.id);
     Ok(report(operation, latest, Vec::new()))
-}
-
-/// Refuses a state of which something is gone; what of it was put aside is back.
-fn refuse_collected(state: &State, point: &Point) -> Result<(), OpsError> {
-    let (mut gone, all) = state.count_gone(point)?;
-    if gone == 0 {
-        gone = state.count_lacking(state.entries(point)?.into_values().map(|entry| entry.record))?;
-    }
-    if gone == 0 { Ok(()) } else { Err(MovingError::Collected { gone, all }.into()) }
 }
 
 fn undo_rename(footing: &Footing, operation: &Operation, why: &str) -> Result<UndoReport, OpsError> {
