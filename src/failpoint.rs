@@ -37,6 +37,7 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("gc.closed", "the batch is closed; nothing older is deleted"),
     ("gc.deleting", "an old batch is marked as being deleted; one more part of it is about to go"),
     ("gc.deleted", "everything of an old batch is deleted, its folder is there"),
+    ("gc.unlabelled", "an old batch has lost its label; its empty folder is there"),
     ("gc.returning", "an undo is about to put one more part of a batch back"),
     ("fsck.copied", "a damaged small object has a copy that is set aside; it is still in its place"),
     ("fsck.dropping", "damaged objects are set aside; a branch still has records that cannot be read"),

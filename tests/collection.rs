@@ -259,7 +259,7 @@ mod failpoints {
 
     #[test]
     fn a_collection_that_is_frozen_while_it_deletes_takes_nothing_from_a_run() {
-        for point in ["gc.deleting", "gc.deleted"] {
+        for point in ["gc.deleting", "gc.deleted", "gc.unlabelled"] {
             let project = moved_on();
             project.kptn(&NOW).succeeds();
             let gc = frozen(&project, &AT_ONCE, point);
@@ -278,7 +278,7 @@ mod failpoints {
         let points = kptn::failpoint::FAILPOINTS.iter().map(|(point, _)| *point);
         for point in points.filter(|point| point.starts_with("gc.")) {
             let project = moved_on();
-            if ["gc.deleting", "gc.deleted", "gc.returning"].contains(&point) {
+            if ["gc.deleting", "gc.deleted", "gc.unlabelled", "gc.returning"].contains(&point) {
                 project.kptn(&NOW).succeeds();
             }
             let words: &[&str] = if point == "gc.returning" { &["undo", "3"] } else { &AT_ONCE };

@@ -99,3 +99,23 @@ fn a_branch_that_git_renames_during_its_first_run_keeps_its_state() {
     assert_eq!(rows["branches"].as_array().map(Vec::len), Some(1), "{rows}");
     project.kptn(&["fsck"]).succeeds();
 }
+
+#[test]
+fn a_name_under_which_a_run_was_only_begun_is_free() {
+    let (project, running) = first_run();
+    project.git(&["switch", "-q", "main"]);
+    running.signal(rustix::process::Signal::KILL);
+    running.wait();
+    project.open_gate("A");
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["branch", "rename", "main", "dev"]).succeeds();
+    let rows = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+    assert_eq!(rows["branches"].as_array().map(Vec::len), Some(1), "{rows}");
+    project.git(&["switch", "-q", "dev"]);
+    assert_eq!(project.not_fresh(), "");
+    // One that has a state is not.
+    project.git(&["switch", "-qc", "other"]);
+    project.kptn(&["branch", "clone", "dev"]).succeeds();
+    project.kptn(&["branch", "rename", "other", "dev"]).exits(3).says("dev");
+    project.kptn(&["fsck"]).succeeds();
+}

@@ -214,6 +214,40 @@ fn a_squashed_merge_has_what_ran_too() {
 }
 
 #[test]
+fn what_ran_with_an_uncommitted_configuration_is_of_the_commit_that_has_it() {
+    let project = feature();
+    project.edit("kptn.yaml", "B: {file: B.py", "B: {args: {suffix: x}, file: B.py");
+    project.edit("B.py", "def B(", "def B(suffix, ");
+    project.git(&["commit", "-qm", "B takes a suffix", "B.py"]);
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["log", "B", "--json"]).succeeds();
+    project.commit("the suffix");
+    project.git(&["switch", "-q", "main"]);
+    project.git(&["merge", "-q", "feature"]);
+    let promoted = project.kptn(&["promote", "feature", "--json"]).succeeds().json();
+    let head = project.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    assert_eq!(promoted["tasks"][1]["commit"], head, "the commit before had B.py, and not its argument");
+}
+
+#[test]
+fn a_task_that_takes_nobodys_results_is_not_promoted_and_runs() {
+    let project = feature();
+    project.git(&["switch", "-q", "feature"]);
+    project.edit("kptn.yaml", "C: {file: C.py", "C: {cache: false, file: C.py");
+    project.edit("C.py", "+ 'C'", "+ 'c'");
+    project.commit("C is not reused");
+    project.kptn(&["run"]).succeeds();
+    project.git(&["switch", "-q", "main"]);
+    project.git(&["merge", "-q", "feature"]);
+    project.trace();
+    let promoted = project.kptn(&["promote", "feature", "--json"]).succeeds();
+    assert_eq!(outcomes(&promoted), "A=fresh B=promoted C=runs_here");
+    project.kptn(&["promote", "feature"]).succeeds().says("C: takes no other branch's results");
+    project.kptn(&["run"]).succeeds();
+    assert_eq!(project.ran(), "C");
+}
+
+#[test]
 fn the_configuration_and_the_commit_must_be_the_branchs_own() {
     let project = merged(&[]);
     project.write("kptn.yaml", project.read("kptn.yaml") + "# a comment\n");

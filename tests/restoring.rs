@@ -212,13 +212,55 @@ fn a_swap_takes_away_what_only_another_branch_knows_in_whichever_version_lies_th
 }
 
 #[test]
+fn what_is_in_a_files_way_is_named_and_all_other_files_come() {
+    let project = two_tasks("");
+    project.edit(
+        "kptn.yaml",
+        "B: {file: B.py, outputs: [b.txt]}",
+        "B: {file: B.py, outputs: [b.txt, c/x.txt, d/x.txt]}",
+    );
+    let body = "for name in ['c', 'd']:\n        (output_dir / name).mkdir(exist_ok=True)\n        \
+                (output_dir / name / 'x.txt').write_text(name)\n    (output_dir / 'b.txt').write_text('b')";
+    project.write("B.py", python_task("B", body));
+    project.kptn(&["run"]).succeeds();
+    project.remove("scratch/main");
+    project.write("scratch/main/b.txt/mine", "a folder");
+    project.write("scratch/main/c", "a file");
+    project.write("elsewhere/x.txt", "mine");
+    std::os::unix::fs::symlink(project.path("elsewhere"), project.path("scratch/main/d")).expect("a link");
+    for words in [&["restore", "-n", "--json"][..], &["restore", "--json"]] {
+        let report = project.kptn(words).exits(1).json();
+        assert_eq!(report["in_the_way"], serde_json::json!(["b.txt", "c/x.txt", "d/x.txt"]), "{words:?}");
+        assert_eq!(report["restored"], serde_json::json!(["a/0.txt", "a/1.txt", "a/2.txt"]), "{words:?}");
+    }
+    project.kptn(&["restore"]).exits(1).says("blocked b.txt").says("move that away");
+    assert_eq!(project.read("elsewhere/x.txt"), "mine");
+    assert_eq!(project.read("scratch/main/c"), "a file");
+    for path in ["b.txt", "c", "d"] {
+        project.remove(&format!("scratch/main/{path}"));
+    }
+    project.kptn(&["restore"]).succeeds().says("3 files put back, 3 there already");
+    assert_eq!(project.not_fresh(), "");
+}
+
+#[cfg(feature = "failpoints")]
+#[test]
+fn an_edit_stays_where_it_is_when_the_file_cannot_come() {
+    let project = two_tasks("");
+    project.kptn(&["run"]).succeeds();
+    project.write("scratch/main/b.txt", "mine");
+    let trigger = [("KPTN_FAILPOINT", "store.give.written=error")];
+    assert_ne!(project.kptn_with(&trigger, &["restore"]).code, Some(0));
+    assert_eq!(project.read_output("b.txt"), "mine");
+}
+
+#[test]
 fn a_clone_whose_files_cannot_come_is_told_all_the_same() {
     let project = two_tasks("");
     project.kptn(&["run"]).succeeds();
     git(&project, &["switch", "-qc", "other"]);
     std::fs::create_dir_all(project.path("scratch/other/b.txt/in-the-way")).expect("a folder");
-    let said = project.kptn(&["branch", "clone", "main", "--restore"]);
-    assert_ne!(said.code, Some(0));
-    said.says("other").says("is a folder");
+    let said = project.kptn(&["branch", "clone", "main", "--restore"]).exits(1);
+    said.says("blocked b.txt: a folder is in its place").says("3 files put back");
     assert_eq!(project.not_fresh(), "B=stale", "A came along, and what is in B's place counts as an edit");
 }

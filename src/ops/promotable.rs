@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::survey::Survey;
 use super::{OpsError, Session};
 use crate::model::{
-    Attempt, BranchName, Digest, FailedItem, Fingerprint, GraphName, ItemRecord, ItemTable, Record, Settled,
-    Status, TaskName,
+    Attempt, BranchName, Digest, FailedItem, Fingerprint, GraphName, ItemRecord, ItemTable, Record, Reuse,
+    Settled, Status, TaskName,
 };
 use crate::plan::{Decision, Known, OutputsState};
 use crate::state::{BranchKey, LocalMemo, Protection};
@@ -80,6 +80,10 @@ impl<'a, 's> Lifted<'a, 's> {
             return made.next().map(|(branch, digest, record)| Offer { branch, digest, record });
         };
         let held = || {
+            // What a task does elsewhere, another branch has not done for this one.
+            if self.known.reuse(task) != Reuse::Any {
+                return None;
+            }
             let digest = *source.records.get(task)?;
             let record = self.known.record(digest)?;
             let fits = record.fingerprint == fingerprint

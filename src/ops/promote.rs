@@ -25,7 +25,7 @@ use super::survey::{Question, Survey};
 use super::{Footing, OpsError, Session, memo, protect};
 use crate::fingerprint::Gathered;
 use crate::git::Repository;
-use crate::model::{BranchName, Digest, Force, Record, TaskName};
+use crate::model::{BranchName, Digest, Force, Record, Reuse, TaskName};
 use crate::plan::{Action, Decision};
 use crate::state::{BranchKey, Change, LocalMemo, Promotes, Protection, State};
 use crate::task::now_ms;
@@ -192,6 +192,7 @@ impl Chosen {
                 offered.insert(task.clone(), offer);
             }
             let outcome = match take(decision, offered.get(task)) {
+                Wanted::Nothing(Outcome::None) if survey.known.reuse(task) != Reuse::Any => Outcome::RunsHere,
                 Wanted::Nothing(outcome) => outcome,
                 _ if !behind.is_empty() => {
                     Outcome::Refused { because: Refusal::Dependencies { tasks: behind } }

@@ -5,8 +5,6 @@
 //! dropped here. A branch that a run holds is left for later: the run will still
 //! write to it by its name.
 
-use std::collections::BTreeSet;
-
 use serde::Serialize;
 
 use super::standing::is_detached;
@@ -77,15 +75,14 @@ pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
         if find_holder(session.store_root(), LockOn::Branch(&from)).is_some() {
             continue;
         }
-        let has_state: BTreeSet<&BranchName> = known.iter().collect();
-        let new = branches
-            .keys()
-            .filter(|name| !has_state.contains(name))
-            .find(|name| repository.was_renamed(name, &one.branch));
-        let renamed = match new {
-            Some(to) if rename(session, &state, &from, to)? => Some(to),
-            _ => None,
-        };
+        let mut renamed = None;
+        for to in branches.keys().filter(|name| repository.was_renamed(name, &one.branch)) {
+            let is_held = find_holder(session.store_root(), LockOn::Branch(&key(to))).is_some();
+            if !is_held && rename(session, &state, &from, to)? {
+                renamed = Some(to);
+                break;
+            }
+        }
         match renamed {
             Some(to) => noticed.push(Noticed::Renamed { from: one.branch.clone(), to: to.clone() }),
             None => {
@@ -97,7 +94,8 @@ pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
     Ok(noticed)
 }
 
-/// A protected branch takes no other's state by being given its name.
+/// Tells whether a branch has another's state now: not where it has one of its own, and a protected branch takes no
+/// other's by being given its name.
 fn rename(session: &Session, state: &State, from: &BranchKey, to: &BranchName) -> Result<bool, OpsError> {
     let user = process::user_name();
     let entry = LogEntry {

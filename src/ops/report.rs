@@ -219,6 +219,15 @@ pub struct RestoreReport {
     pub tracked: Vec<String>,
     /// Files whose bytes exist nowhere any more.
     pub lost: Vec<String>,
+    /// Files that cannot come: a folder is in their place, or a file or a link where a folder above them has to be.
+    pub in_the_way: Vec<String>,
+}
+
+impl RestoreReport {
+    /// Tells whether every file is there now that should be, but for those that git tracks.
+    pub fn is_whole(&self) -> bool {
+        self.lost.is_empty() && self.in_the_way.is_empty()
+    }
 }
 
 /// Bytes that were moved aside.

@@ -93,6 +93,7 @@ fn write(
         removed,
         tracked: restored.edited,
         lost: restored.lost,
+        in_the_way: restored.in_the_way,
     })
 }
 
@@ -104,10 +105,15 @@ fn tell(
 ) -> Result<RestoreReport, OutputsError> {
     let removed = outputs.clean_listed(foreign, Removing::No)?.removed;
     let now = outputs.look(files)?;
+    let is_blocked = |path: &String| outputs.is_blocked(path);
+    let (mut in_the_way, absent): (Vec<_>, Vec<_>) = now.absent.into_iter().partition(is_blocked);
+    let (blocked, edited): (Vec<_>, Vec<_>) = now.edited.into_iter().partition(is_blocked);
+    in_the_way.extend(blocked);
+    in_the_way.sort();
     let is_tracked = |path: &String| (outputs.tracked)(&outputs.folder.path(path));
-    let (tracked, edited): (Vec<_>, Vec<_>) = now.edited.into_iter().partition(is_tracked);
-    let out_of_place = now.absent.len() + now.lost.len() + tracked.len() + edited.len();
-    let mut restored = now.absent;
+    let (tracked, edited): (Vec<_>, Vec<_>) = edited.into_iter().partition(is_tracked);
+    let out_of_place = absent.len() + now.lost.len() + in_the_way.len() + tracked.len() + edited.len();
+    let mut restored = absent;
     restored.extend(edited.iter().cloned());
     restored.sort();
     let aside = |path: String| KeptFile { aside: outputs.aside(&path), path };
@@ -119,6 +125,7 @@ fn tell(
         removed,
         tracked,
         lost: now.lost,
+        in_the_way,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::model::{Bundle, ItemChoice, ItemSelector, RunId, RunPlan, TaskName, T
 use crate::process::{self, Reaper, Starter};
 use crate::state::{RunCounts, RunLock};
 use crate::task::serve::{self, Served};
-use crate::task::{Listener, Run};
+use crate::task::{Config, Listener, Run};
 
 /// Which run to join.
 #[derive(Debug, Clone)]
@@ -113,6 +113,7 @@ fn make_run(
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<Run, OpsError> {
     let store = crate::store::Store::open(session.store_root())?;
+    let repository = Repository::discover(&session.project.root)?;
     let events = serve::EventLog::open(&store.layout().run_events(&plan.id));
     let mut all = listeners;
     all.push(Arc::new(events));
@@ -120,7 +121,8 @@ fn make_run(
         project: session.project.clone(),
         state: crate::state::State::open(session.store_root())?,
         memo: Arc::new(memo::open(session)?.without_index()),
-        repository: Repository::discover(&session.project.root)?.map(Mutex::new),
+        config: Config::of(&session.config_files, repository.as_ref()),
+        repository: repository.map(Mutex::new),
         reaper: start_reaper(locks),
         starter: Starter::holding(locks),
         listeners: all,

@@ -14,7 +14,7 @@ use crate::model::{AfterFailure, CacheUse, Force, Graph, Interpreters, RunPlan, 
 use crate::process::{self, Starter};
 use crate::state::{RunLock, State};
 use crate::store::Store;
-use crate::task::Run;
+use crate::task::{Config, Run};
 
 /// Returns the plan of such a run. It takes no record that was made elsewhere.
 pub fn plan(
@@ -53,12 +53,14 @@ pub fn plan(
 
 /// Returns the run itself: nobody listens to it, and it starts nothing.
 pub fn run(session: &Session, plan: RunPlan) -> Result<Run, OpsError> {
+    let repository = Repository::discover(&session.project.root)?;
     Ok(Run {
         project: session.project.clone(),
         store: Store::open(session.store_root())?,
         state: State::open(session.store_root())?,
         memo: Arc::new(memo::open(session)?.without_index()),
-        repository: Repository::discover(&session.project.root)?.map(Mutex::new),
+        config: Config::of(&session.config_files, repository.as_ref()),
+        repository: repository.map(Mutex::new),
         reaper: None,
         starter: Starter::holding::<RunLock>(&[]),
         listeners: Vec::new(),

@@ -127,6 +127,7 @@ impl State {
     }
 
     /// Gives a branch's state another name, as one operation on the new one; absent where that has a state.
+    /// A name under which a run was only opened has none.
     ///
     /// Its runs go along; what the log says of the old name stays as it was said.
     pub fn rename_branch(
@@ -137,10 +138,16 @@ impl State {
         entry: &LogEntry<'_>,
     ) -> Result<Option<u64>, StateError> {
         self.write(|transaction| {
-            let taken = find(transaction, to)?.is_some();
-            let Some(mut row) = find(transaction, from)?.filter(|_| !taken) else { return Ok(None) };
+            let there = find(transaction, to)?;
+            let Some(mut row) = find(transaction, from)? else { return Ok(None) };
+            if let Some(there) = &there
+                && !(there.id != row.id && is_bare(transaction, there)?)
+            {
+                return Ok(None);
+            }
             let point = points::settle(transaction, &mut row, from.branch.as_str())?;
             protection.admits(self, transaction, to, (&Point::default(), &point), &[])?;
+            remove(transaction, to)?;
             for table in ["branches", "runs"] {
                 transaction.execute(
                     &format!("UPDATE {table} SET branch = ?3 WHERE project = ?1 AND branch = ?2"),
@@ -298,6 +305,18 @@ fn stand_on(
     // Attempts are of what was tried here, with what was here before.
     super::attempts::forget_moved(transaction, row.id, wanted.to)?;
     touch(transaction, row.id)
+}
+
+/// Tells whether nothing ever finished or failed on a branch.
+fn is_bare(connection: &Connection, row: &BranchRow) -> Result<bool, StateError> {
+    let attempted: bool = connection
+        .prepare_cached(
+            "SELECT EXISTS (SELECT 1 FROM attempts WHERE branch = ?1)
+                 OR EXISTS (SELECT 1 FROM item_attempts WHERE branch = ?1)
+                 OR EXISTS (SELECT 1 FROM item_results WHERE layer = ?2)",
+        )?
+        .query_row((row.id, row.layer), |row| row.get(0))?;
+    Ok(!attempted && points::now(connection, row)? == Point::default())
 }
 
 fn remove(transaction: &Transaction<'_>, key: &BranchKey) -> Result<(), StateError> {

@@ -57,6 +57,12 @@ impl StoreError {
         }
     }
 
+    /// Tells whether a folder could not be made since a file is where it, or one above it, has to be.
+    pub fn is_file_above(&self) -> bool {
+        use io::ErrorKind::{AlreadyExists, NotADirectory};
+        matches!(self, Self::Io { source, .. } if matches!(source.kind(), AlreadyExists | NotADirectory))
+    }
+
     /// Wraps a failure to read.
     pub fn reading(path: &Path, source: io::Error) -> Self {
         Self::Io { action: "read", path: path.to_owned(), source }

@@ -100,7 +100,7 @@ impl Store {
         let closed = hold::last_closed(&self.layout);
         let mut found = Vec::new();
         for (number, _) in numbered(&self.layout.trash(), |name| name.parse().ok())? {
-            let label = read_label(&self.layout.batch_label(number))?;
+            let Some(label) = read_label(&self.layout.batch_label(number))? else { continue };
             let closed = number <= closed;
             found.push(Batch { number, began_ms: label.began_ms, closed, deleting: label.deleting });
         }
@@ -185,7 +185,12 @@ impl Store {
     pub fn drop_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         let folder = self.layout.batch(batch.number);
         drop(fs::remove_file(self.layout.batch_label(batch.number)));
-        fs::remove_dir(&folder).map_err(|error| StoreError::writing("remove", &folder, error))
+        large::hit("gc.unlabelled", &self.layout)?;
+        match fs::remove_dir(&folder) {
+            // Who read the batches meanwhile did it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            removed => removed.map_err(|error| StoreError::writing("remove", &folder, error)),
+        }
     }
 
     /// Deletes what a batch has, for good.
@@ -322,14 +327,19 @@ fn digest_of(path: &Path) -> Option<Digest> {
     path.file_name()?.to_str()?.parse().ok()
 }
 
-fn read_label(path: &Path) -> Result<Label, StoreError> {
-    let bytes = fs::read(path).map_err(|error| StoreError::reading(path, error))?;
+/// Reads what a batch says of itself; absent where it was just dropped, or who dropped it died before the folder went.
+fn read_label(path: &Path) -> Result<Option<Label>, StoreError> {
+    let is_empty = || path.parent().is_some_and(|folder| fs::remove_dir(folder).is_ok() || !folder.exists());
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound && is_empty() => return Ok(None),
+        read => read.map_err(|error| StoreError::reading(path, error))?,
+    };
     let label: Label = serde_json::from_slice(&bytes)
         .map_err(|source| StoreError::UnknownFormat { path: path.to_owned(), source })?;
     if label.format > FORMAT {
         return Err(StoreError::NewerFormat { path: path.to_owned(), found: label.format, known: FORMAT });
     }
-    Ok(label)
+    Ok(Some(label))
 }
 
 /// Writes a file, at once or not at all.

@@ -179,6 +179,11 @@ impl<'a> StateKnown<'a> {
         self.records.load(self.past.store, digest).filter(|record| record.format == RECORD_FORMAT)
     }
 
+    /// Returns which records a task takes instead of running.
+    pub fn reuse(&self, task: &TaskName) -> Reuse {
+        self.past.graph.tasks.get(task).map_or(Reuse::Never, Task::reuse)
+    }
+
     /// Tells whether the task takes records from where this one was made.
     fn may_take(&self, reuse: Reuse, candidate: &Candidate) -> bool {
         match reuse {
@@ -210,7 +215,7 @@ impl<'a> StateKnown<'a> {
         task: &TaskName,
         fingerprint: Fingerprint,
     ) -> impl Iterator<Item = (Candidate, Arc<Record>)> {
-        let reuse = self.past.graph.tasks.get(task).map_or(Reuse::Never, Task::reuse);
+        let reuse = self.reuse(task);
         let mut candidates = Vec::new();
         if reuse != Reuse::Never && self.reads {
             candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();

@@ -18,7 +18,7 @@ mod work;
 pub use files::Files;
 pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;
-pub use run::Run;
+pub use run::{Config, Run};
 pub use run_task::{TaskError, accept, attached};
 pub use work::Shared;
 

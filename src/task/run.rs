@@ -28,6 +28,8 @@ pub struct Run {
     pub state: State,
     /// Tells digests of files.
     pub memo: Arc<LocalMemo>,
+    /// The configuration.
+    pub config: Config,
     /// Tells whether HEAD is still where it was; absent without git.
     pub repository: Option<Mutex<Repository>>,
     /// Ends what tasks started where this process is killed; absent where that cannot be had.
@@ -40,6 +42,23 @@ pub struct Run {
     pub user: String,
     /// The machine's name.
     pub host: String,
+}
+
+/// Files of which the project was read: arguments and settings in them are part of what runs.
+#[derive(Debug, Clone, Default)]
+pub struct Config {
+    files: Vec<PathBuf>,
+    /// Whether they differed from the commit that was checked out when they were read.
+    was_dirty: bool,
+}
+
+impl Config {
+    /// Looks whether a commit has the files, which were just read.
+    pub fn of(files: &[PathBuf], repository: Option<&Repository>) -> Self {
+        // Where git cannot tell, nothing is promised.
+        let was_dirty = repository.is_some_and(|one| one.is_dirty(files).unwrap_or(true));
+        Self { files: files.to_owned(), was_dirty }
+    }
 }
 
 impl Run {
@@ -102,8 +121,9 @@ impl Run {
         let repository =
             self.repository.as_ref().map(|one| one.lock().unwrap_or_else(PoisonError::into_inner));
         let head = repository.as_ref().and_then(|repository| repository.head().ok());
-        // Where git cannot tell, nothing is promised.
-        let dirty = repository.as_ref().is_some_and(|one| one.is_dirty(files).unwrap_or(true));
+        let files: Vec<_> = files.iter().chain(&self.config.files).cloned().collect();
+        let is_dirty = |one: &Repository| self.config.was_dirty || one.is_dirty(&files).unwrap_or(true);
+        let dirty = repository.as_deref().is_some_and(is_dirty);
         Provenance {
             user: self.user.clone(),
             host: self.host.clone(),

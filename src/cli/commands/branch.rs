@@ -9,7 +9,7 @@ use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops;
 use crate::ops::branch::{CloneRequest, Unkept};
-use crate::ops::report::BranchRow;
+use crate::ops::report::{BranchRow, Brought};
 
 /// List the branches that have a state, or clone, rename and delete it
 ///
@@ -145,7 +145,9 @@ fn clone(args: &CloneArgs, context: &Context<'_>) -> Result<Exit, CommandError> 
             }
         }
     }
-    show(context, &report, views::branch::cloned(&report, context.now_ms()))
+    let shown = show(context, &report, views::branch::cloned(&report, context.now_ms()))?;
+    let is_whole = !matches!(&report.files, Some(Brought::Here { report, .. }) if !report.is_whole());
+    Ok(if is_whole { shown } else { Exit::FAILED })
 }
 
 fn unkept(force: bool) -> Unkept {

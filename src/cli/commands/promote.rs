@@ -46,7 +46,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let report = promote::promote(&session, &context.footing()?, &request)?;
     let failed = report.tasks.iter().any(|task| match task.outcome {
         Outcome::Refused { .. } => true,
-        Outcome::None => !args.words.is_empty(),
+        Outcome::None | Outcome::RunsHere => !args.words.is_empty(),
         Outcome::Promoted { .. } | Outcome::Taken { .. } | Outcome::Fresh => false,
     });
     show(context, &report, views::promote::text(&report, context.now_ms()))?;

@@ -46,5 +46,5 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     } else {
         printer.say(views::files::restored(&report, &session.place().outputs_dir));
     }
-    Ok(if report.lost.is_empty() { Exit::FINE } else { Exit::FAILED })
+    Ok(if report.is_whole() { Exit::FINE } else { Exit::FAILED })
 }

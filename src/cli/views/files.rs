@@ -28,6 +28,12 @@ pub fn restored(report: &RestoreReport, outputs_dir: &Path) -> String {
     for path in &report.lost {
         out.push_str(&format!("{} {path}: its bytes are nowhere any more\n", Tone::Bad.paint("lost")));
     }
+    for path in &report.in_the_way {
+        let blocked = Tone::Bad.paint("blocked");
+        out.push_str(&format!(
+            "{blocked} {path}: a folder is in its place, or a file or a link above it; move that away\n"
+        ));
+    }
     let would = if report.dry_run { "would be " } else { "" };
     let put = words::count(report.restored.len() as u64, "file", "files");
     let removed = match report.removed.len() as u64 {
@@ -123,6 +129,7 @@ mod tests {
             kept: vec![KeptFile { path: "mine.csv".into(), aside: ".kept/now/mine.csv".into() }],
             tracked: vec!["README.md".into()],
             lost: vec!["gone.csv".into()],
+            in_the_way: vec!["folder".into()],
             ..RestoreReport::default()
         };
         let text = strip(&restored(&report, Path::new("scratch/main")));
@@ -133,6 +140,7 @@ mod tests {
         kept mine.csv: edited by hand, now .kept/now/mine.csv
         kept README.md: tracked by git, left alone
         lost gone.csv: its bytes are nowhere any more
+        blocked folder: a folder is in its place, or a file or a link above it; move that away
         22 files put back, 1,200 there already · scratch/main
         ");
     }

@@ -122,6 +122,12 @@ fn put(report: &RestoreReport) -> String {
     if !report.lost.is_empty() {
         parts.push(format!("{} nowhere any more", words::number(report.lost.len() as u64)));
     }
+    if !report.in_the_way.is_empty() {
+        parts.push(format!(
+            "{} blocked: see `kptn restore -n`",
+            words::number(report.in_the_way.len() as u64)
+        ));
+    }
     parts.join(", ")
 }
 

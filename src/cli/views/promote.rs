@@ -43,6 +43,10 @@ fn line(report: &PromoteReport, one: &PromotedTask, now_ms: u64) -> String {
             "{}      {task}: {source} has no result of what it is made of here; `kptn run {task}` makes one\n",
             Tone::Warn.paint("none")
         ),
+        Outcome::RunsHere => format!(
+            "{}      {task}: takes no other branch's results, as its `reuse` or `cache` says; `kptn run {task}` runs it\n",
+            Tone::Warn.paint("none")
+        ),
         Outcome::Refused { because } => {
             format!("{}   {task}: {}\n", Tone::Bad.paint("refused"), refusal(task.as_str(), because))
         }

@@ -61,6 +61,8 @@ pub enum Outcome {
     Fresh,
     /// The other branch has no record of what the task is made of here.
     None,
+    /// It takes no other branch's records, as its `reuse` or `cache` says: what it does, it does where it runs.
+    RunsHere,
     /// There is one, and the branch must not have it.
     Refused {
         /// Why.

@@ -61,14 +61,21 @@ impl Outputs<'_> {
         removing: Removing,
     ) -> Result<Cleaned, OutputsError> {
         let files: Vec<&OutputFile> = files.into_iter().collect();
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut behind_links) = (BTreeSet::new(), BTreeSet::new());
         for file in &files {
-            self.folder.place_with(&file.path, &mut seen)?;
+            match self.folder.place_with(&file.path, &mut seen) {
+                Err(OutputsError::BehindLink { .. }) => drop(behind_links.insert(file.path.as_str())),
+                placed => drop(placed?),
+            }
         }
         let mut cleaned = Cleaned::default();
         let (mut removed, mut differing, mut listed) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
         for file in files {
             let path = file.path.as_str();
+            // What lies where a link leads is not the output folder's.
+            if behind_links.contains(path) {
+                continue;
+            }
             // A path that several records list leaves where it has the bytes of any of them.
             if removed.contains(path) || !listed.insert((path, file.digest, file.executable)) {
                 continue;

@@ -5,6 +5,7 @@
 //! is written.
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -14,12 +15,12 @@ use super::{Kept, Outputs, OutputsError};
 use crate::fingerprint::Seen;
 use crate::model::{OutputFile, Progress, Silent};
 
-/// What becomes of bytes that the store does not hold, where a file belongs.
+/// What becomes of what is where a file belongs and the store does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Edits {
-    /// They stay, and the file does not come back.
+    /// It stays, and the file does not come back; a folder or a link in the way is an error.
     Stay,
-    /// They are moved to `.kept/`, and the file comes back.
+    /// Bytes are moved to `.kept/`, and the file comes back; a folder or a link in the way is named.
     GoAside,
 }
 
@@ -36,6 +37,8 @@ pub struct Restored {
     pub edited: Vec<String>,
     /// Their bytes exist nowhere any more.
     pub lost: Vec<String>,
+    /// Cannot come where a folder is in their place, or where a folder above them is a file or a link.
+    pub in_the_way: Vec<String>,
 }
 
 enum Fate {
@@ -44,6 +47,7 @@ enum Fate {
     Edited,
     Tracked,
     Lost,
+    InTheWay(OutputsError),
 }
 
 impl Outputs<'_> {
@@ -62,12 +66,22 @@ impl Outputs<'_> {
         edits: Edits,
         progress: &dyn Progress,
     ) -> Result<Restored, OutputsError> {
-        let files: Vec<&OutputFile> = files.into_iter().collect();
+        let mut files: Vec<&OutputFile> = files.into_iter().collect();
+        let mut behind_links = Vec::new();
         let mut seen = BTreeSet::new();
         for file in &files {
-            self.folder.place_with(&file.path, &mut seen)?;
+            match self.folder.place_with(&file.path, &mut seen) {
+                Err(OutputsError::BehindLink { .. }) if edits == Edits::GoAside => {
+                    behind_links.push(file.path.clone());
+                }
+                placed => drop(placed?),
+            }
         }
-        let restored = Mutex::new((Restored::default(), Vec::new()));
+        if !behind_links.is_empty() {
+            let behind: BTreeSet<&String> = behind_links.iter().collect();
+            files.retain(|file| !behind.contains(&file.path));
+        }
+        let restored = Mutex::new((Restored { in_the_way: behind_links, ..Restored::default() }, Vec::new()));
         files.par_iter().try_for_each(|file| -> Result<(), OutputsError> {
             let fate = self.restore_one(file)?;
             progress.advance(file.size);
@@ -80,6 +94,8 @@ impl Outputs<'_> {
                 Fate::Edited if edits == Edits::GoAside => edited.push(*file),
                 Fate::Edited | Fate::Tracked => all.edited.push(path()),
                 Fate::Lost => all.lost.push(path()),
+                Fate::InTheWay(_) if edits == Edits::GoAside => all.in_the_way.push(path()),
+                Fate::InTheWay(error) => return Err(error),
             }
             Ok(())
         })?;
@@ -89,10 +105,18 @@ impl Outputs<'_> {
         for file in edited {
             self.restore_over_edit(file, &mut all)?;
         }
-        for list in [&mut all.restored, &mut all.edited, &mut all.lost] {
+        for list in [&mut all.restored, &mut all.edited, &mut all.lost, &mut all.in_the_way] {
             list.sort();
         }
         Ok(all)
+    }
+
+    /// Tells whether a file cannot come: a folder is in its place, or a file or a link where one above it has to be.
+    pub fn is_blocked(&self, path: &str) -> bool {
+        let found = |path: &str| fs::symlink_metadata(self.folder.path(path));
+        let mut above = path.match_indices('/').map(|(at, _)| &path[..at]);
+        found(path).is_ok_and(|found| found.is_dir())
+            || above.any(|folder| found(folder).is_ok_and(|found| !found.is_dir()))
     }
 
     fn restore_one(&self, file: &OutputFile) -> Result<Fate, OutputsError> {
@@ -105,7 +129,7 @@ impl Outputs<'_> {
         }
         let found = glance(self.store, self.memo, &place)?;
         if found == Glance::Folder {
-            return Err(OutputsError::FolderInTheWay { path: file.path.clone() });
+            return Ok(Fate::InTheWay(OutputsError::FolderInTheWay { path: file.path.clone() }));
         }
         if found != Glance::Absent && (self.tracked)(&place) {
             return Ok(Fate::Tracked);
@@ -116,15 +140,21 @@ impl Outputs<'_> {
         if found == Glance::Unknown {
             return Ok(Fate::Edited);
         }
-        self.store.give(&file.digest, &place, file.executable, self.link)?;
-        Ok(Fate::Restored)
+        match self.store.give(&file.digest, &place, file.executable, self.link) {
+            Err(error) if error.is_file_above() => Ok(Fate::InTheWay(error.into())),
+            given => given.map(|()| Fate::Restored).map_err(OutputsError::from),
+        }
     }
 
     fn restore_over_edit(&self, file: &OutputFile, all: &mut Restored) -> Result<(), OutputsError> {
         let place = self.folder.path(&file.path);
         let aside = self.keep_aside(&file.path, &place)?;
+        if let Err(error) = self.store.give(&file.digest, &place, file.executable, self.link) {
+            // Nothing came, so what was there goes back; where that fails too, it is in `.kept/` all the same.
+            drop(fs::rename(self.folder.path(&aside), &place));
+            return Err(error.into());
+        }
         all.kept.push(Kept { path: file.path.clone(), aside });
-        self.store.give(&file.digest, &place, file.executable, self.link)?;
         all.restored.push(file.path.clone());
         Ok(())
     }

@@ -23,7 +23,7 @@ use crate::plan::Known;
 use crate::process::find_program;
 use crate::state::{BranchKey, LocalMemo, State, load_shard_list};
 use crate::store::Store;
-use crate::task::{Listener, Past, StateKnown};
+use crate::task::{Config, Listener, Past, StateKnown};
 
 #[derive(Default)]
 struct Heard(Mutex<Vec<Event>>);
@@ -143,6 +143,7 @@ impl Place {
             store,
             state,
             memo: Arc::new(LocalMemo::open(&self.store_root(), &self.root())),
+            config: Config::default(),
             repository: None,
             reaper: None,
             starter: crate::process::Starter::default(),
