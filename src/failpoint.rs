@@ -43,6 +43,15 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("fsck.dropping", "damaged objects are set aside; a branch still has records that cannot be read"),
     ("remote.send.written", "objects are at a remote; its index does not name them"),
     ("remote.send.named", "a remote's index names what was sent; its branch does not point at it"),
+    ("remote.push.announced", "a move is in a remote's history; what it needs is not looked at again"),
+    ("remote.push.looked", "what a move needs was looked at again; the branch is not moved"),
+    ("remote.gc.copied", "what is needed of half-empty packs is copied; nothing names the copies"),
+    ("remote.gc.listed", "a collection's list is written; the index's head does not name it"),
+    ("remote.gc.announced", "a collection is announced; nothing is deleted"),
+    ("remote.gc.marked", "what is needed was marked again; the index still names what goes"),
+    ("remote.gc.unnamed", "the index does not name what goes; nothing is deleted"),
+    ("remote.gc.deleting", "some of what goes is deleted"),
+    ("remote.gc.deleted", "what goes is deleted, and the list of it"),
     ("remote.push.moved", "a remote's branch is moved; nothing here knows yet"),
 ];
 

@@ -92,6 +92,53 @@ fn assert_clear(seed: u64, error: &RemoteError) {
     assert!(text.contains("s3://bucket/"), "seed {seed}: {text}");
 }
 
+/// One run of collections: a push and two collections with faults, after which the remote is whole.
+fn run_collecting(s3: &S3, seed: u64) {
+    let remote = s3.settings(&format!("collected-{seed}"));
+    let (mut one, other) = (Machine::new(), Machine::new());
+    let [(old, old_entries), (new, new_entries)] = states(&one, seed);
+    one.push(&remote, old).expect("no faults yet");
+    one.push(&remote, new).expect("no faults yet");
+    // Half of them begin where something is announced already.
+    if seed % 2 == 1 {
+        other.collect(&remote).expect("no faults yet");
+    }
+    s3.set_faults(Faults::seeded(seed, 4, 6));
+    let pushed = one.push(&remote, old);
+    for _ in 0..2 {
+        if let Err(error) = other.collect(&remote) {
+            assert_clear(seed, &error);
+        }
+    }
+    s3.set_faults(Faults::default());
+    let checked = Machine::new().check(&remote).expect("a check");
+    assert_eq!(checked.problems, [""; 0], "seed {seed}");
+    let tip = tip(&remote, seed);
+    match pushed {
+        Ok(_) => assert_eq!(tip, old_entries, "seed {seed}"),
+        Err(_) => assert!(tip == old_entries || tip == new_entries, "seed {seed}"),
+    }
+    // Going on ends with what is needed, and nothing more.
+    one.push(&remote, old).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+    for _ in 0..6 {
+        other.collect(&remote).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+    }
+    let checked = Machine::new().check(&remote).expect("a check");
+    assert_eq!((checked.problems, checked.unnamed.objects), (Vec::new(), 0), "seed {seed}");
+}
+
+#[test]
+fn the_remote_is_whole_whatever_fails_of_collections() {
+    std::thread::scope(|scope| {
+        for first in 0..AT_ONCE {
+            scope.spawn(move || {
+                let s3 = S3::start();
+                (0..160).filter(|seed| seed % AT_ONCE == first).for_each(|seed| run_collecting(&s3, seed));
+            });
+        }
+    });
+}
+
 fn play(seeds: std::ops::Range<u64>) {
     if let Some(seed) = std::env::var("KPTN_FAULT_SEED").ok().and_then(|text| text.parse().ok()) {
         return run(&S3::start(), seed);

@@ -1,8 +1,10 @@
 //! Branches at a remote: which snapshot each has, and its last moves.
 //!
 //! ```text
-//! read the ref -> write history/<gen>-<id> -> swap the ref -> (answer lost? read again, look for our id)
+//! read the ref -> write history/<gen>-<id> -> look again -> swap the ref -> (answer lost? read again, look for our id)
 //! ```
+//! A move that is in the history and not in the ref yet holds on to its snapshot, so that a collection which
+//! is announced after the look finds it, however long the swap takes (`collect/mod.rs`).
 //! The ref names its last moves with the id of who made each, so that a swap
 //! whose answer was lost is told apart from somebody else's.
 
@@ -100,13 +102,14 @@ pub async fn names(bucket: &Bucket, project: &ProjectId) -> Result<Vec<String>, 
 
 /// Points a branch at a snapshot, all of whose objects are at the remote already.
 ///
-/// Returns the move; absent where somebody moved the branch since `from` was read.
+/// Returns the move; absent where somebody moved the branch since `from` was read, or `look_again` says no.
 pub async fn move_to(
     bucket: &Bucket,
     which: Which<'_>,
     from: Option<&Tip>,
     snapshot: Digest,
     mover: &Mover,
+    look_again: impl AsyncFnOnce() -> Result<bool, RemoteError>,
 ) -> Result<Option<Move>, RemoteError> {
     let generation = from.map_or(0, |tip| tip.latest.generation) + 1;
     let next = Move {
@@ -126,6 +129,9 @@ pub async fn move_to(
     };
     let history = layout::history(which.project, which.branch, generation, &next.write_id);
     bucket.write(&history, canonical_json(&next)).await?;
+    if !look_again().await? {
+        return Ok(None);
+    }
     let key = layout::branch(which.project, which.branch);
     let moved = match bucket.swap(&key, from.map(|tip| &tip.version), canonical_json(&file)).await {
         Ok(Swapped::Yes) => true,

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::TryStreamExt;
+use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
@@ -46,6 +46,17 @@ pub enum Swapped {
     Yes,
     /// It holds something else than what was expected.
     No,
+}
+
+/// One key as a list of keys has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// The key.
+    pub key: String,
+    /// How many bytes it has.
+    pub size: u64,
+    /// When it was written, in ms since the epoch, by the other end's clock.
+    pub at_ms: u64,
 }
 
 /// Keys and bytes behind an address.
@@ -245,6 +256,12 @@ impl Bucket {
 
     /// Returns the keys that begin with a folder's name, sorted, and their sizes in bytes.
     pub async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
+        let listed = self.list_dated(folder).await?;
+        Ok(listed.into_iter().map(|one| (one.key, one.size)).collect())
+    }
+
+    /// Returns the keys that begin with a folder's name, sorted; all of them where it is empty.
+    pub async fn list_dated(&self, folder: &str) -> Result<Vec<Listed>, RemoteError> {
         let listed: Result<Vec<_>, _> = self.client.list(Some(&self.path(folder))).try_collect().await;
         let listed = listed.map_err(|error| self.failed("list", folder, error))?;
         let prefix = self.prefix.as_ref();
@@ -252,9 +269,23 @@ impl Bucket {
             let text = path.as_ref();
             text.strip_prefix(prefix).unwrap_or(text).trim_start_matches('/').to_owned()
         };
-        let mut keys: Vec<_> = listed.iter().map(|meta| (key(&meta.location), meta.size)).collect();
-        keys.sort();
+        let listed = listed.iter().map(|meta| Listed {
+            key: key(&meta.location),
+            size: meta.size,
+            at_ms: u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0),
+        });
+        let mut keys: Vec<_> = listed.collect();
+        keys.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(keys)
+    }
+
+    /// Returns when a key was written, by the other end's clock; absent where it is not there.
+    pub async fn written_ms(&self, key: &str) -> Result<Option<u64>, RemoteError> {
+        match self.client.head(&self.path(key)).await {
+            Ok(found) => Ok(u64::try_from(found.last_modified.timestamp_millis()).ok()),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.failed("read", key, error)),
+        }
     }
 
     /// Removes a key; one that is not there is gone already.
@@ -263,6 +294,19 @@ impl Bucket {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("remove", key, error)),
         }
+    }
+
+    /// Removes many keys, in few requests where that can be.
+    pub async fn remove_all(&self, keys: &[String]) -> Result<(), RemoteError> {
+        let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
+        let mut gone = self.client.delete_stream(futures_util::stream::iter(paths).boxed());
+        while let Some(one) = gone.next().await {
+            match one {
+                Ok(_) | Err(object_store::Error::NotFound { .. }) => {}
+                Err(error) => return Err(self.failed("remove", "a key", error)),
+            }
+        }
+        Ok(())
     }
 
     /// Returns an error about bytes that are not what they should be.

@@ -3,6 +3,7 @@
 //! A part is named by its digest, so one that was read once need never be read
 //! again: it stays in the store's folder, and a damaged copy is fetched anew.
 
+use std::collections::HashSet;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,7 +12,8 @@ use std::time::Duration;
 use super::RemoteError;
 use super::branch::new_id;
 use super::bucket::{Bucket, Swapped, Version};
-use super::index::{Head, Index, Part, PartName};
+use super::condemned::Condemned;
+use super::index::{Collections, Grown, Head, Index, Part, PartName};
 use super::layout;
 use crate::model::{Digest, canonical_json};
 
@@ -30,23 +32,106 @@ pub struct Catalog<'a> {
     /// What the remote has.
     pub index: Index,
     version: Option<Version>,
+    /// Whether somebody relies on what the remote has, and must know what is about to go.
+    heeds: bool,
+    condemned: Condemned,
+    /// Keys whose bytes were looked at, and are not what they should be.
+    distrusted: HashSet<String>,
+}
+
+/// Whether the index names what was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Added {
+    /// It does.
+    Yes,
+    /// A collection may have deleted it meanwhile: it must be written again.
+    Stale,
 }
 
 impl<'a> Catalog<'a> {
     /// Reads the head, and those parts that are not here yet.
     pub async fn read(bucket: &'a Bucket, folder: &Path) -> Result<Self, RemoteError> {
-        let mut catalog = Self { bucket, folder: folder.to_owned(), index: Index::default(), version: None };
+        let mut catalog = Self::empty(bucket, folder);
         catalog.refresh().await?;
         Ok(catalog)
     }
 
-    async fn refresh(&mut self) -> Result<(), RemoteError> {
+    /// The same, for who will rely on what is there: also what a collection is about to delete.
+    pub async fn read_to_rely_on(bucket: &'a Bucket, folder: &Path) -> Result<Self, RemoteError> {
+        let mut catalog = Self { heeds: true, ..Self::empty(bucket, folder) };
+        catalog.refresh().await?;
+        Ok(catalog)
+    }
+
+    fn empty(bucket: &'a Bucket, folder: &Path) -> Self {
+        Self {
+            bucket,
+            folder: folder.to_owned(),
+            index: Index::default(),
+            version: None,
+            heeds: false,
+            condemned: Condemned::default(),
+            distrusted: HashSet::new(),
+        }
+    }
+
+    /// Returns whether the remote has an object, and will.
+    pub fn has(&self, digest: &Digest) -> bool {
+        let Some(found) = self.index.find(digest) else { return false };
+        if self.condemned.keys.is_empty() && self.distrusted.is_empty() {
+            return true;
+        }
+        let key = found.key();
+        !self.condemned.keys.contains(&key) && !self.distrusted.contains(&key)
+    }
+
+    /// Returns what a collection is about to delete.
+    pub fn condemned(&self) -> &Condemned {
+        &self.condemned
+    }
+
+    /// Takes what some keys hold as absent, until it was sent again.
+    pub fn distrust(&mut self, keys: HashSet<String>) {
+        self.distrusted = keys;
+    }
+
+    /// Returns after how many collections this is.
+    pub fn epoch(&self) -> u64 {
+        self.index.head.gc.epoch
+    }
+
+    /// Reads the head again, and what it names that is not here.
+    pub async fn refresh(&mut self) -> Result<(), RemoteError> {
+        for _ in 0..TRIES {
+            self.read_head().await?;
+            let list = self.index.head.gc.list.clone().filter(|_| self.heeds);
+            let Some(list) = list else {
+                self.condemned = Condemned::default();
+                return Ok(());
+            };
+            if self.condemned.list == list {
+                return Ok(());
+            }
+            if let Some(read) = Condemned::read(self.bucket, &list).await? {
+                self.condemned = read;
+                return Ok(());
+            }
+            // It was done between the two reads: the head says so now.
+        }
+        Err(self.bucket.damaged(layout::INDEX_HEAD, "the list of a collection that it names is not there"))
+    }
+
+    async fn read_head(&mut self) -> Result<(), RemoteError> {
         let Some((bytes, version)) = self.bucket.read_versioned(layout::INDEX_HEAD).await? else {
             (self.index, self.version) = (Index::default(), None);
             return Ok(());
         };
         let head: Head =
             serde_json::from_slice(&bytes).map_err(|error| self.bucket.damaged(layout::INDEX_HEAD, error))?;
+        if self.version.is_some() && head == self.index.head {
+            self.version = Some(version);
+            return Ok(());
+        }
         let mut parts = Vec::new();
         for name in &head.parts {
             parts.push(Arc::new(self.part(name).await?));
@@ -79,19 +164,43 @@ impl<'a> Catalog<'a> {
     }
 
     /// Adds what was written to the remote, so that others find it.
-    pub async fn add(&mut self, part: &Part) -> Result<(), RemoteError> {
+    pub async fn add(&mut self, part: &Part) -> Result<Added, RemoteError> {
+        let epoch = self.epoch();
+        let added = self.change(|catalog, write_id| {
+            catalog.still_holds(part, epoch).then(|| catalog.index.with(part.clone(), write_id))
+        });
+        Ok(if added.await? { Added::Yes } else { Added::Stale })
+    }
+
+    /// Tells whether what was written since a collection's epoch was not deleted, and will not be.
+    ///
+    /// A collection deletes keys of its list alone, and none that were first written after it was announced.
+    fn still_holds(&self, part: &Part, epoch: u64) -> bool {
+        let Collections { epoch: now, list } = &self.index.head.gc;
+        if *now == epoch {
+            return true;
+        }
+        let is_listed = |located: super::index::Located| self.condemned.keys.contains(&located.key());
+        *now == epoch + 1 && list.is_some() && self.heeds && !part.located().any(is_listed)
+    }
+
+    /// Moves the head to what `next` makes of the index, until that is there or `next` has nothing more to
+    /// say; returns whether it is there.
+    pub async fn change(&mut self, next: impl Fn(&Self, &str) -> Option<Grown>) -> Result<bool, RemoteError> {
         let write_id = new_id();
         for tries in 0..TRIES {
-            let grown = self.index.with(part.clone(), &write_id);
-            let digest = Digest::of(&grown.part);
-            self.bucket.write(&layout::index_part(&digest), grown.part.clone()).await?;
-            self.keep(&digest, &grown.part);
+            let Some(grown) = next(self, &write_id) else { return Ok(false) };
+            if let Some(part) = grown.part {
+                let digest = Digest::of(&part);
+                self.keep(&digest, &part);
+                self.bucket.write(&layout::index_part(&digest), part).await?;
+            }
             let head = canonical_json(&grown.head);
             let swapped = self.bucket.swap(layout::INDEX_HEAD, self.version.as_ref(), head).await;
             self.refresh().await?;
             // Also where the answer said no, or was lost: what is there tells.
             if self.index.head.writes.contains(&write_id) {
-                return Ok(());
+                return Ok(true);
             }
             if let Err(error) = swapped {
                 return Err(error);

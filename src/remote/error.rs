@@ -36,6 +36,22 @@ pub enum RemoteError {
         /// The remote.
         url: String,
     },
+    /// Something is lost, or not understood, so nothing may be deleted.
+    #[error("`{url}` is not whole, and nothing was collected: {first}{}", and_more(*.more))]
+    NotWhole {
+        /// The remote.
+        url: String,
+        /// What is wrong.
+        first: String,
+        /// How many more such things there are.
+        more: u64,
+    },
+    /// Of two collections one goes on.
+    #[error("another collection of `{url}` began meanwhile")]
+    Collecting {
+        /// The remote.
+        url: String,
+    },
     /// Credentials are missing, wrong, or not enough.
     #[error("`{url}` does not allow to {action}")]
     Denied {
@@ -193,6 +209,10 @@ pub enum RemoteError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn and_more(more: u64) -> String {
+    if more == 0 { String::new() } else { format!(", and {more} more") }
 }
 
 fn list(tasks: &[BothMoved]) -> String {

@@ -5,15 +5,15 @@
 //! put under a digest that it does not have.
 
 use std::collections::BTreeMap;
-use std::io::Write;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::bucket::Bucket;
-use super::encoding::{self, Encoding};
-use super::index::{Entry, Index, Place};
-use super::{RemoteError, header, layout};
+use super::encoding;
+use super::incoming::{Input, Problem};
+use super::index::{Entry, Index, Located, Place};
+use super::{RemoteError, layout};
 use crate::model::Digest;
 use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
@@ -22,8 +22,6 @@ use crate::store::{Store, StoreError};
 const AT_ONCE: usize = 8;
 /// How many bytes of a pack are asked for at once.
 const SPAN: u64 = 16 * 1024 * 1024;
-/// A frame that needs a larger window than 128 MiB is not what kptn writes.
-const WINDOW_LOG_MOST: u32 = 27;
 
 /// An object to fetch, and what needs it: for the error where it is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -82,7 +80,7 @@ pub async fn fetch(
                 let range = offset..offset.saturating_add(stored.into());
                 packed.entry(pack).or_default().push((located.entry, range));
             }
-            _ => own.push(located.entry),
+            _ => own.push(located),
         }
     }
     if fetched.objects == 0 {
@@ -91,11 +89,12 @@ pub async fn fetch(
     progress.begin(Phase::Fetching, fetched.objects, fetched.raw);
     let spans = packed.into_iter().flat_map(|(pack, members)| spans(pack, members));
     in_parallel(spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
-    in_parallel(own, async |entry| fetch_large(bucket, store, entry, progress).await).await?;
+    in_parallel(own, async |one| fetch_large(bucket, store, one, progress).await).await?;
     Ok(fetched)
 }
 
-async fn in_parallel<T>(
+/// Does something with each, a few at once.
+pub async fn in_parallel<T>(
     all: impl IntoIterator<Item = T>,
     act: impl AsyncFn(T) -> Result<(), RemoteError>,
 ) -> Result<(), RemoteError> {
@@ -155,13 +154,13 @@ async fn fetch_span(
 async fn fetch_large(
     bucket: &Bucket,
     store: &Store,
-    entry: Entry,
+    one: Located,
     progress: &dyn Progress,
 ) -> Result<(), RemoteError> {
-    let key = layout::object(&entry.digest);
+    let key = one.key();
     let writing = |error| StoreError::writing("write", store.layout().root(), error);
     let mut file = tempfile::NamedTempFile::new_in(store.layout().root()).map_err(writing)?;
-    let mut input = Input::new(&entry, file.as_file_mut());
+    let mut input = Input::new(&one.entry, file.as_file_mut());
     let piece = |bytes: &[u8]| {
         let before = input.written();
         input.take(bytes).map_err(|problem| match problem {
@@ -180,114 +179,4 @@ async fn fetch_large(
     }
     store.put_file(file.path())?;
     Ok(())
-}
-
-/// Why a piece was not taken.
-enum Problem {
-    /// The bytes at the remote.
-    Stored(String),
-    /// The disk here.
-    Disk(std::io::Error),
-}
-
-/// Takes pieces of a stored object and writes the raw one, never more of it than there should be.
-struct Input<'f> {
-    expected: Entry,
-    header: Vec<u8>,
-    body: Option<Body<'f>>,
-    file: Option<&'f mut std::fs::File>,
-}
-
-enum Body<'f> {
-    Raw(Checked<'f>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Checked<'f>>>),
-}
-
-/// Writes and hashes, up to a length.
-struct Checked<'f> {
-    file: &'f mut std::fs::File,
-    hasher: Box<blake3::Hasher>,
-    written: u64,
-    most: u64,
-}
-
-impl Write for Checked<'_> {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        if bytes.len() as u64 > self.most - self.written {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidData, "it is longer than it says"));
-        }
-        self.file.write_all(bytes)?;
-        self.hasher.update(bytes);
-        self.written += bytes.len() as u64;
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        self.file.flush()
-    }
-}
-
-impl<'f> Input<'f> {
-    fn new(expected: &Entry, file: &'f mut std::fs::File) -> Self {
-        Self { expected: *expected, header: Vec::new(), body: None, file: Some(file) }
-    }
-
-    fn take(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
-        if self.body.is_none() {
-            let needed = (header::LENGTH - self.header.len()).min(bytes.len());
-            self.header.extend_from_slice(&bytes[..needed]);
-            bytes = &bytes[needed..];
-            let Some(header) = self.header.first_chunk::<{ header::LENGTH }>() else { return Ok(()) };
-            let found = header::decode(header);
-            if found != Some((self.expected.encoding, self.expected.raw)) {
-                return Err(Problem::Stored("its header is not what the index says".to_owned()));
-            }
-            self.body = self.begin().map_err(Problem::Disk)?;
-        }
-        let written = match &mut self.body {
-            Some(Body::Raw(checked)) => checked.write_all(bytes),
-            Some(Body::Zstd(decoder)) => decoder.write_all(bytes),
-            None => Ok(()),
-        };
-        written.map_err(|error| match error.raw_os_error() {
-            Some(_) => Problem::Disk(error),
-            None => Problem::Stored(error.to_string()),
-        })
-    }
-
-    fn begin(&mut self) -> std::io::Result<Option<Body<'f>>> {
-        let Some(file) = self.file.take() else { return Ok(None) };
-        let most = self.expected.raw;
-        let checked = Checked { file, hasher: Box::default(), written: 0, most };
-        Ok(Some(match self.expected.encoding {
-            Encoding::Raw => Body::Raw(checked),
-            Encoding::Zstd => {
-                let mut decoder = zstd::stream::write::Decoder::new(checked)?;
-                decoder.window_log_max(WINDOW_LOG_MOST)?;
-                Body::Zstd(Box::new(decoder))
-            }
-        }))
-    }
-
-    fn written(&self) -> u64 {
-        match &self.body {
-            Some(Body::Raw(checked)) => checked.written,
-            Some(Body::Zstd(decoder)) => decoder.get_ref().written,
-            None => 0,
-        }
-    }
-
-    /// Returns whether exactly the expected bytes were written.
-    fn end(self) -> std::io::Result<bool> {
-        let checked = match self.body {
-            Some(Body::Raw(checked)) => checked,
-            Some(Body::Zstd(mut decoder)) => {
-                decoder.flush()?;
-                decoder.into_inner()
-            }
-            None => return Ok(false),
-        };
-        let digest = Digest::from(checked.hasher.finalize());
-        Ok(checked.written == self.expected.raw && digest == self.expected.digest)
-    }
 }

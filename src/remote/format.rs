@@ -10,8 +10,8 @@ use super::bucket::{Bucket, Swapped};
 use super::layout;
 use crate::model::canonical_json;
 
-/// The format that this kptn writes.
-pub const FORMAT: u32 = 1;
+/// The format that this kptn writes. 1 knew no collections: who writes it does not look for them.
+pub const FORMAT: u32 = 2;
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Format {
@@ -45,6 +45,27 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
             Some(bytes) => judge(bucket, intent, &bytes),
             None => Err(RemoteError::NotOurs { url: bucket.url().to_owned() }),
         },
+    }
+}
+
+/// Keeps away those who know no collections; before the first one is announced.
+pub async fn raise(bucket: &Bucket) -> Result<(), RemoteError> {
+    let Some((bytes, version)) = bucket.read_versioned(layout::FORMAT).await? else {
+        return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
+    };
+    judge(bucket, Intent::Write, &bytes)?;
+    let mut found: serde_json::Map<String, serde_json::Value> =
+        serde_json::from_slice(&bytes).map_err(|error| bucket.damaged(layout::FORMAT, error))?;
+    let least = |name: &str| found.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
+    let raised = ["format", "min_reader", "min_writer"].map(|name| (name, least(name).max(FORMAT.into())));
+    if raised.iter().all(|(name, needed)| least(name) == *needed) {
+        return Ok(());
+    }
+    found.extend(raised.map(|(name, value)| (name.to_owned(), value.into())));
+    match bucket.swap(layout::FORMAT, Some(&version), canonical_json(&found)).await? {
+        Swapped::Yes => Ok(()),
+        // Somebody raised it just now.
+        Swapped::No => check(bucket, Intent::Write).await,
     }
 }
 

@@ -13,6 +13,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::encoding::Encoding;
+use super::layout;
 use super::pack::{Member, PACKED_MOST, Pack};
 use crate::model::Digest;
 
@@ -39,6 +40,13 @@ pub enum Place {
         offset: u64,
         /// How many there are.
         stored: u32,
+    },
+    /// A key of its own that was written after collections began.
+    OwnSince {
+        /// With the header.
+        stored: u64,
+        /// After how many collections.
+        epoch: u64,
     },
 }
 
@@ -73,6 +81,22 @@ pub struct PartName {
     pub objects: u64,
 }
 
+/// How far collections are; `collect/mod.rs` says what for.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Collections {
+    /// How many were announced.
+    pub epoch: u64,
+    /// The one that is announced and not done: the last part of its list's key.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub list: Option<String>,
+}
+
+impl Collections {
+    fn is_none(&self) -> bool {
+        *self == Self::default()
+    }
+}
+
 /// Which parts count.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Head {
@@ -84,6 +108,9 @@ pub struct Head {
     pub parts: Vec<PartName>,
     /// The ids of the last writes, the latest first.
     pub writes: Vec<String>,
+    /// How far collections are.
+    #[serde(default, skip_serializing_if = "Collections::is_none")]
+    pub gc: Collections,
 }
 
 /// An object's place, with its pack's name.
@@ -93,6 +120,25 @@ pub struct Located {
     pub entry: Entry,
     /// The pack that holds it; absent where it has a key of its own.
     pub pack: Option<Digest>,
+}
+
+impl Located {
+    /// Returns the key that holds it.
+    pub fn key(&self) -> String {
+        match (self.entry.place, &self.pack) {
+            (Place::Packed { .. }, Some(pack)) => layout::pack(pack),
+            (Place::OwnSince { epoch, .. }, _) => layout::object(&self.entry.digest, epoch),
+            _ => layout::object(&self.entry.digest, 0),
+        }
+    }
+
+    /// Returns where its stored bytes end in its key.
+    pub fn end(&self) -> u64 {
+        match self.entry.place {
+            Place::Own { stored } | Place::OwnSince { stored, .. } => stored,
+            Place::Packed { offset, stored, .. } => offset.saturating_add(stored.into()),
+        }
+    }
 }
 
 impl Part {
@@ -112,13 +158,22 @@ impl Part {
     /// Returns where an object is; absent where this part does not know it.
     pub fn find(&self, digest: &Digest) -> Option<Located> {
         let at = self.entries.binary_search_by(|entry| entry.digest.cmp(digest)).ok()?;
-        Some(self.located(self.entries[at]))
+        Some(self.locate(self.entries[at]))
     }
 
-    /// Returns its stored bytes.
-    pub fn encode(&self) -> Vec<u8> {
+    /// Returns where each of its objects is.
+    pub fn located(&self) -> impl Iterator<Item = Located> + '_ {
+        self.entries.iter().map(|entry| self.locate(*entry))
+    }
+
+    /// Returns its stored bytes: others after each collection, so that a key is never written again.
+    pub fn encode(&self, epoch: u64) -> Vec<u8> {
         // Plain numbers and vectors: neither step can fail in memory.
-        let plain = postcard::to_allocvec(self).unwrap_or_default();
+        let mut plain = postcard::to_allocvec(self).unwrap_or_default();
+        if epoch > 0 {
+            // Readers stop before it.
+            plain.extend_from_slice(&epoch.to_le_bytes());
+        }
         zstd::bulk::compress(&plain, super::encoding::LEVEL).unwrap_or_default()
     }
 
@@ -130,7 +185,7 @@ impl Part {
         let part: Self = postcard::from_bytes(&plain).ok()?;
         let sorted = part.entries.is_sorted_by(|a, b| a.digest < b.digest);
         let sound = |entry: &Entry| match entry.place {
-            Place::Own { .. } => true,
+            Place::Own { .. } | Place::OwnSince { .. } => true,
             Place::Packed { pack, .. } => (pack as usize) < part.packs.len() && entry.raw <= PACKED_MOST,
         };
         (sorted && part.entries.iter().all(sound)).then_some(part)
@@ -157,9 +212,9 @@ impl Part {
         Self { packs, entries: entries.into_values().collect() }
     }
 
-    fn located(&self, entry: Entry) -> Located {
+    fn locate(&self, entry: Entry) -> Located {
         let pack = match entry.place {
-            Place::Own { .. } => None,
+            Place::Own { .. } | Place::OwnSince { .. } => None,
             Place::Packed { pack, .. } => self.packs.get(pack as usize).copied(),
         };
         Located { entry, pack }
@@ -184,8 +239,8 @@ pub struct Index {
 pub struct Grown {
     /// The next head.
     pub head: Head,
-    /// The part's stored bytes, to be written before the head.
-    pub part: Vec<u8>,
+    /// The part's stored bytes, to be written before the head; absent where it names those that are there.
+    pub part: Option<Vec<u8>>,
 }
 
 impl Index {
@@ -204,10 +259,40 @@ impl Index {
         self.find(digest).is_some()
     }
 
+    /// Returns every object that the remote has, sorted by digest, each where it is found.
+    pub fn all(&self) -> Vec<Located> {
+        let whole = Part::merged(self.parts.iter().map(Arc::as_ref));
+        whole.located().collect()
+    }
+
+    /// Returns the next head without the objects whose keys are to go; of one part, where there are any.
+    pub fn without(&self, goes: &dyn Fn(&str) -> bool, gc: Collections, write_id: &str) -> Grown {
+        let stays = |part: &Arc<Part>| {
+            let stays = |entry: &&Entry| !goes(&part.locate(**entry).key());
+            Part { packs: part.packs.clone(), entries: part.entries.iter().filter(stays).copied().collect() }
+        };
+        // Before they are put together: an older place of an object may go, and the newer stay.
+        let left: Vec<_> = self.parts.iter().map(stays).collect();
+        let entries =
+            |parts: &mut dyn Iterator<Item = &Part>| parts.map(|part| part.entries.len()).sum::<usize>();
+        if entries(&mut left.iter()) == entries(&mut self.parts.iter().map(Arc::as_ref)) {
+            return self.head_of(self.head.parts.clone(), None, gc, write_id);
+        }
+        self.head_of(Vec::new(), Some(Part::merged(left.iter())), gc, write_id)
+    }
+
     /// Returns the next head with `part` added; small parts are put together where there are many.
     pub fn with(&self, part: Part, write_id: &str) -> Grown {
+        self.with_gc(part, self.head.gc.clone(), write_id)
+    }
+
+    /// The same, and with other words about collections.
+    pub fn with_gc(&self, part: Part, gc: Collections, write_id: &str) -> Grown {
         let mut names = self.head.parts.clone();
         let mut parts = self.parts.clone();
+        if part.entries.is_empty() {
+            return self.head_of(names, None, gc, write_id);
+        }
         let mut new = Arc::new(part);
         // Each part that is no larger than what would be put on top goes into it.
         while let Some(last) = parts.last()
@@ -217,14 +302,21 @@ impl Index {
             parts.pop();
             names.pop();
         }
-        let stored = new.encode();
-        names.push(PartName { digest: Digest::of(&stored), objects: new.entries.len() as u64 });
+        self.head_of(names, Some(Arc::unwrap_or_clone(new)), gc, write_id)
+    }
+
+    fn head_of(&self, mut parts: Vec<PartName>, new: Option<Part>, gc: Collections, write_id: &str) -> Grown {
+        let stored = new.as_ref().map(|new| new.encode(gc.epoch));
+        if let (Some(new), Some(stored)) = (&new, &stored) {
+            parts.push(PartName { digest: Digest::of(stored), objects: new.entries.len() as u64 });
+        }
         let writes = std::iter::once(write_id.to_owned()).chain(self.head.writes.iter().cloned());
         let head = Head {
             format: 1,
             generation: self.head.generation + 1,
-            parts: names,
+            parts,
             writes: writes.take(REMEMBERED).collect(),
+            gc,
         };
         Grown { head, part: stored }
     }
@@ -248,7 +340,7 @@ mod tests {
             let texts: Vec<String> = (0..1 + push % 7).map(|n| format!("{push}-{n}")).collect();
             let pack = pack_of(&texts);
             let grown = index.with(Part::of(std::slice::from_ref(&pack), Vec::new()), &format!("w{push}"));
-            let new = Arc::new(Part::decode(&grown.part).unwrap());
+            let new = Arc::new(Part::decode(&grown.part.unwrap()).unwrap());
             let kept = index.parts[..grown.head.parts.len() - 1].to_vec();
             index = Index::new(grown.head, kept.into_iter().chain([new]).collect());
             for text in texts {
@@ -265,15 +357,15 @@ mod tests {
     #[test]
     fn bytes_that_are_no_part_are_refused() {
         let pack = pack_of(&["a".to_owned(), "b".to_owned()]);
-        let stored = Part::of(std::slice::from_ref(&pack), Vec::new()).encode();
+        let stored = Part::of(std::slice::from_ref(&pack), Vec::new()).encode(0);
         for cut in 0..stored.len() {
             assert_eq!(Part::decode(&stored[..cut]), None);
         }
         let mut wrong = Part::of(std::slice::from_ref(&pack), Vec::new());
         wrong.packs.clear();
-        assert_eq!(Part::decode(&wrong.encode()), None);
+        assert_eq!(Part::decode(&wrong.encode(0)), None);
         let mut twice = Part::of(std::slice::from_ref(&pack), Vec::new());
         twice.entries[1] = twice.entries[0];
-        assert_eq!(Part::decode(&twice.encode()), None);
+        assert_eq!(Part::decode(&twice.encode(0)), None);
     }
 }

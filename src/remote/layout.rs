@@ -8,6 +8,7 @@
 //! packs/<digest>                             many small objects, readable by range
 //! index/<digest>                             where objects are: one part of the index
 //! index/head                                 which parts count; moved by conditional put
+//! gc/<epoch>-<id>                            what a collection is about to delete
 //! probe/<id>                                 tried by `remote check`, and removed again
 //! locks/<name>                               folders only: who moves a key now
 //! ```
@@ -38,11 +39,14 @@ pub fn history(project: &ProjectId, branch: &BranchName, generation: u64, write_
     format!("history/{project}/{branch}/{generation:010}-{write_id}.json")
 }
 
-/// Returns the key of a large object.
-pub fn object(digest: &Digest) -> String {
+/// Returns the key of a large object; another one after each collection, so that none is written again.
+pub fn object(digest: &Digest, epoch: u64) -> String {
     let hex = digest.to_string();
     let (folder, name) = hex.split_at(2);
-    format!("objects/{folder}/{name}")
+    match epoch {
+        0 => format!("objects/{folder}/{name}"),
+        epoch => format!("objects/{folder}/{name}.{epoch}"),
+    }
 }
 
 /// Returns the key of a pack, by the digest of its bytes.
@@ -53,6 +57,20 @@ pub fn pack(digest: &Digest) -> String {
 /// Returns the key of a part of the index, by the digest of its bytes.
 pub fn index_part(digest: &Digest) -> String {
     format!("index/{digest}")
+}
+
+/// Returns the key of a collection's list.
+pub fn condemned(list: &str) -> String {
+    format!("gc/{list}")
+}
+
+/// What the keys of all branches of all projects begin with.
+pub const REFS: &str = "refs";
+
+/// Tells whether a key is of a kind that a collection takes where nothing names it.
+pub fn is_collected(key: &str) -> bool {
+    ["objects/", "packs/", "index/", "gc/", "probe/"].iter().any(|kind| key.starts_with(kind))
+        && key != INDEX_HEAD
 }
 
 /// Returns a key that is tried and removed again.

@@ -4,9 +4,12 @@
 //! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
-//! index, catalog     where each object is              send, fetch   objects go and come
+//! index, catalog     where each object is              condemned what a collection is about to delete
+//! send               objects go                        fetch, incoming   they come
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
-//! probe              what a remote allows           said      what a bucket says in its errors
+//! probe              what a remote allows              said      what a bucket says in its errors
+//! survey/            all of a remote: what is needed, what is whole
+//! collect/           what nothing needs goes
 //! ```
 //! Bytes go first, the index next, the ref last: a cut-off push or pull leaves
 //! both sides as they were, and going on costs only what is left. Every byte
@@ -18,11 +21,14 @@ mod address;
 mod branch;
 mod bucket;
 mod catalog;
+mod collect;
+mod condemned;
 mod encoding;
 mod error;
 mod fetch;
 mod format;
 mod header;
+mod incoming;
 mod index;
 mod layout;
 mod merge;
@@ -33,16 +39,19 @@ mod pull;
 mod push;
 mod said;
 mod send;
+mod survey;
 
 pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};
-pub use bucket::{Bucket, Swapped, Version};
+pub use bucket::{Bucket, Listed, Swapped, Version};
+pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
 pub use probe::{Probe, probe};
 pub use pull::{Arrived, Take, pull};
-pub use push::{Earnest, Ends, Pushed, Theirs, push};
+pub use push::{Earnest, Ends, Pushed, Theirs, Trust, push};
 pub use send::Sent;
+pub use survey::{Checked, Depth, check};
 
 /// Runs a transfer to its end on this thread.
 pub fn block_on<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {

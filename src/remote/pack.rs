@@ -20,8 +20,9 @@ pub const PACKED_MOST: u64 = 1024 * 1024;
 pub const FULL: usize = 16 * 1024 * 1024;
 
 const MAGIC: &[u8; 8] = b"kptnpak1";
-#[cfg(test)]
-const TAIL: usize = 4 + MAGIC.len();
+
+/// How many bytes come after the list of members.
+pub const TAIL: usize = 4 + MAGIC.len();
 
 /// One object in a pack.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,6 +58,13 @@ pub struct PackBuilder {
 }
 
 impl PackBuilder {
+    /// Begins one whose bytes differ after each collection, so that no key is written again.
+    pub fn new(epoch: u64) -> Self {
+        // Before the first member, where nobody looks.
+        let bytes = if epoch > 0 { epoch.to_le_bytes().to_vec() } else { Vec::new() };
+        Self { members: Vec::new(), bytes }
+    }
+
     /// Adds an object of at most [`PACKED_MOST`] bytes.
     pub fn add(&mut self, digest: Digest, raw: &[u8]) {
         let (encoding, stored) = encode(raw);

@@ -1,8 +1,8 @@
 //! `push`: a branch's state goes to a remote.
 //!
 //! ```text
-//! read ref and index -> together with what others moved -> send what is missing -> move the ref
-//!        ^------------------------- somebody moved it meanwhile ----------------------|
+//! read ref and index -> together with what others moved -> send what is missing -> look again -> move the ref
+//!        ^------------------ somebody moved it meanwhile, or a collection began --------------------|
 //! ```
 //! What both sides moved since they last agreed is a conflict: nothing is
 //! written then. With a lease, ours replaces theirs, but only where theirs is
@@ -18,6 +18,7 @@ use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
 use super::merge::merge;
 use super::send::{Sent, missing, send};
+use super::survey::lost;
 use super::{Move, RemoteError};
 use crate::failpoint;
 use crate::model::{Digest, Snapshot};
@@ -37,6 +38,15 @@ pub enum Theirs {
     Keep,
     /// It is replaced, where it is what was last seen here.
     ReplaceAsSeen,
+}
+
+/// Whether what a remote's index says is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// It is.
+    Index,
+    /// What this branch needs is read there, and sent again where it is lost.
+    Nothing,
 }
 
 /// What both ends of a transfer are.
@@ -83,6 +93,7 @@ pub async fn push(
     seen: Option<Digest>,
     theirs: Theirs,
     mover: &Mover,
+    trust: Trust,
     earnest: Earnest,
 ) -> Result<Pushed, RemoteError> {
     let Ends { bucket, store, which, progress, .. } = ends;
@@ -95,28 +106,46 @@ pub async fn push(
     }
     for _ in 0..TRIES {
         let tip = branch::read(bucket, which).await?;
-        if let Some(tip) = &tip
-            && holds_the_same(store, tip.latest.snapshot, ours)?
+        let same = match &tip {
+            Some(tip) if holds_the_same(store, tip.latest.snapshot, ours)? => Some(tip.latest.snapshot),
+            _ => None,
+        };
+        if let Some(snapshot) = same
+            && trust == Trust::Index
         {
-            return Ok(Pushed {
-                snapshot: tip.latest.snapshot,
-                moved: None,
-                merged: 0,
-                sent: Sent::default(),
-            });
+            return Ok(Pushed { snapshot, moved: None, merged: 0, sent: Sent::default() });
         }
-        let mut catalog = Catalog::read(bucket, ends.index_folder).await?;
-        let next = next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?;
-        let missing = missing(&catalog, store, needed(ends, &catalog, &next)?)?;
+        let mut catalog = Catalog::read_to_rely_on(bucket, ends.index_folder).await?;
+        let next = match same {
+            Some(digest) => Next { digest, snapshot: store.load_json(&digest)?, merged: 0 },
+            None => next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?,
+        };
+        let needed = needed(ends, tip.as_ref().filter(|_| trust == Trust::Index), &next)?;
+        if trust == Trust::Nothing {
+            let lost = lost(bucket, &catalog.index, &needed, progress).await?;
+            catalog.distrust(lost);
+        }
+        let missing = missing(&catalog, store, needed.iter().copied())?;
         if earnest == Earnest::No {
             let raw = missing.iter().map(|(_, size)| size).sum();
             let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
             return Ok(Pushed { snapshot: next.digest, moved: None, merged: next.merged, sent });
         }
-        let sent = send(bucket, &mut catalog, store, &missing, progress).await?;
-        if let Some(moved) = branch::move_to(bucket, which, tip.as_ref(), next.digest, mover).await? {
-            failpoint::hit("remote.push.moved")
-                .map_err(|error| StoreError::writing("write", store.layout().root(), error))?;
+        let Some(sent) = send(bucket, &mut catalog, store, &missing, progress).await? else { continue };
+        catalog.distrust(HashSet::new());
+        if same.is_some() {
+            return Ok(Pushed { snapshot: next.digest, moved: None, merged: 0, sent });
+        }
+        let look_again = async || {
+            hit("remote.push.announced", store)?;
+            catalog.refresh().await?;
+            let holds = needed.iter().all(|digest| catalog.has(digest));
+            hit("remote.push.looked", store)?;
+            Ok(holds)
+        };
+        let moved = branch::move_to(bucket, which, tip.as_ref(), next.digest, mover, look_again);
+        if let Some(moved) = moved.await? {
+            hit("remote.push.moved", store)?;
             return Ok(Pushed { snapshot: next.digest, moved: Some(moved), merged: next.merged, sent });
         }
     }
@@ -203,14 +232,22 @@ fn is_before(store: &Store, later: Digest, earlier: Digest) -> Result<bool, Remo
 
 /// Returns every object that a snapshot needs, itself first, as far as they may be missing there.
 ///
-/// A record that is there has its objects there: they went before it, and a
-/// collection takes it before them. Records of others that are not here are
-/// there for the same reason.
-fn needed(ends: Ends<'_>, catalog: &Catalog<'_>, next: &Next) -> Result<Vec<Digest>, RemoteError> {
+/// A record that the branch has there has its objects there: as long as the branch is not moved, no
+/// collection takes them. Nothing follows from a record that the index names alone: a collection may
+/// have left it in a pack and taken what it needs.
+fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>, RemoteError> {
+    let store = ends.store;
+    let mut there = HashSet::new();
+    if let Some(tip) = tip
+        && store.has(&tip.latest.snapshot)?
+    {
+        let snapshot: Snapshot = store.load_json(&tip.latest.snapshot)?;
+        there.extend(snapshot.entries.iter().map(|entry| entry.record));
+    }
     let mut all = vec![next.digest];
-    let mut reach = Reach::new(ends.store);
+    let mut reach = Reach::new(store);
     for entry in &next.snapshot.entries {
-        if catalog.index.has(&entry.record) {
+        if there.contains(&entry.record) {
             continue;
         }
         let hidden = reach.follow(&entry.record, &mut |_, digest| all.push(digest));
@@ -219,4 +256,9 @@ fn needed(ends: Ends<'_>, catalog: &Catalog<'_>, next: &Next) -> Result<Vec<Dige
         }
     }
     Ok(all)
+}
+
+fn hit(name: &'static str, store: &Store) -> Result<(), RemoteError> {
+    let failed = |error| StoreError::writing("write", store.layout().root(), error);
+    failpoint::hit(name).map_err(failed).map_err(RemoteError::from)
 }

@@ -12,7 +12,7 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::bucket::Bucket;
-use super::catalog::Catalog;
+use super::catalog::{Added, Catalog};
 use super::encoding::{self, Encoding};
 use super::index::{Entry, Part, Place};
 use super::pack::{PACKED_MOST, Pack, PackBuilder};
@@ -49,7 +49,7 @@ pub fn missing(
     let mut seen = std::collections::HashSet::new();
     let mut missing = Vec::new();
     for digest in objects {
-        if catalog.index.has(&digest) || !seen.insert(digest) {
+        if catalog.has(&digest) || !seen.insert(digest) {
             continue;
         }
         let Some(size) = store.size_of(&digest)? else {
@@ -60,37 +60,39 @@ pub fn missing(
     Ok(missing)
 }
 
-/// Sends objects, and names them in the index.
+/// Sends objects, and names them in the index; absent where a collection came between: all must be looked at again.
 pub async fn send(
     bucket: &Bucket,
     catalog: &mut Catalog<'_>,
     store: &Store,
     objects: &[(Digest, u64)],
     progress: &dyn Progress,
-) -> Result<Sent, RemoteError> {
+) -> Result<Option<Sent>, RemoteError> {
     if objects.is_empty() {
-        return Ok(Sent::default());
+        return Ok(Some(Sent::default()));
     }
     progress.begin(Phase::Sending, objects.len() as u64, objects.iter().map(|(_, size)| size).sum());
     let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
-    let packs = send_small(bucket, store, &small, progress).await?;
+    let packs = send_small(bucket, store, &small, catalog.epoch(), progress).await?;
     let mut own = Vec::new();
     for (digest, size) in large {
-        own.push(send_large(bucket, store, digest, *size, progress).await?);
+        own.push(send_large(bucket, store, (digest, *size), catalog.epoch(), progress).await?);
     }
     let part = Part::of(&packs, own);
     hit("remote.send.written", store)?;
-    catalog.add(&part).await?;
+    if catalog.add(&part).await? == Added::Stale {
+        return Ok(None);
+    }
     hit("remote.send.named", store)?;
     let stored = part.entries.iter().map(|entry| match entry.place {
-        Place::Own { stored } => stored,
+        Place::Own { stored } | Place::OwnSince { stored, .. } => stored,
         Place::Packed { stored, .. } => stored.into(),
     });
-    Ok(Sent {
+    Ok(Some(Sent {
         objects: part.entries.len() as u64,
         raw: part.entries.iter().map(|entry| entry.raw).sum(),
         stored: stored.sum(),
-    })
+    }))
 }
 
 /// Sends packs; they come back without their bytes.
@@ -98,6 +100,7 @@ async fn send_small(
     bucket: &Bucket,
     store: &Store,
     objects: &[&(Digest, u64)],
+    epoch: u64,
     progress: &dyn Progress,
 ) -> Result<Vec<Pack>, RemoteError> {
     let write = async |mut pack: Pack| {
@@ -107,7 +110,7 @@ async fn send_small(
         Ok::<_, RemoteError>(pack)
     };
     let (mut sending, mut sent) = (FuturesUnordered::new(), Vec::new());
-    let mut builder = PackBuilder::default();
+    let mut builder = PackBuilder::new(epoch);
     for (at, (digest, _)) in objects.iter().enumerate() {
         builder.add(*digest, &store.load(digest)?);
         if !builder.is_full() && at + 1 < objects.len() {
@@ -118,7 +121,7 @@ async fn send_small(
         {
             sent.push(pack?);
         }
-        sending.extend(std::mem::take(&mut builder).finish().map(&write));
+        sending.extend(std::mem::replace(&mut builder, PackBuilder::new(epoch)).finish().map(&write));
     }
     while let Some(pack) = sending.next().await {
         sent.push(pack?);
@@ -130,8 +133,8 @@ async fn send_small(
 async fn send_large(
     bucket: &Bucket,
     store: &Store,
-    digest: &Digest,
-    size: u64,
+    (digest, size): (&Digest, u64),
+    epoch: u64,
     progress: &dyn Progress,
 ) -> Result<Entry, RemoteError> {
     let mut source = store.reader(digest)?;
@@ -165,8 +168,12 @@ async fn send_large(
         stored += piece.len() as u64;
         Ok((!piece.is_empty()).then_some(piece))
     };
-    bucket.write_pieces(&layout::object(digest), next).await?;
-    Ok(Entry { digest: *digest, raw: size, encoding, place: Place::Own { stored } })
+    bucket.write_pieces(&layout::object(digest, epoch), next).await?;
+    let place = match epoch {
+        0 => Place::Own { stored },
+        epoch => Place::OwnSince { stored, epoch },
+    };
+    Ok(Entry { digest: *digest, raw: size, encoding, place })
 }
 
 fn read_full(store: &Store, source: &mut impl Read, block: &mut [u8]) -> Result<usize, RemoteError> {

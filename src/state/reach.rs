@@ -33,6 +33,21 @@ pub enum Need<'a> {
     ItemShard,
 }
 
+impl Need<'_> {
+    /// Returns what it is, in words.
+    pub fn words(self) -> String {
+        match self {
+            Self::Record => "the record".to_owned(),
+            Self::Output(file) => format!("output `{}`", file.path),
+            Self::Result => "a result".to_owned(),
+            Self::Log => "the log".to_owned(),
+            Self::Code(name) => format!("code `{name}`"),
+            Self::ShardList => "the item table".to_owned(),
+            Self::ItemShard => "a part of the item table".to_owned(),
+        }
+    }
+}
+
 /// An object that others are named in, and that cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum Hidden {

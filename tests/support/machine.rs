@@ -5,8 +5,8 @@ use kptn::model::{
     RemoteSettings, RunId, Settled, Silent, Snapshot, SnapshotEntry, TaskName, Timing, outputs_digest,
 };
 use kptn::remote::{
-    Absent, Arrived, Earnest, Ends, Mover, Pushed, RemoteError, Take, Theirs, Which, block_on, open, pull,
-    push,
+    Absent, Arrived, Asked, Checked, Collected, Depth, Earnest, Ends, Mover, Pushed, RemoteError, Take,
+    Theirs, Trust, Which, block_on, check, collect, open, pull, push,
 };
 use kptn::store::Store;
 
@@ -67,10 +67,25 @@ impl Machine {
 
     pub fn push(&mut self, remote: &RemoteSettings, snapshot: Digest) -> Result<Pushed, RemoteError> {
         let pushed = with_ends(self, remote, async |ends| {
-            push(ends, snapshot, self.seen, Theirs::Keep, &mover(), Earnest::Yes).await
+            push(ends, snapshot, self.seen, Theirs::Keep, &mover(), Trust::Index, Earnest::Yes).await
         })?;
         self.seen = Some(pushed.snapshot);
         Ok(pushed)
+    }
+
+    /// Collects at the remote all that no branch has now, one step of it.
+    pub fn collect(&self, remote: &RemoteSettings) -> Result<Collected, RemoteError> {
+        let asked = Asked { earnest: Earnest::Yes, keep_ms: 0, grace_ms: 0 };
+        with_ends(self, remote, async |ends| {
+            collect(ends.bucket, ends.store, ends.index_folder, &asked, ends.progress).await
+        })
+    }
+
+    /// Checks every byte of the remote.
+    pub fn check(&self, remote: &RemoteSettings) -> Result<Checked, RemoteError> {
+        with_ends(self, remote, async |ends| {
+            check(ends.bucket, ends.store, ends.index_folder, Depth::Bytes, ends.progress).await
+        })
     }
 
     pub fn pull(&mut self, remote: &RemoteSettings, take: Take) -> Result<Arrived, RemoteError> {

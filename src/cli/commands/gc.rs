@@ -6,16 +6,27 @@ use super::Context;
 use crate::cli::collecting::Collecting;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops::collect::{self, Earnest, GcRequest};
+use crate::ops::remotes;
+use crate::remote::{self, Asked};
 
 const HOUR: u64 = 60 * 60;
+
+/// What is put aside here is a matter of this machine; what is deleted at a remote waits for pushes.
+const GRACE: Duration = Duration::from_secs(7 * 24 * HOUR);
+const GRACE_AT_REMOTE: Duration = Duration::from_secs(48 * HOUR);
 
 /// Make room in the store: what no branch, tag, run or operation of late needs
 ///
 /// Only says what would go, unless `--yes` is given. What goes is put into the store's trash first,
 /// where every command still finds it and `kptn undo` brings it back; a later `gc` deletes what has
 /// been there for the grace time. Runs need not be stopped for it.
+///
+/// With `--remote` a remote is collected instead, all projects and branches of it. What goes is
+/// announced first, so that every push sends again what it needs of it; a later `gc --remote` deletes
+/// what was announced the grace time ago and what nobody needs still. Nobody has to stop for it.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Do it
@@ -24,21 +35,27 @@ pub struct Args {
     /// Keep what `undo` would need of operations as young as this, such as `30d` or `12h`
     #[arg(long, value_name = "TIME", default_value = "30d", value_parser = parse_time)]
     pub keep: Duration,
-    /// Delete what has been in the trash for this long, such as `7d`
-    #[arg(long, value_name = "TIME", default_value = "7d", value_parser = parse_time)]
-    pub grace: Duration,
+    /// Delete what has been in the trash, or was announced at the remote, for this long; `7d`, and `48h` with
+    /// `--remote`
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub grace: Option<Duration>,
     /// Put aside no more than it takes to have the store this small, such as `20GB`: the oldest results first
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub max_size: Option<u64>,
+    /// Collect at a remote instead: the one named in `kptn.yaml`, or the only one
+    #[arg(long, value_name = "REMOTE", num_args = 0..=1, conflicts_with = "max_size")]
+    pub remote: Option<Option<String>>,
 }
 
 /// Collects.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let ms = |time: Duration| u64::try_from(time.as_millis()).unwrap_or(u64::MAX);
+    if let Some(remote) = &args.remote {
+        return at_remote(args, remote.as_deref(), context);
+    }
     let request = GcRequest {
         earnest: if args.yes { Earnest::Yes } else { Earnest::No },
         keep_ms: ms(args.keep),
-        grace_ms: ms(args.grace),
+        grace_ms: ms(args.grace.unwrap_or(GRACE)),
         max_size: args.max_size,
     };
     let printer = &context.printer;
@@ -52,6 +69,29 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         printer.data(views::room::collected(&report, context.now_ms()));
     }
     Ok(Exit::FINE)
+}
+
+fn at_remote(args: &Args, name: Option<&str>, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let asked = Asked {
+        earnest: if args.yes { remote::Earnest::Yes } else { remote::Earnest::No },
+        keep_ms: ms(args.keep),
+        grace_ms: ms(args.grace.unwrap_or(GRACE_AT_REMOTE)),
+    };
+    let printer = &context.printer;
+    let transfer = Transfer::new(printer);
+    let collected = remotes::gc(&context.open()?, name, &asked, &transfer);
+    transfer.end();
+    let report = collected?;
+    if printer.json {
+        printer.document(&Document::of(&report));
+    } else {
+        printer.data(views::upkeep::collected(&report, context.now_ms()));
+    }
+    Ok(Exit::FINE)
+}
+
+fn ms(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Parses a time: a whole number of days, hours, minutes or seconds.

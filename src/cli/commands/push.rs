@@ -6,7 +6,7 @@ use crate::cli::exit::Exit;
 use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops::remotes::{self, PushRequest};
-use crate::remote::{Earnest, Theirs};
+use crate::remote::{Earnest, Theirs, Trust};
 
 /// Push the state of the current branch to a remote
 ///
@@ -23,6 +23,9 @@ pub struct Args {
     /// Replace what others pushed, where it is what was last seen here
     #[arg(long)]
     pub force_with_lease: bool,
+    /// Read what this branch needs there, and send again what is lost or damaged
+    #[arg(long)]
+    pub repair: bool,
     /// Only say what would go, and how much
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -34,6 +37,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         remote: args.remote.clone(),
         to: args.to.clone(),
         theirs: if args.force_with_lease { Theirs::ReplaceAsSeen } else { Theirs::Keep },
+        trust: if args.repair { Trust::Nothing } else { Trust::Index },
         earnest: if args.dry_run { Earnest::No } else { Earnest::Yes },
     };
     let transfer = Transfer::new(&context.printer);

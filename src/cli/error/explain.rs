@@ -234,7 +234,7 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
         OpsError::WhichRemote { known } => {
             told.hint(format!("name one: `kptn push {0}` or `kptn pull {0}`", known.first().map_or("REMOTE", String::as_str)))
         }
-        OpsError::NotWritable { .. } => told.hint("push to another remote; `kptn remote` lists them"),
+        OpsError::NotWritable { .. } => told.hint("name another remote; `kptn remote` lists them"),
         OpsError::NothingToPush { .. } => told.hint("`kptn run` makes one"),
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
         OpsError::NoItemLog { task, item } => {
@@ -313,6 +313,13 @@ fn of_remote(error: &RemoteError) -> CommandError {
             CommandError::of(Exit::ENVIRONMENT, error).hint("set `region` of the remote in kptn.yaml")
         }
         RemoteError::Clock { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint("set the clock"),
+        RemoteError::NotWhole { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("`kptn fsck --remote` names all that is lost, and what to do"),
+        RemoteError::Collecting { .. } => {
+            CommandError::of(Exit::CONFLICT, error).hint("it goes on; `kptn gc --remote` says what is left")
+        }
+        RemoteError::Denied { action: "remove", .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("a collection needs the right to delete (`s3:DeleteObject`); a push does not"),
         RemoteError::Denied { .. } | RemoteError::NoCredentials { .. } | RemoteError::Credentials { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error)
                 .hint("`kptn remote check` tries what is allowed; `profile` or the AWS environment names credentials")
@@ -324,7 +331,7 @@ fn of_remote(error: &RemoteError) -> CommandError {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
         }
         RemoteError::Damaged { .. } | RemoteError::Missing { .. } => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("nothing here was changed; whoever has it whole can push it again"),
+            .hint("nothing here was changed; `kptn push --repair` where it is whole sends it again"),
         _ => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; the same command goes on with what is left"),
     }

@@ -31,6 +31,7 @@ pub mod room;
 pub mod run;
 pub mod standing;
 pub mod status;
+pub mod upkeep;
 pub mod why;
 
 /// A report as `--json` prints it: its fields beside the version.

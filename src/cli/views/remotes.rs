@@ -66,6 +66,8 @@ pub fn pushed(report: &PushReport) -> String {
             _ => format!(" ({} stored)", words::size(report.stored_bytes)),
         };
         out.push_str(&format!("{} {what}{stored} to {place}\n", Tone::Good.paint("pushed")));
+    } else if report.objects > 0 {
+        out.push_str(&format!("{} {what} again to {place}\n", Tone::Good.paint("sent")));
     } else {
         out.push_str(&format!("{place} has all of it already\n"));
     }

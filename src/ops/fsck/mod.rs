@@ -113,7 +113,7 @@ fn follow(
     let mut absent = Vec::new();
     let hidden = reach.follow(record, &mut |need, object| match store.has(&object) {
         Ok(true) => {}
-        Ok(false) => absent.push((named(need), what(need))),
+        Ok(false) => absent.push((need.words(), what(need))),
         Err(error) => trouble = Some(error),
     });
     if let Some(error) = trouble {
@@ -162,17 +162,5 @@ fn what(need: Need<'_>) -> What {
         Need::Output(file) => What::Output(file.clone()),
         Need::Result | Need::ShardList | Need::ItemShard => What::Result,
         Need::Log | Need::Code(_) => What::Beside { mapped: false },
-    }
-}
-
-fn named(need: Need<'_>) -> String {
-    match need {
-        Need::Record => "the text".to_owned(),
-        Need::Output(file) => format!("output `{}`", file.path),
-        Need::Result => "a result".to_owned(),
-        Need::Log => "the log".to_owned(),
-        Need::Code(name) => format!("code `{name}`"),
-        Need::ShardList => "the item table".to_owned(),
-        Need::ItemShard => "a part of the item table".to_owned(),
     }
 }

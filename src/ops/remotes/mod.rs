@@ -1,4 +1,4 @@
-//! `push`, `pull`, `fetch` and `remote`: this project's state here and behind an address.
+//! `push`, `pull`, `fetch`, `remote`, `gc --remote` and `fsck --remote`: this project's state here and behind an address.
 //!
 //! `crate::remote` moves bytes and refs; here it is decided which branch, which
 //! tasks and what may be given up, and a pulled state becomes a branch's by the
@@ -9,8 +9,10 @@ mod pull;
 mod push;
 mod survey;
 pub mod unsent;
+mod upkeep;
 
 pub use peer::Peer;
 pub use pull::{Distance, PullReport, PullRequest, Want, pull};
 pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list};
+pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};

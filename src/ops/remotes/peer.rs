@@ -1,6 +1,6 @@
 //! A remote by the name that people say, ready to be spoken with.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use crate::model::{BranchName, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
@@ -70,6 +70,11 @@ impl Peer {
     /// Returns the bucket itself.
     pub fn bucket(&self) -> &Bucket {
         &self.bucket
+    }
+
+    /// Returns where parts of its index are kept here.
+    pub fn index_folder(&self) -> &Path {
+        &self.index_folder
     }
 
     /// Returns both ends of a transfer.

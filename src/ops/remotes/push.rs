@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::Peer;
 use crate::model::{BranchName, Progress, Record, Settled, Snapshot, TaskName};
 use crate::ops::{Footing, OpsError, Session, protect};
-use crate::remote::{self, Absent, Earnest, Mover, Theirs, block_on};
+use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
 use crate::store::Store;
 
@@ -20,6 +20,8 @@ pub struct PushRequest {
     pub to: Option<String>,
     /// What happens to what others moved there.
     pub theirs: Theirs,
+    /// Whether what the remote says it has is believed.
+    pub trust: Trust,
     /// Whether it is done, or only told.
     pub earnest: Earnest,
 }
@@ -83,7 +85,8 @@ pub fn push(
         Mover { user: entry.user.to_owned(), commit: entry.commit.map(str::to_owned), at_ms: entry.at_ms };
     let ends = peer.ends(&store, &there, progress);
     let known = seen.map(|seen| seen.snapshot);
-    let pushed = block_on(remote::push(ends, ours, known, request.theirs, &mover, request.earnest))?;
+    let pushed =
+        block_on(remote::push(ends, ours, known, request.theirs, &mover, request.trust, request.earnest))?;
     store.flush()?;
     if let Some(moved) = &pushed.moved {
         // Ours, not what came of it: the tasks of others that were kept there are not here yet, and the

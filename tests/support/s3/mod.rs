@@ -135,6 +135,11 @@ impl S3 {
         self.shared.store.make_read_only(read_only);
     }
 
+    /// Refuses to delete, as the role of who pushes may.
+    pub fn refuse_deletes(&self, refuse: bool) {
+        self.shared.store.refuse_deletes(refuse);
+    }
+
     /// Refuses everyone from the request after so many, as where a token expires.
     pub fn expire_after(&self, requests: u64) {
         lock(&self.shared.faults).expire_after(requests);

@@ -26,6 +26,7 @@ struct Inside {
     uploads: BTreeMap<String, BTreeMap<i32, Bytes>>,
     counter: u64,
     read_only: bool,
+    no_deletes: bool,
 }
 
 /// Shared by all requests; one lock, so that of two conditional writes one wins.
@@ -54,6 +55,15 @@ impl Store {
 
     pub(super) fn make_read_only(&self, read_only: bool) {
         lock(&self.inside).read_only = read_only;
+    }
+
+    pub(super) fn refuse_deletes(&self, refuse: bool) {
+        lock(&self.inside).no_deletes = refuse;
+    }
+
+    fn deletable(&self, bucket: &str) -> S3Result<()> {
+        self.writable(bucket)?;
+        if lock(&self.inside).no_deletes { Err(s3_error!(AccessDenied, "no deletes")) } else { Ok(()) }
     }
 
     fn there(&self, bucket: &str) -> S3Result<()> {
@@ -156,7 +166,7 @@ impl S3 for Store {
         &self,
         request: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.writable(&request.input.bucket)?;
+        self.deletable(&request.input.bucket)?;
         lock(&self.inside).keys.remove(&request.input.key);
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
@@ -165,7 +175,7 @@ impl S3 for Store {
         &self,
         request: S3Request<DeleteObjectsInput>,
     ) -> S3Result<S3Response<DeleteObjectsOutput>> {
-        self.writable(&request.input.bucket)?;
+        self.deletable(&request.input.bucket)?;
         let mut inside = lock(&self.inside);
         let mut gone = Vec::new();
         for object in request.input.delete.objects {

@@ -1,0 +1,203 @@
+//! Everything that snapshots lead to: what names other objects is read, the rest is only named.
+//!
+//! What a branch has now must be readable to the end, and what is in the way is
+//! said. What the past alone has may be gone, but what is there of it must be
+//! understood: whoever deletes stops at what is not (`Needed::hidden`).
+
+use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
+
+use super::roots::Held;
+use crate::model::{Digest, Progress, Snapshot};
+use crate::remote::RemoteError;
+use crate::remote::bucket::Bucket;
+use crate::remote::fetch::{Wanted, fetch};
+use crate::remote::index::Index;
+use crate::state::{Hidden, ItemTableError, Need, Reach};
+use crate::store::{Store, StoreError};
+
+/// The newest snapshot that this kptn understands.
+const SNAPSHOT: u32 = 1;
+
+/// Where to begin.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// The snapshot.
+    pub snapshot: Digest,
+    /// Whether it must be whole.
+    pub held: Held,
+    /// Whose it is, as people know it.
+    pub of: String,
+}
+
+/// What an object is needed for.
+#[derive(Debug, Clone)]
+pub struct Use {
+    /// Whether a branch has it now.
+    pub held: Held,
+    /// What it is, and whose.
+    what: String,
+    of: Arc<str>,
+}
+
+impl std::fmt::Display for Use {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} of {}", self.what, self.of)
+    }
+}
+
+/// What is needed.
+#[derive(Debug, Default)]
+pub struct Needed {
+    /// Objects, and what for.
+    pub objects: HashMap<Digest, Use>,
+    /// How many records there are among them.
+    pub records: u64,
+    /// What cannot be read, and hides what it names; not what is only absent.
+    pub hidden: Vec<String>,
+    /// Whether something that a branch has now is absent, and what it names unknown.
+    pub is_whole: bool,
+}
+
+impl Needed {
+    fn add(&mut self, digest: Digest, held: Held, what: String, of: &Arc<str>) {
+        let new = || Use { held, what, of: Arc::clone(of) };
+        // What is needed now is told of as that.
+        let known = self.objects.entry(digest).or_insert_with(new);
+        if held == Held::Now {
+            known.held = held;
+        }
+    }
+}
+
+/// Follows snapshots to their ends; keys of `bad` are not asked for.
+pub async fn walk(
+    bucket: &Bucket,
+    index: &Index,
+    store: &Store,
+    bad: &HashSet<String>,
+    roots: &[Walk],
+    progress: &dyn Progress,
+) -> Result<Needed, RemoteError> {
+    let mut needed = Needed { is_whole: true, ..Needed::default() };
+    let source = Source { bucket, index, store, bad, progress };
+    source.gather(roots.iter().map(|root| root.snapshot), &mut needed).await?;
+    let mut records: HashMap<Digest, (Held, Arc<str>)> = HashMap::new();
+    for root in roots {
+        let of: Arc<str> = root.of.as_str().into();
+        needed.add(root.snapshot, root.held, format!("the snapshot {}", root.snapshot.short()), &of);
+        let snapshot: Snapshot = match store.load_json(&root.snapshot) {
+            Ok(snapshot) => snapshot,
+            Err(StoreError::Absent { .. }) => {
+                needed.is_whole &= root.held == Held::Past;
+                continue;
+            }
+            Err(error) => {
+                needed.hidden.push(format!("the snapshot of {of} cannot be read: {error}"));
+                continue;
+            }
+        };
+        if snapshot.format > SNAPSHOT {
+            let format = snapshot.format;
+            needed
+                .hidden
+                .push(format!("the snapshot of {of} is of format {format}, this kptn reads {SNAPSHOT}"));
+        }
+        for entry in snapshot.entries {
+            let of: Arc<str> = format!("`{}` on {of}", entry.task).into();
+            let known = records.entry(entry.record).or_insert((root.held, of));
+            if root.held == Held::Now {
+                known.0 = root.held;
+            }
+        }
+    }
+    needed.records = records.len() as u64;
+    source.gather(records.keys().copied(), &mut needed).await?;
+    let mut left: Vec<_> = records.into_iter().collect();
+    left.sort_by_key(|(record, _)| *record);
+    // First the lists of shards come, then the shards; one round more sees that nothing is left.
+    while !left.is_empty() {
+        let (namers, again) = follow(store, left, &mut needed);
+        let before = namers.iter().filter(|one| store.has(one).unwrap_or(false)).count();
+        source.gather(namers.iter().copied(), &mut needed).await?;
+        let came = namers.iter().filter(|one| store.has(one).unwrap_or(false)).count() > before;
+        if !came {
+            needed.is_whole &= again.iter().all(|(_, (held, _))| *held == Held::Past);
+            break;
+        }
+        left = again;
+    }
+    store.flush()?;
+    Ok(needed)
+}
+
+type Records = Vec<(Digest, (Held, Arc<str>))>;
+
+/// Follows records; returns what must be read before more can be named, and whose it is.
+fn follow(store: &Store, records: Records, needed: &mut Needed) -> (Vec<Digest>, Records) {
+    let mut reach = Reach::new(store);
+    let (mut namers, mut again) = (Vec::new(), Vec::new());
+    for (record, (held, of)) in records {
+        let hidden = reach.follow(&record, &mut |need, digest| {
+            if matches!(need, Need::ShardList | Need::ItemShard) {
+                namers.push(digest);
+            }
+            needed.add(digest, held, need.words(), &of);
+        });
+        for one in hidden.iter().filter(|one| !is_absent(one)) {
+            needed.hidden.push(format!("{of} cannot be read whole: {one}"));
+        }
+        if hidden.iter().any(is_absent) {
+            again.push((record, (held, of)));
+        }
+    }
+    (namers, again)
+}
+
+fn is_absent(hidden: &Hidden) -> bool {
+    matches!(
+        hidden,
+        Hidden::Store(StoreError::Absent { .. })
+            | Hidden::Items(ItemTableError::Store(StoreError::Absent { .. }))
+    )
+}
+
+/// Where objects that name others come from.
+struct Source<'a> {
+    bucket: &'a Bucket,
+    index: &'a Index,
+    store: &'a Store,
+    bad: &'a HashSet<String>,
+    progress: &'a dyn Progress,
+}
+
+impl Source<'_> {
+    /// Brings what is there; where something is damaged, all the rest.
+    async fn gather(
+        &self,
+        objects: impl Iterator<Item = Digest>,
+        needed: &mut Needed,
+    ) -> Result<(), RemoteError> {
+        let is_there = |digest: &Digest| {
+            let found = self.index.find(digest);
+            found.is_some_and(|found| self.bad.is_empty() || !self.bad.contains(&found.key()))
+        };
+        let wanted =
+            objects.filter(is_there).map(|digest| Wanted { digest, needed_by: "a branch".to_owned() });
+        let wanted: Vec<_> = wanted.collect();
+        let fetch = async |wanted: &[Wanted]| {
+            fetch(self.bucket, self.index, self.store, wanted, self.progress).await.map(|_| ())
+        };
+        match fetch(&wanted).await {
+            Err(RemoteError::Damaged { .. }) => {}
+            fetched => return fetched,
+        }
+        for one in wanted {
+            match fetch(&[one]).await {
+                Err(error @ RemoteError::Damaged { .. }) => needed.hidden.push(error.to_string()),
+                fetched => fetched?,
+            }
+        }
+        Ok(())
+    }
+}

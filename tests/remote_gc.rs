@@ -1,0 +1,224 @@
+//! `gc --remote`: what no branch needs goes, in two steps, and nothing else ever does.
+
+use crate::support::{Place, Project};
+
+pub const NOW: [&str; 7] = ["gc", "--remote", "--yes", "--keep", "0d", "--grace", "0d"];
+const KEEPING: [&str; 5] = ["gc", "--remote", "--yes", "--grace", "0d"];
+
+/// A project that has pushed a state of `one`, and then one of `two`.
+pub fn moved_on(place: &Place) -> Project {
+    let project = place.project();
+    run_and_push(&project, None);
+    run_and_push(&project, Some(("'one'", "'two'")));
+    project
+}
+
+/// Edits the word of A, runs and pushes.
+#[track_caller]
+pub fn run_and_push(project: &Project, edit: Option<(&str, &str)>) {
+    if let Some((old, new)) = edit {
+        project.edit("A.py", old, new);
+    }
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["push"]).succeeds();
+    project.trace();
+}
+
+#[track_caller]
+pub fn collect(project: &Project, words: &[&str]) -> serde_json::Value {
+    project.kptn(&[words, &["--json"]].concat()).succeeds().json()
+}
+
+#[track_caller]
+pub fn amount(report: &serde_json::Value, of: &str) -> u64 {
+    report[of]["objects"].as_u64().unwrap_or_else(|| panic!("no {of} in {report}"))
+}
+
+/// Asserts that the remote is whole, and that a new machine gets all of a branch.
+#[track_caller]
+pub fn is_sound(place: &Place, branch: &str, word: &str) {
+    let fresh = place.project();
+    fresh.edit("A.py", "'one'", &format!("'{word}'"));
+    fresh.kptn(&["fsck", "--remote", "--full"]).succeeds();
+    fresh.kptn(&["pull", "--from", branch]).succeeds();
+    assert_eq!(fresh.not_fresh(), "");
+    fresh.kptn(&["restore"]).succeeds();
+    assert_eq!(fresh.read_output("a.txt"), word.repeat(1_000_000));
+    assert_eq!(fresh.read_output("b.txt"), word.repeat(3));
+    fresh.kptn(&["run"]).succeeds();
+    assert_eq!(fresh.ran(), "");
+}
+
+#[test]
+fn nothing_goes_that_a_branch_or_its_history_needs() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        // Both states are young, and so is what the index was before.
+        project.kptn(&["gc", "--remote"]).succeeds().prints("nothing to collect");
+        let there = [place.kind("objects"), place.kind("packs")];
+        for _ in 0..4 {
+            collect(&project, &KEEPING);
+        }
+        assert_eq!([place.kind("objects"), place.kind("packs")], there);
+        is_sound(&place, "main", "two");
+    }
+}
+
+#[test]
+fn a_dry_run_and_the_first_step_delete_nothing_and_the_second_what_was_announced() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        let before = place.keys();
+        let told = collect(&project, &["gc", "--remote", "--keep", "0d", "--grace", "0d"]);
+        assert_eq!((told["dry_run"].as_bool(), amount(&told, "deleted")), (Some(true), 0));
+        assert_eq!(place.keys(), before);
+
+        let announced = collect(&project, &NOW);
+        assert_eq!(amount(&announced, "announced"), amount(&told, "announced"));
+        let after = place.keys();
+        assert!(before.keys().all(|key| after.contains_key(key)), "nothing is deleted yet");
+        assert_eq!(place.kind("gc").len(), 1);
+        is_sound(&place, "main", "two");
+        // The grace time is not over.
+        project.kptn(&["gc", "--remote", "--yes", "--keep", "0d"]).succeeds().prints("left; a later");
+        assert_eq!(place.keys(), after);
+
+        let deleted = collect(&project, &NOW);
+        assert_eq!(amount(&deleted, "deleted"), amount(&announced, "announced"), "{deleted}");
+        assert_eq!(place.kind("objects").len(), 1, "the large file of `one` is gone");
+        is_sound(&place, "main", "two");
+        // What the collection itself leaves goes too, and then there is nothing more.
+        for _ in 0..3 {
+            collect(&project, &NOW);
+        }
+        let left = place.keys();
+        let last = collect(&project, &NOW);
+        assert_eq!((amount(&last, "announced"), amount(&last, "deleted")), (0, 0), "{last}");
+        assert_eq!(place.keys(), left);
+        let report = project.kptn(&["fsck", "--remote", "--json"]).succeeds().json();
+        assert_eq!(amount(&report, "unnamed"), 0, "{report}");
+        // Work goes on: what was deleted is sent again where it is needed again.
+        run_and_push(&project, Some(("'two'", "'one'")));
+        is_sound(&place, "main", "one");
+    }
+}
+
+#[test]
+fn what_another_branch_shares_stays_and_goes_with_the_last_one() {
+    for place in Place::each() {
+        let project = place.project();
+        run_and_push(&project, None);
+        project.kptn(&["push", "--to", "release"]).succeeds();
+        run_and_push(&project, Some(("'one'", "'two'")));
+        for _ in 0..3 {
+            collect(&project, &NOW);
+        }
+        is_sound(&place, "release", "one");
+        is_sound(&place, "main", "two");
+        for key in place.kind("refs").into_iter().chain(place.kind("history")) {
+            if key.contains("/release") {
+                place.remove(&key);
+            }
+        }
+        for _ in 0..3 {
+            collect(&project, &NOW);
+        }
+        assert_eq!(place.kind("objects").len(), 1);
+        is_sound(&place, "main", "two");
+    }
+}
+
+#[test]
+fn half_empty_packs_are_packed_again() {
+    for place in Place::each() {
+        // Three tasks' records and files in the first pack, of which one stays.
+        let project = place.project();
+        project.write(
+            "B.py",
+            crate::support::python_task(
+                "B",
+                "(output_dir / 'b.txt').write_bytes(__import__('os').urandom(300000))",
+            ),
+        );
+        project.kptn(&["run"]).succeeds();
+        project.kptn(&["push"]).succeeds();
+        let first = place.kind("packs");
+        project.write("B.py", crate::support::python_task("B", "(output_dir / 'b.txt').write_text('b')"));
+        project.kptn(&["run"]).succeeds();
+        project.kptn(&["push"]).succeeds();
+        let told = collect(&project, &NOW);
+        assert!(amount(&told, "repacked") > 0, "{told}");
+        // Readers find it in the new pack already.
+        project.kptn(&["fsck", "--remote", "--full"]).succeeds();
+        collect(&project, &NOW);
+        assert!(place.kind("packs").iter().all(|key| !first.contains(key)), "the first pack is gone");
+        let sizes: usize = place
+            .keys()
+            .iter()
+            .filter(|(key, _)| key.starts_with("packs/"))
+            .map(|(_, bytes)| bytes.len())
+            .sum();
+        assert!(sizes < 100_000, "{sizes}");
+        let fresh = place.project();
+        fresh.write("B.py", project.read("B.py"));
+        fresh.kptn(&["fsck", "--remote", "--full"]).succeeds();
+        fresh.kptn(&["pull"]).succeeds();
+        assert_eq!(fresh.not_fresh(), "");
+        fresh.kptn(&["restore"]).succeeds();
+        assert_eq!(fresh.read_output("a.txt"), "one".repeat(1_000_000));
+        assert_eq!(fresh.read_output("b.txt"), "b");
+    }
+}
+
+#[test]
+fn who_may_not_delete_is_told_before_anything_is_written() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        let before = place.keys();
+        let reader = place.project_with(", writable: false");
+        reader.kptn(&NOW).exits(2).says("writable: false");
+        if let Place::Bucket(s3) = &place {
+            s3.refuse_deletes(true);
+            project.kptn(&NOW).exits(4).says("does not allow to remove").says("s3:DeleteObject");
+            s3.refuse_deletes(false);
+        }
+        let mut after = place.keys();
+        after.retain(|key, _| !key.starts_with("probe/"));
+        assert_eq!(after, before);
+    }
+}
+
+#[test]
+fn a_remote_of_the_first_format_is_read_and_raised_by_its_first_collection() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        let old = br#"{"format":1,"min_reader":1,"min_writer":1,"more":"kept"}"#;
+        place.put("kptn.json", old);
+        run_and_push(&project, Some(("'two'", "'ten'")));
+        project.kptn(&["fsck", "--remote"]).succeeds();
+        assert_eq!(place.keys()["kptn.json"], old);
+        for _ in 0..2 {
+            collect(&project, &NOW);
+        }
+        let raised: serde_json::Value = serde_json::from_slice(&place.keys()["kptn.json"]).expect("JSON");
+        assert_eq!(raised["min_writer"], 2);
+        assert_eq!(raised["more"], "kept");
+        is_sound(&place, "main", "ten");
+    }
+}
+
+#[test]
+fn what_this_kptn_does_not_know_is_left_alone() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        place.put("runs/1/A/0", b"{}");
+        project.kptn(&NOW).exits(4).says("of a run, which this kptn does not know").says("fsck --remote");
+        place.remove("runs/1/A/0");
+        place.put("notes/mine.txt", b"not kptn's");
+        for _ in 0..3 {
+            collect(&project, &NOW);
+        }
+        assert!(place.keys().contains_key("notes/mine.txt"));
+        is_sound(&place, "main", "two");
+    }
+}
