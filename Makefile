@@ -23,6 +23,7 @@ test: setup format clippy tests doc ## Checks everything: format, lints, tests, 
 setup:
 	@tests/setup/r.sh
 	@tests/setup/python.sh $(TARGET)/test-python
+	@tests/setup/postgres.sh
 
 format:
 	$(CARGO) fmt --check

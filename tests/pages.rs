@@ -9,7 +9,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use crate::support::{Project, packages_python};
+use crate::support::{Postgres, Project, packages_python, wait_until};
 
 /// Pages with console blocks that cannot be run here, and why.
 const NOT_RUN: [(&str, &str); 1] =
@@ -237,4 +237,46 @@ fn the_probe_of_a_url_notices_what_the_guide_says() {
     asked().prints("stale");
     drop(server);
     asked().prints("stale");
+}
+
+/// One task, with the inputs that a guide shows, which asks the server for its rows.
+fn task_that_reads_orders(inputs: &str) -> Project {
+    let body = "import subprocess\n    rows = subprocess.run(['psql', '-XAtc', 'select item from orders'], \
+                check=True, capture_output=True).stdout\n    (output_dir / 'orders.txt').write_bytes(rows)";
+    Project::new().file("T.py", crate::support::python_task("T", body)).yaml(&format!(
+        "graphs:\n  g:\n    tasks: {{T: }}\ntasks:\n  T:\n    file: T.py\n    outputs: [orders.txt]\n{inputs}"
+    ))
+}
+
+#[test]
+fn the_probes_of_postgresql_notice_what_the_guide_says() {
+    let text = page("docs/guides/databases.md");
+    let shown = blocks(&text).into_iter().find(|block| block.text.contains("psql")).expect("the inputs").text;
+    let shown: String = shown.lines().map(|line| format!("    {line}\n")).collect();
+    let count = text.split('`').find(|part| part.starts_with("select n_tup_ins")).expect("the other query");
+    let query = shown.split('"').nth(1).expect("the query of the probe").to_owned();
+    let postgres = Postgres::start();
+    postgres.psql("create table orders (item text, updated_at timestamptz default clock_timestamp())");
+    for (asked, change) in [
+        (query.as_str(), "insert into orders values ('pen')"),
+        (query.as_str(), "update orders set item = 'ink', updated_at = clock_timestamp()"),
+        (&count.replace('\n', " "), "update orders set item = 'cap'"),
+    ] {
+        let project = task_that_reads_orders(&shown.replace(&query, asked));
+        let kptn = |words: &[&str]| project.kptn_with(&postgres.environment(), words);
+        kptn(&["run"]).succeeds();
+        let is_stale = || kptn(&["status", "--probe"]).succeeds().stdout.contains("stale");
+        assert!(!is_stale(), "{change}");
+        postgres.psql(change).expect(change);
+        // The server counts changes a moment later.
+        wait_until(change, is_stale);
+        kptn(&["run"]).succeeds();
+        assert_eq!(project.read_output("orders.txt").trim(), change.split('\'').nth(1).unwrap_or_default());
+        // What is secret went to the task, and is nowhere in the store.
+        let mut grep = project.program("grep");
+        grep.args(["-rl", Postgres::PASSWORD, "."]);
+        project.finish(grep, &["grep"]).exits(1);
+        // Without the server nobody can tell.
+        project.kptn(&["status", "--probe"]).succeeds().prints("stale");
+    }
 }

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import branches
+import hooks
 import intake
 import items
 import item_status
@@ -20,7 +21,7 @@ from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
          "item_status": item_status, "items": items, "restoring": restoring,
-         "branches": branches}
+         "branches": branches, "hooks": hooks}
 
 
 def main() -> None:
