@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 
-use crate::model::{Digest, Force};
+use crate::model::{Digest, Force, Record};
 use crate::ops::ancestry::Ancestry;
 use crate::ops::standing::Because;
 use crate::ops::survey::{Question, Survey};
@@ -30,19 +30,19 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
     if repository.is_dirty(&session.config_files)? {
         return Ok(0);
     }
+    let past = Ancestry::of(repository, commit);
+    if !has_open(session, &state, &past)? {
+        return Ok(0);
+    }
     let mut open: Vec<(Digest, Vec<PathBuf>)> = Vec::new();
     let memo = memo::open(session)?;
-    let past = Ancestry::of(repository, commit);
     for graph in session.project.graphs.values() {
         let question = Question { graph, probing: Probing::Believe, force: &|_| Force::No };
         let survey = Survey::of(session, &memo, &question)?;
         for (task, decision) in &survey.decisions {
             let Action::Keep(record) = &decision.action else { continue };
             let Some(digest) = survey.known.current_digest(task) else { continue };
-            let made = record.provenance.commit.as_deref().filter(|_| !record.provenance.dirty);
-            if made.is_some_and(|commit| past.has(commit))
-                || state.attestations(&digest)?.iter().any(|one| past.has(&one.commit))
-            {
+            if is_proven(&state, &past, &digest, record)? {
                 continue;
             }
             let files = survey.gathered.get(task).map(|gathered| gathered.files.clone()).unwrap_or_default();
@@ -59,4 +59,34 @@ pub fn after_commit(session: &Session) -> Result<u64, OpsError> {
         .collect();
     state.attest(&settled, commit, now_ms())?;
     Ok(settled.len() as u64)
+}
+
+/// Tells whether some record of the branch is not proven yet: only then are its tasks looked at, which costs more.
+fn has_open(session: &Session, state: &State, past: &Ancestry<'_>) -> Result<bool, OpsError> {
+    let store = session.store()?;
+    for graph in session.project.graphs.values() {
+        for digest in state.records(&session.key, &graph.namespace)?.into_values() {
+            let proven = match store.load_json(&digest) {
+                Ok(record) => is_proven(state, past, &digest, &record)?,
+                // What cannot be read is for who looks at its task.
+                Err(_) => false,
+            };
+            if !proven {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
+}
+
+/// Tells whether a commit in the past is known to have exactly what a record ran.
+fn is_proven(
+    state: &State,
+    past: &Ancestry<'_>,
+    digest: &Digest,
+    record: &Record,
+) -> Result<bool, OpsError> {
+    let made = record.provenance.commit.as_deref().filter(|_| !record.provenance.dirty);
+    Ok(made.is_some_and(|commit| past.has(commit))
+        || state.attestations(digest)?.iter().any(|one| past.has(&one.commit)))
 }
