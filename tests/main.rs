@@ -26,6 +26,7 @@ mod git_states;
 mod item_faults;
 mod items_shown;
 mod layers;
+mod lazy;
 mod living;
 mod mapped;
 mod mapped_r;

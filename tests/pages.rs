@@ -122,7 +122,7 @@ pages! {
     mapped_tasks: "docs/guides/mapped-tasks.md", 16;
     branches: "docs/guides/branches.md", 10;
     hooks: "docs/guides/hooks.md", 4;
-    remotes: "docs/guides/remotes.md", 12;
+    remotes: "docs/guides/remotes.md", 14;
     room: "docs/guides/room.md", 8;
     interactive: "docs/guides/interactive.md", 12;
     debugging: "docs/guides/debugging.md", 12;

@@ -40,6 +40,7 @@ use printer::Printer;
 /// Runs the program and returns what it leaves with.
 pub fn main() -> ExitCode {
     error::install_panic_hook();
+    crate::store::bring_by(crate::remote::bring);
     if complete::answered() {
         return Exit::FINE.into();
     }

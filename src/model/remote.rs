@@ -1,9 +1,11 @@
 //! A remote as `kptn.yaml` names it: a store and branches behind an address.
 
+use serde::{Deserialize, Serialize};
+
 use super::BranchName;
 
 /// Where a remote is, and how it is spoken with. Nothing secret is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RemoteSettings {
     /// `s3://bucket/prefix` or `file:///folder`.
     pub url: String,

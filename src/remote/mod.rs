@@ -7,6 +7,7 @@
 //! index, catalog     where each object is              condemned what a collection is about to delete
 //! send               objects go                        fetch, incoming   they come
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
+//! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
 //! survey/            all of a remote: what is needed, what is whole
 //! collect/           what nothing needs goes
@@ -19,6 +20,7 @@
 
 mod address;
 mod branch;
+mod bring;
 mod bucket;
 mod catalog;
 mod collect;
@@ -43,6 +45,7 @@ mod survey;
 
 pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};
+pub use bring::{BringError, Promiser, bring, remember};
 pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};

@@ -6,10 +6,14 @@
 //! Each step asks for what the one before it named, for all tasks at once.
 //! Nothing here moves a branch of this machine: that is for who asked.
 
+use std::collections::BTreeSet;
+
 use super::branch;
+use super::bucket::Bucket;
 use super::catalog::Catalog;
 use super::fetch::{Fetched, Wanted, fetch};
 use super::format::{self, Intent};
+use super::index::Index;
 use super::push::Ends;
 use super::{Move, RemoteError};
 use crate::model::Phase;
@@ -21,6 +25,8 @@ use crate::state::{Need, Reach};
 pub enum Take {
     /// Nothing.
     State,
+    /// Nothing, and it is told which outputs and logs are left there.
+    Lazy,
     /// Outputs and logs.
     All,
 }
@@ -34,6 +40,8 @@ pub struct Arrived {
     pub snapshot: Snapshot,
     /// How much came.
     pub fetched: Fetched,
+    /// What of [`Take::Lazy`] is left there, each once, and how many bytes that is.
+    pub left: (Vec<Digest>, u64),
 }
 
 /// Fetches a branch's snapshot and what the chosen tasks' records need; flushes the store.
@@ -67,12 +75,31 @@ pub async fn pull(
             break;
         }
     }
-    if take == Take::All {
+    let mut left = (Vec::new(), 0);
+    if take != Take::State {
         let (missing, _) = missing_of(ends, &entries, Take::All)?;
-        fetched += fetch(&missing).await?;
+        match take {
+            Take::Lazy => left = promised(bucket, &catalog.index, &missing)?,
+            _ => fetched += fetch(&missing).await?,
+        }
     }
     store.flush()?;
-    Ok(Arrived { tip: tip.latest, snapshot, fetched })
+    Ok(Arrived { tip: tip.latest, snapshot, fetched, left })
+}
+
+/// Makes sure that the remote has what is left there.
+fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<(Vec<Digest>, u64), RemoteError> {
+    let (mut left, mut bytes) = (BTreeSet::new(), 0);
+    for Wanted { digest, needed_by } in wanted {
+        let Some(located) = index.find(digest) else {
+            let (url, needed_by) = (bucket.url().to_owned(), needed_by.clone());
+            return Err(RemoteError::Missing { url, digest: *digest, needed_by });
+        };
+        if left.insert(*digest) {
+            bytes += located.entry.raw;
+        }
+    }
+    Ok((left.into_iter().collect(), bytes))
 }
 
 fn wanted(entry: &SnapshotEntry, digest: Digest) -> Wanted {
@@ -92,7 +119,7 @@ fn missing_of(
         let mut failed = Ok(());
         let hidden = reach.follow(&entry.record, &mut |need, digest| {
             let bytes = matches!(need, Need::Output(_) | Need::Log);
-            if bytes && take == Take::State {
+            if bytes && take != Take::All {
                 return;
             }
             match ends.store.has(&digest) {

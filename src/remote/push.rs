@@ -125,6 +125,11 @@ pub async fn push(
             let lost = lost(bucket, &catalog.index, &needed, progress).await?;
             catalog.distrust(lost);
         }
+        if earnest == Earnest::Yes {
+            // What another remote has promised goes by way of this machine.
+            let absent = needed.iter().filter(|digest| !catalog.has(digest));
+            store.bring(&absent.copied().collect::<Vec<_>>(), progress)?;
+        }
         let missing = missing(&catalog, store, needed.iter().copied())?;
         if earnest == Earnest::No {
             let raw = missing.iter().map(|(_, size)| size).sum();

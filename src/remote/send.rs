@@ -52,10 +52,14 @@ pub fn missing(
         if catalog.has(&digest) || !seen.insert(digest) {
             continue;
         }
-        let Some(size) = store.size_of(&digest)? else {
-            return Err(StoreError::Absent { digest, root: store.layout().root().to_owned() }.into());
-        };
-        missing.push((digest, size));
+        match store.size_of(&digest)? {
+            Some(size) => missing.push((digest, size)),
+            // How large it is, another remote knows.
+            None if store.can_have(&digest)? => missing.push((digest, 0)),
+            None => {
+                return Err(StoreError::Absent { digest, root: store.layout().root().to_owned() }.into());
+            }
+        }
     }
     Ok(missing)
 }

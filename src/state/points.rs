@@ -89,7 +89,7 @@ impl State {
             let mut whole = hidden.is_empty();
             for digest in needed {
                 // What was damaged makes its task stale, wherever that record is.
-                whole &= self.store.has(&digest)? || self.store.was_damaged(&digest);
+                whole &= self.store.can_have(&digest)? || self.store.was_damaged(&digest);
             }
             lacking += u64::from(!whole);
         }

@@ -29,6 +29,9 @@ pub enum StoreError {
     /// No object has this digest here.
     #[error("object {digest} is not in the store `{}`", root.display())]
     Absent { digest: Digest, root: PathBuf },
+    /// A remote has it, and it could not be brought.
+    #[error("cannot bring {} that a remote has", if *count == 1 { "an object".to_owned() } else { format!("{count} objects") })]
+    NotBrought { count: u64, source: Box<dyn std::error::Error + Send + Sync> },
     /// The stored bytes are not those that were put.
     #[error("object {digest} in the store `{}` is damaged: its bytes have the digest {found}", root.display())]
     Damaged { digest: Digest, found: Digest, root: PathBuf },

@@ -19,6 +19,7 @@
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree
 //! <root>/index/<place>.bearings where a project's things are
+//! <root>/remotes/<id>/remote.json  its name and address, where a lazy pull left objects there
 //! <root>/remotes/<id>/index/    parts of a remote's index that were read
 //! <root>/index/clock            touched to ask the file system for its time
 //! ```
@@ -192,9 +193,14 @@ impl Layout {
         self.index_file("project", &parts).with_extension("bearings")
     }
 
-    /// Returns the folder where parts of a remote's index are kept; `remote` stands for its address.
-    pub fn remote_index(&self, remote: &Digest) -> PathBuf {
-        self.root.join("remotes").join(remote.short()).join("index")
+    /// Returns the folder where parts of a remote's index are kept.
+    pub fn remote_index(&self, remote: &str) -> PathBuf {
+        self.root.join("remotes").join(remote).join("index")
+    }
+
+    /// Returns the file that says how a remote is reached that has promised objects.
+    pub fn remote_settings(&self, remote: &str) -> PathBuf {
+        self.root.join("remotes").join(remote).join("remote.json")
     }
 
     /// Returns the file that is touched to ask the file system for its time.

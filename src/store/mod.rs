@@ -27,6 +27,7 @@ mod layout;
 mod locate;
 mod old;
 mod place;
+mod promised;
 mod small;
 mod stat;
 mod sync;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::model::{Digest, LinkMode, canonical_json};
+use crate::model::{Digest, LinkMode, Silent, canonical_json};
 use intake::Source;
 use large::Large;
 use small::{SMALL, Small};
@@ -52,6 +53,7 @@ pub use layout::Layout;
 pub use locate::locate;
 pub use old::amount_of_runs;
 pub use place::{FileSystem, existing};
+pub use promised::{Bring, bring_by};
 pub use stat::FileStat;
 pub use temporary::is_temporary;
 pub use trash::{Amount, Batch};
@@ -125,8 +127,16 @@ impl Store {
         self.put_bytes(&canonical_json(value))
     }
 
-    /// Returns an object's bytes, verified; absent where the store has none of this digest.
+    /// Returns an object's bytes, verified; absent where the store has none of this digest. One that a remote has
+    /// promised is brought first.
     pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
+        match self.get_here(digest)? {
+            None if self.bring(&[*digest], &Silent)? > 0 => self.get_here(digest),
+            found => Ok(found),
+        }
+    }
+
+    fn get_here(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         self.hold.try_take(&self.layout);
         let bytes = match self.small.get(digest)? {
             Some(bytes) => bytes.to_vec(),
@@ -150,13 +160,15 @@ impl Store {
     /// Returns a reader of an object's bytes, which are not verified: whoever reads them compares digests.
     pub fn reader(&self, digest: &Digest) -> Result<Box<dyn Read + Send>, StoreError> {
         self.hold.try_take(&self.layout);
-        if let Some(bytes) = self.small.get(digest)? {
-            return Ok(Box::new(std::io::Cursor::new(bytes.to_vec())));
-        }
-        match self.large.find(digest)? {
-            Some((file, _)) => Ok(Box::new(file)),
-            None => Err(StoreError::Absent { digest: *digest, root: self.layout.root().to_owned() }),
-        }
+        self.with_promised(digest, || {
+            if let Some(bytes) = self.small.get(digest)? {
+                return Ok(Box::new(std::io::Cursor::new(bytes.to_vec())) as Box<dyn Read + Send>);
+            }
+            match self.large.find(digest)? {
+                Some((file, _)) => Ok(Box::new(file)),
+                None => Err(StoreError::Absent { digest: *digest, root: self.layout.root().to_owned() }),
+            }
+        })
     }
 
     /// Returns the value whose JSON an object is.
@@ -168,7 +180,8 @@ impl Store {
     /// Writes an object's bytes to `out`, verified while they pass; the inner error is of `out`.
     pub fn copy_to(&self, digest: &Digest, out: &mut dyn Write) -> Result<std::io::Result<()>, StoreError> {
         self.hold.try_take(&self.layout);
-        give::copy_to(self, digest, out)
+        // Nothing is written before the object is found.
+        self.with_promised(digest, || give::copy_to(self, digest, out))
     }
 
     /// Writes an object to the file `to`, at once or not at all; makes the folders above it.
@@ -183,10 +196,10 @@ impl Store {
         link: LinkMode,
     ) -> Result<(), StoreError> {
         self.hold.try_take(&self.layout);
-        give::give(self, digest, to, executable, link)
+        self.with_promised(digest, || give::give(self, digest, to, executable, link))
     }
 
-    /// Returns whether the store has an object of this digest.
+    /// Returns whether the store has an object of this digest, here.
     pub fn has(&self, digest: &Digest) -> Result<bool, StoreError> {
         Ok(self.size_of(digest)?.is_some())
     }

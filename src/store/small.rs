@@ -34,6 +34,12 @@ const SCHEMA: Schema = Schema {
             batch INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;
         CREATE INDEX trashed_by_batch ON trashed (batch);",
+        // Those that a remote has and this machine may lack: which remote, and since when in ms since the epoch.
+        "CREATE TABLE promised (
+            digest BLOB PRIMARY KEY,
+            remote TEXT NOT NULL,
+            at_ms INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;",
     ],
     page_size: 16384,
     durability: Durability::EachCommit,

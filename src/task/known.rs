@@ -240,10 +240,10 @@ impl<'a> StateKnown<'a> {
         kept_out.map(|(one, record)| (one.branch, one.record, record))
     }
 
-    /// Tells whether the store has everything that a record needs, code and logs too: what of it was put
+    /// Tells whether the store has everything that a record needs, code and logs too, or is promised it: what of it was put
     /// aside is back then, so a collection leaves no record on a branch without them.
     pub fn is_whole(&self, record: &Record) -> bool {
-        let has = |digest: &Digest| self.past.store.has(digest).unwrap_or(false);
+        let has = |digest: &Digest| self.past.store.can_have(digest).unwrap_or(false);
         let items = self.items(record);
         let of_items = items.iter().flat_map(|table| table.items());
         (record.items.is_none() || items.is_some())
@@ -284,7 +284,7 @@ impl Known for StateKnown<'_> {
         if record.items.is_some() && self.items(record).is_none() {
             state.lost.push("the table of its items".to_owned());
         }
-        if record.result.is_some_and(|result| !self.past.store.has(&result).unwrap_or(false)) {
+        if record.result.is_some_and(|result| !self.past.store.can_have(&result).unwrap_or(false)) {
             state.lost.push("its result".to_owned());
         }
         state

@@ -30,6 +30,9 @@ pub struct Args {
     /// Only these tasks: names and selectors, as `kptn run` takes them
     #[arg(short, long, value_name = "TASK")]
     pub select: Vec<String>,
+    /// Bring records and results alone: outputs and logs come when a task, `restore`, `path` or `cat` needs them
+    #[arg(long)]
+    pub lazy: bool,
     /// Give up results that the branch here alone has; `kptn undo` brings them back
     #[arg(short, long)]
     pub force: bool,
@@ -57,7 +60,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         from: args.from.clone(),
         into: args.into.clone(),
         want,
-        take: Take::All,
+        take: if args.lazy { Take::Lazy } else { Take::All },
         unkept: if args.force { Unkept::GiveUp } else { Unkept::Refuse },
         moves: true,
     };

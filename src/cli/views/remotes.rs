@@ -120,6 +120,11 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
         out.push_str(&format!("kept this branch's own {what}; `kptn push {}` sends them\n", report.remote));
     }
     out.push_str(&given_up(&report.given_up));
+    if report.left > 0 {
+        let left = words::count(report.left, "object", "objects");
+        let size = words::size(report.left_bytes);
+        out.push_str(&format!("{left}, {size}, stay at {} until something needs them\n", report.remote));
+    }
     if report.changed > 0 {
         out.push_str(HOW_FILES_COME);
     }

@@ -111,6 +111,10 @@ pub fn gc(footing: &Footing, request: &GcRequest, progress: Progress<'_>) -> Res
     for batch in due {
         work.delete(&batch, &mut report)?;
     }
+    if request.earnest == Earnest::Yes {
+        // A pull that goes on has made its own a moment ago, and no branch leads to them yet.
+        store.forget_promises(&plan.marked.needed, now.saturating_sub(request.grace_ms))?;
+    }
     if report.deleted.objects > 0 && request.earnest == Earnest::Yes {
         store.shrink()?;
     }

@@ -111,7 +111,7 @@ fn follow(
 ) -> Result<(), OpsError> {
     let mut trouble = None;
     let mut absent = Vec::new();
-    let hidden = reach.follow(record, &mut |need, object| match store.has(&object) {
+    let hidden = reach.follow(record, &mut |need, object| match store.can_have(&object) {
         Ok(true) => {}
         Ok(false) => absent.push((need.words(), what(need))),
         Err(error) => trouble = Some(error),

@@ -80,12 +80,7 @@ fn has_open(session: &Session, state: &State, past: &Ancestry<'_>) -> Result<boo
 }
 
 /// Tells whether a commit in the past is known to have exactly what a record ran.
-fn is_proven(
-    state: &State,
-    past: &Ancestry<'_>,
-    digest: &Digest,
-    record: &Record,
-) -> Result<bool, OpsError> {
+fn is_proven(state: &State, past: &Ancestry<'_>, digest: &Digest, record: &Record) -> Result<bool, OpsError> {
     let made = record.provenance.commit.as_deref().filter(|_| !record.provenance.dirty);
     Ok(made.is_some_and(|commit| past.has(commit))
         || state.attestations(digest)?.iter().any(|one| past.has(&one.commit)))

@@ -2,11 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::model::{BranchName, Progress, Project, RemoteSettings, TaggedHasher};
+use crate::model::{BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
-use crate::remote::{Absent, Bucket, Ends, Which, open};
+use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember};
 use crate::state::BranchKey;
 use crate::store::{Layout, Store};
+use crate::task::now_ms;
 
 /// A remote that was named, or is the only one.
 pub struct Peer {
@@ -15,6 +16,8 @@ pub struct Peer {
     /// What `kptn.yaml` says of it.
     pub settings: RemoteSettings,
     bucket: Bucket,
+    /// One an address, whatever people call it.
+    id: String,
     index_folder: PathBuf,
 }
 
@@ -42,14 +45,25 @@ impl Peer {
             },
         };
         let bucket = open(settings, absent)?;
-        // One folder an address, whatever people call it.
         let key = TaggedHasher::new("kptn remote 1").field("url", bucket.url().as_bytes()).finish();
+        let id = key.short().to_string();
         Ok(Self {
             name: name.clone(),
             settings: settings.clone(),
-            index_folder: layout.remote_index(&key),
+            index_folder: layout.remote_index(&id),
             bucket,
+            id,
         })
+    }
+
+    /// Writes down in the store that objects are there, and how they are reached.
+    pub fn has_promised(&self, store: &Store, objects: &[Digest]) -> Result<(), OpsError> {
+        if !objects.is_empty() {
+            let promiser = Promiser { name: self.name.clone(), settings: self.settings.clone() };
+            remember(store.layout(), &self.id, &promiser)?;
+            store.promise(&self.id, objects, now_ms())?;
+        }
+        Ok(())
     }
 
     /// Returns its address, without anything secret.

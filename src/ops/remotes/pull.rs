@@ -121,6 +121,10 @@ pub struct PullReport {
     pub objects: u64,
     /// Their bytes.
     pub bytes: u64,
+    /// Objects that stay at the remote until something needs them.
+    pub left: u64,
+    /// Their bytes.
+    pub left_bytes: u64,
     /// The commit that was checked out where it was pushed.
     pub commit: Option<String>,
     /// How far this tree is from it.
@@ -150,6 +154,8 @@ pub fn pull(
     let ends = peer.ends(&store, &there, progress);
     let wanted = |entry: &SnapshotEntry| is_chosen(&chosen, entry);
     let arrived = block_on(remote::pull(ends, request.take, &wanted))?;
+    // Before a branch relies on it.
+    peer.has_promised(&store, &arrived.left.0)?;
 
     let mut report = report(&footing, &peer, &there, &arrived);
     if request.moves {
@@ -187,6 +193,8 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
         given_up: Vec::new(),
         objects: arrived.fetched.objects,
         bytes: arrived.fetched.raw,
+        left: arrived.left.0.len() as u64,
+        left_bytes: arrived.left.1,
         commit: tip.commit.clone(),
         distance,
         user: tip.user.clone(),

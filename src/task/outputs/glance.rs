@@ -73,7 +73,7 @@ pub fn look<'f>(
         let list = match glance(store, memo, &path)? {
             Glance::Unknown | Glance::Folder => &mut state.edited,
             // Another state's bytes are replaced freely.
-            Glance::Absent | Glance::Known { .. } => match store.has(&file.digest) {
+            Glance::Absent | Glance::Known { .. } => match store.can_have(&file.digest) {
                 Ok(true) => &mut state.absent,
                 Ok(false) => &mut state.lost,
                 Err(error) => return Err(StoreError::into(error)),

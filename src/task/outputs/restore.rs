@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::glance::{Glance, glance};
 use super::{Kept, Outputs, OutputsError};
 use crate::fingerprint::Seen;
-use crate::model::{OutputFile, Progress, Silent};
+use crate::model::{OutputFile, Phase, Progress, Silent};
 
 /// What becomes of what is where a file belongs and the store does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,8 +46,35 @@ enum Fate {
     Present,
     Edited,
     Tracked,
+    /// A remote has its bytes.
+    Promised,
     Lost,
     InTheWay(OutputsError),
+}
+
+/// Files by what became of them, and those that something is still to be done for.
+#[derive(Default)]
+struct Sorted<'f> {
+    all: Restored,
+    edited: Vec<&'f OutputFile>,
+    promised: Vec<&'f OutputFile>,
+}
+
+impl<'f> Sorted<'f> {
+    fn add(&mut self, file: &'f OutputFile, fate: Fate, edits: Edits) -> Result<(), OutputsError> {
+        let path = || file.path.clone();
+        match fate {
+            Fate::Present => self.all.present += 1,
+            Fate::Restored => self.all.restored.push(path()),
+            Fate::Edited if edits == Edits::GoAside => self.edited.push(file),
+            Fate::Edited | Fate::Tracked => self.all.edited.push(path()),
+            Fate::Promised => self.promised.push(file),
+            Fate::Lost => self.all.lost.push(path()),
+            Fate::InTheWay(_) if edits == Edits::GoAside => self.all.in_the_way.push(path()),
+            Fate::InTheWay(error) => return Err(error),
+        }
+        Ok(())
+    }
 }
 
 impl Outputs<'_> {
@@ -81,25 +108,31 @@ impl Outputs<'_> {
             let behind: BTreeSet<&String> = behind_links.iter().collect();
             files.retain(|file| !behind.contains(&file.path));
         }
-        let restored = Mutex::new((Restored { in_the_way: behind_links, ..Restored::default() }, Vec::new()));
-        files.par_iter().try_for_each(|file| -> Result<(), OutputsError> {
-            let fate = self.restore_one(file)?;
-            progress.advance(file.size);
-            let mut all = restored.lock().unwrap_or_else(PoisonError::into_inner);
-            let (all, edited) = &mut *all;
-            let path = || file.path.clone();
-            match fate {
-                Fate::Present => all.present += 1,
-                Fate::Restored => all.restored.push(path()),
-                Fate::Edited if edits == Edits::GoAside => edited.push(*file),
-                Fate::Edited | Fate::Tracked => all.edited.push(path()),
-                Fate::Lost => all.lost.push(path()),
-                Fate::InTheWay(_) if edits == Edits::GoAside => all.in_the_way.push(path()),
-                Fate::InTheWay(error) => return Err(error),
-            }
-            Ok(())
-        })?;
-        let (mut all, mut edited) = restored.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let sorted = Mutex::new(Sorted::default());
+        let pass = |files: &[&'f OutputFile]| {
+            files.par_iter().try_for_each(|file| -> Result<(), OutputsError> {
+                let fate = self.restore_one(file)?;
+                let mut sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
+                if !matches!(fate, Fate::Promised) {
+                    progress.advance(file.size);
+                }
+                sorted.add(file, fate, edits)
+            })
+        };
+        pass(&files)?;
+        let promised = std::mem::take(&mut sorted.lock().unwrap_or_else(PoisonError::into_inner).promised);
+        if !promised.is_empty() {
+            let digests: Vec<_> = promised.iter().map(|file| file.digest).collect();
+            self.store.bring(&digests, progress)?;
+            let bytes = promised.iter().map(|file| file.size).sum();
+            progress.begin(Phase::Restoring, promised.len() as u64, bytes);
+            pass(&promised)?;
+        }
+        let Sorted { mut all, mut edited, promised } =
+            sorted.into_inner().unwrap_or_else(PoisonError::into_inner);
+        all.in_the_way.extend(behind_links);
+        // Who promised them has them no more.
+        all.lost.extend(promised.iter().map(|file| file.path.clone()));
         edited.sort_by(|a, b| a.path.cmp(&b.path));
         // One after the other: a name in `.kept/` is free until something is moved there.
         for file in edited {
@@ -135,7 +168,8 @@ impl Outputs<'_> {
             return Ok(Fate::Tracked);
         }
         if !self.store.has(&file.digest)? {
-            return Ok(Fate::Lost);
+            let promised = self.store.can_have(&file.digest)?;
+            return Ok(if promised { Fate::Promised } else { Fate::Lost });
         }
         if found == Glance::Unknown {
             return Ok(Fate::Edited);
