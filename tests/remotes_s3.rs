@@ -29,7 +29,11 @@ fn two_clones_share_state_through_a_bucket() {
     let (one, other) = (project(&s3, ""), project(&s3, ""));
     one.kptn(&["remote", "check"]).succeeds();
     one.kptn(&["run"]).succeeds();
+    s3.take_calls();
     one.kptn(&["push"]).succeeds().says("pushed");
+    // One pack, three requests for the large file, and at most ten besides.
+    let calls = s3.take_calls();
+    assert!(calls.values().sum::<u64>() <= 14, "{calls:?}");
     other.kptn(&["pull", "prod"]).succeeds().says("pulled 2 tasks");
     assert_eq!(other.not_fresh(), "");
     other.kptn(&["run"]).succeeds();

@@ -31,6 +31,7 @@ pub struct Catalog<'a> {
     folder: PathBuf,
     /// What the remote has.
     pub index: Index,
+    /// Of the head; absent where it is not there, or was just written.
     version: Option<Version>,
     /// Whether somebody relies on what the remote has, and must know what is about to go.
     heeds: bool,
@@ -128,7 +129,7 @@ impl<'a> Catalog<'a> {
         };
         let head: Head =
             serde_json::from_slice(&bytes).map_err(|error| self.bucket.damaged(layout::INDEX_HEAD, error))?;
-        if self.version.is_some() && head == self.index.head {
+        if head.generation > 0 && head == self.index.head {
             self.version = Some(version);
             return Ok(());
         }
@@ -188,15 +189,25 @@ impl<'a> Catalog<'a> {
     /// say; returns whether it is there.
     pub async fn change(&mut self, next: impl Fn(&Self, &str) -> Option<Grown>) -> Result<bool, RemoteError> {
         let write_id = new_id();
+        if self.version.is_none() && self.index.head.generation > 0 {
+            self.refresh().await?;
+        }
         for tries in 0..TRIES {
             let Some(grown) = next(self, &write_id) else { return Ok(false) };
-            if let Some(part) = grown.part {
-                let digest = Digest::of(&part);
-                self.keep(&digest, &part);
-                self.bucket.write(&layout::index_part(&digest), part).await?;
+            if let Some(part) = &grown.part {
+                let digest = Digest::of(part);
+                self.keep(&digest, part);
+                self.bucket.write(&layout::index_part(&digest), part.clone()).await?;
             }
             let head = canonical_json(&grown.head);
             let swapped = self.bucket.swap(layout::INDEX_HEAD, self.version.as_ref(), head).await;
+            if matches!(swapped, Ok(Swapped::Yes)) && grown.head.gc == self.index.head.gc {
+                // No need to ask for what was just written; only its version is not known.
+                if let Some(index) = self.index.grown(grown) {
+                    (self.index, self.version) = (index, None);
+                    return Ok(true);
+                }
+            }
             self.refresh().await?;
             // Also where the answer said no, or was lost: what is there tells.
             if self.index.head.writes.contains(&write_id) {

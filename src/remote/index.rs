@@ -259,6 +259,20 @@ impl Index {
         self.find(digest).is_some()
     }
 
+    /// Returns the index as it is once `grown` is written; absent where its part cannot be read.
+    pub fn grown(&self, grown: Grown) -> Option<Self> {
+        let new = match &grown.part {
+            Some(stored) => Some(Arc::new(Part::decode(stored)?)),
+            None => None,
+        };
+        let known = |name: &PartName| {
+            let at = self.head.parts.iter().position(|known| known.digest == name.digest);
+            at.and_then(|at| self.parts.get(at).cloned()).or_else(|| new.clone())
+        };
+        let parts = grown.head.parts.iter().map(known).collect::<Option<_>>()?;
+        Some(Self::new(grown.head, parts))
+    }
+
     /// Returns every object that the remote has, sorted by digest, each where it is found.
     pub fn all(&self) -> Vec<Located> {
         let whole = Part::merged(self.parts.iter().map(Arc::as_ref));
@@ -340,9 +354,7 @@ mod tests {
             let texts: Vec<String> = (0..1 + push % 7).map(|n| format!("{push}-{n}")).collect();
             let pack = pack_of(&texts);
             let grown = index.with(Part::of(std::slice::from_ref(&pack), Vec::new()), &format!("w{push}"));
-            let new = Arc::new(Part::decode(&grown.part.unwrap()).unwrap());
-            let kept = index.parts[..grown.head.parts.len() - 1].to_vec();
-            index = Index::new(grown.head, kept.into_iter().chain([new]).collect());
+            index = index.grown(grown).unwrap();
             for text in texts {
                 let found = index.find(&Digest::of(text.as_bytes())).unwrap();
                 assert_eq!(found.pack, Some(pack.digest));
@@ -352,6 +364,47 @@ mod tests {
         assert_eq!(index.head.writes.len(), REMEMBERED);
         assert_eq!(index.head.writes[0], "w99");
         assert!(index.has(&Digest::of(b"0-0")) && !index.has(&Digest::of(b"x")));
+    }
+
+    #[test]
+    fn what_goes_is_named_no_more_and_another_place_of_an_object_holds() {
+        let (old, new) = (pack_of(&["a".into(), "b".into()]), pack_of(&["a".into()]));
+        let mut index = Index::default();
+        for (n, pack) in [&old, &new].into_iter().enumerate() {
+            let grown = index.with(Part::of(std::slice::from_ref(pack), Vec::new()), &n.to_string());
+            index = index.grown(grown).unwrap();
+        }
+        let done = Collections { epoch: 1, list: None };
+        let without = |pack: &Pack| {
+            let key = layout::pack(&pack.digest);
+            index.grown(index.without(&|one| one == key, done.clone(), "w")).unwrap()
+        };
+        let place =
+            |index: &Index, text: &str| index.find(&Digest::of(text.as_bytes())).and_then(|one| one.pack);
+        let left = without(&old);
+        assert_eq!((place(&left, "a"), place(&left, "b")), (Some(new.digest), None));
+        assert_eq!((left.head.gc.epoch, left.parts.len()), (1, 1));
+        let left = without(&new);
+        assert_eq!((place(&left, "a"), place(&left, "b")), (Some(old.digest), Some(old.digest)));
+        // Where nothing goes, no part is written.
+        assert_eq!(index.without(&|_| false, done.clone(), "w").part, None);
+        assert_eq!(index.with_gc(Part::default(), done, "w").part, None);
+    }
+
+    #[test]
+    fn keys_of_different_epochs_differ() {
+        let pack = |epoch| {
+            let mut builder = PackBuilder::new(epoch);
+            builder.add(Digest::of(b"a"), b"a");
+            builder.finish().unwrap()
+        };
+        let part = Part::of(&[pack(0)], Vec::new());
+        let keys: std::collections::BTreeSet<_> = [0, 1, 2]
+            .into_iter()
+            .flat_map(|epoch| [pack(epoch).digest, Digest::of(&part.encode(epoch))])
+            .collect();
+        assert_eq!(keys.len(), 6);
+        assert_eq!(Part::decode(&part.encode(7)), Some(part));
     }
 
     #[test]
