@@ -47,6 +47,7 @@ impl Progress for Transfer {
             Phase::Looking => ("looking", false),
             Phase::Sending => ("sending", true),
             Phase::Fetching => ("fetching", true),
+            Phase::Deleting => ("deleting", true),
             Phase::Restoring => ("restoring", true),
         };
         let style = if counted {
@@ -62,6 +63,7 @@ impl Progress for Transfer {
         let objects = if counted {
             match phase {
                 Phase::Restoring => format!(" {}", super::words::count(objects, "file", "files")),
+                Phase::Deleting => format!(" {}", super::words::count(objects, "key", "keys")),
                 _ => format!(" {}", super::words::count(objects, "object", "objects")),
             }
         } else {

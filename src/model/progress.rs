@@ -9,6 +9,8 @@ pub enum Phase {
     Sending,
     /// Bytes come to this machine.
     Fetching,
+    /// What nothing needs is deleted.
+    Deleting,
     /// Bytes go from the store into the output folder.
     Restoring,
 }

@@ -243,8 +243,10 @@ impl Work<'_> {
             self.hit("remote.gc.unnamed")?;
             let mut keys: Vec<_> = goes.iter().cloned().collect();
             keys.sort();
+            self.progress.begin(Phase::Deleting, report.deleted.objects, report.deleted.bytes);
             for some in keys.chunks(AT_ONCE) {
                 self.bucket.remove_all(some).await?;
+                self.progress.advance(marked.amount(some).bytes);
                 self.hit("remote.gc.deleting")?;
             }
             self.bucket.remove_all(&[layout::condemned(&list.list)]).await?;
