@@ -1,6 +1,7 @@
 //! `gc --remote`: what no branch needs goes, in two steps, and nothing else ever does.
 
-use crate::support::{Place, Project};
+use crate::support::s3::S3;
+use crate::support::{Place, Project, python_task};
 
 pub const NOW: [&str; 7] = ["gc", "--remote", "--yes", "--keep", "0d", "--grace", "0d"];
 const KEEPING: [&str; 5] = ["gc", "--remote", "--yes", "--grace", "0d"];
@@ -135,15 +136,12 @@ fn half_empty_packs_are_packed_again() {
         let project = place.project();
         project.write(
             "B.py",
-            crate::support::python_task(
-                "B",
-                "(output_dir / 'b.txt').write_bytes(__import__('os').urandom(300000))",
-            ),
+            python_task("B", "(output_dir / 'b.txt').write_bytes(__import__('os').urandom(300000))"),
         );
         project.kptn(&["run"]).succeeds();
         project.kptn(&["push"]).succeeds();
         let first = place.kind("packs");
-        project.write("B.py", crate::support::python_task("B", "(output_dir / 'b.txt').write_text('b')"));
+        project.write("B.py", python_task("B", "(output_dir / 'b.txt').write_text('b')"));
         project.kptn(&["run"]).succeeds();
         project.kptn(&["push"]).succeeds();
         let told = collect(&project, &NOW);
@@ -167,6 +165,85 @@ fn half_empty_packs_are_packed_again() {
         fresh.kptn(&["restore"]).succeeds();
         assert_eq!(fresh.read_output("a.txt"), "one".repeat(1_000_000));
         assert_eq!(fresh.read_output("b.txt"), "b");
+    }
+}
+
+/// A record that nobody needs may stay in a pack that stays; what it names is gone all the same.
+#[test]
+fn a_record_that_is_still_there_does_not_stand_for_what_it_needs() {
+    for place in Place::each() {
+        let project = place.project();
+        let steady = "import random; (output_dir / 'b.txt').write_bytes(random.Random(1).randbytes(300000))";
+        project.write("B.py", python_task("B", steady));
+        run_and_push(&project, None);
+        run_and_push(&project, Some(("'one'", "'two'")));
+        for _ in 0..2 {
+            collect(&project, &NOW);
+        }
+        assert_eq!(place.kind("objects").len(), 1);
+        project.edit("A.py", "'two'", "'one'");
+        project.kptn(&["run"]).succeeds();
+        assert_eq!(project.ran(), "", "its result is known here");
+        project.kptn(&["push"]).succeeds();
+        let fresh = place.project();
+        fresh.write("B.py", python_task("B", steady));
+        fresh.kptn(&["fsck", "--remote", "--full"]).succeeds();
+        fresh.kptn(&["pull"]).succeeds();
+        fresh.kptn(&["restore"]).succeeds();
+        assert_eq!(fresh.read_output("a.txt"), "one".repeat(1_000_000));
+    }
+}
+
+#[test]
+fn ages_are_by_the_clock_of_the_server() {
+    use std::time::Duration;
+    let place = Place::Bucket(S3::start());
+    let Place::Bucket(s3) = &place else { return };
+    let days = |n: u64| Duration::from_secs(n * 24 * 60 * 60);
+    const A_DAY: [&str; 7] = ["gc", "--remote", "--yes", "--keep", "1d", "--grace", "1d"];
+    for (ahead, behind) in [(0, 400), (400, 0)] {
+        s3.put_clock(days(ahead), days(behind));
+        let project = place.project();
+        run_and_push(&project, None);
+        run_and_push(&project, Some(("'one'", "'two'")));
+        // By this machine's clock all of it is old, or of the future.
+        assert_eq!(amount(&collect(&project, &A_DAY), "announced"), 0);
+        s3.put_clock(days(ahead + 3), days(behind));
+        assert!(amount(&collect(&project, &A_DAY), "announced") > 0);
+        assert_eq!(amount(&collect(&project, &A_DAY), "deleted"), 0);
+        s3.put_clock(days(ahead + 5), days(behind));
+        assert!(amount(&collect(&project, &A_DAY), "deleted") > 0);
+        is_sound(&place, "main", "two");
+        for key in place.keys().keys() {
+            place.remove(key);
+        }
+    }
+}
+
+#[test]
+fn other_projects_of_the_remote_keep_what_they_have() {
+    for place in Place::each() {
+        let named = |name: &str| {
+            let project = place.project();
+            let yaml = project.read("kptn.yaml");
+            project.write("kptn.yaml", format!("{yaml}\nsettings: {{project: {name}}}\n"));
+            project
+        };
+        let (one, two) = (named("survey"), named("census"));
+        run_and_push(&one, Some(("'one'", "'six'")));
+        run_and_push(&two, None);
+        run_and_push(&two, Some(("'one'", "'two'")));
+        for _ in 0..3 {
+            collect(&two, &NOW);
+        }
+        let other = named("survey");
+        other.edit("A.py", "'one'", "'six'");
+        other.kptn(&["fsck", "--remote", "--full"]).succeeds().prints("2 branches");
+        other.kptn(&["pull"]).succeeds();
+        other.kptn(&["restore"]).succeeds();
+        assert_eq!(other.read_output("a.txt"), "six".repeat(1_000_000));
+        let own = place.kind("objects").len();
+        assert_eq!(own, 2, "one for each project");
     }
 }
 

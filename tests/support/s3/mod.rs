@@ -135,6 +135,11 @@ impl S3 {
         self.shared.store.make_read_only(read_only);
     }
 
+    /// Puts the server's clock forward or back; requests are taken all the same.
+    pub fn put_clock(&self, ahead: std::time::Duration, behind: std::time::Duration) {
+        self.shared.store.put_clock(ahead, behind);
+    }
+
     /// Refuses to delete, as the role of who pushes may.
     pub fn refuse_deletes(&self, refuse: bool) {
         self.shared.store.refuse_deletes(refuse);

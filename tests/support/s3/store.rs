@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use futures_util::TryStreamExt;
 use hyper::body::Bytes;
@@ -27,6 +27,9 @@ struct Inside {
     counter: u64,
     read_only: bool,
     no_deletes: bool,
+    /// How far the server's clock is off.
+    ahead: Duration,
+    behind: Duration,
 }
 
 /// Shared by all requests; one lock, so that of two conditional writes one wins.
@@ -61,6 +64,11 @@ impl Store {
         lock(&self.inside).no_deletes = refuse;
     }
 
+    pub(super) fn put_clock(&self, ahead: Duration, behind: Duration) {
+        let mut inside = lock(&self.inside);
+        (inside.ahead, inside.behind) = (ahead, behind);
+    }
+
     fn deletable(&self, bucket: &str) -> S3Result<()> {
         self.writable(bucket)?;
         if lock(&self.inside).no_deletes { Err(s3_error!(AccessDenied, "no deletes")) } else { Ok(()) }
@@ -80,7 +88,10 @@ impl Inside {
     /// A tag tells bytes apart and nothing else, as S3's does.
     fn put(&mut self, key: &str, bytes: Bytes) -> String {
         let tag = blake3::hash(&bytes).to_hex()[..32].to_owned();
-        self.keys.insert(key.to_owned(), Kept { bytes, tag: tag.clone(), at: SystemTime::now() });
+        self.keys.insert(
+            key.to_owned(),
+            Kept { bytes, tag: tag.clone(), at: SystemTime::now() + self.ahead - self.behind },
+        );
         tag
     }
 
