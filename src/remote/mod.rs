@@ -4,7 +4,7 @@
 //! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
-//! index, catalog     where each object is              condemned what a collection is about to delete
+//! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send               objects go                        fetch, incoming   they come
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
@@ -35,6 +35,7 @@ mod index;
 mod layout;
 mod merge;
 mod pack;
+mod part;
 mod probe;
 mod profile;
 mod pull;
