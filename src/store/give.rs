@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::fs::{self, File};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clone::{self, Mode};
 use super::intake::one_pass;
@@ -23,11 +23,59 @@ pub(super) fn give(
     executable: bool,
     link: LinkMode,
 ) -> Result<(), StoreError> {
+    put(store, to, link, |beside| fill(store, digest, beside, executable, link))
+}
+
+/// One file to give back.
+#[derive(Debug, Clone, Copy)]
+pub struct Giving<'a> {
+    /// The object.
+    pub digest: Digest,
+    /// The file.
+    pub to: &'a Path,
+    /// Whether its owner may execute it.
+    pub executable: bool,
+}
+
+/// Writes many objects; small ones are read together. What a remote has promised is not brought.
+pub(super) fn give_all(
+    store: &Store,
+    files: &[Giving<'_>],
+    link: LinkMode,
+) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+    let digests: Vec<Digest> = files.iter().map(|file| file.digest).collect();
+    let small = store.small.get_all(&digests)?;
+    let give = |(file, bytes): (&Giving<'_>, Option<Arc<[u8]>>)| match bytes {
+        Some(bytes) => put(store, file.to, link, |beside| {
+            fill_small(store, &file.digest, &bytes, beside, mode(file.executable, link))
+        }),
+        None => give(store, &file.digest, file.to, file.executable, link),
+    };
+    Ok(files.iter().zip(small).map(give).collect())
+}
+
+/// Has `fill` write a file beside its place, and puts it there.
+fn put(
+    store: &Store,
+    to: &Path,
+    link: LinkMode,
+    fill: impl Fn(&Path) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
     let folder = to.parent().unwrap_or(Path::new("."));
-    fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
-    store.tidied.tidy(folder);
+    if !store.tidied.knows(folder) {
+        fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+        store.tidied.tidy(folder);
+    }
     let beside = temporary::beside(folder);
-    let placed = fill(store, digest, &beside, executable, link)
+    let filled = match fill(&beside) {
+        // Somebody removed the folder since.
+        Err(StoreError::Io { source, .. }) if source.kind() == std::io::ErrorKind::NotFound => {
+            fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+            fill(&beside)
+        }
+        filled => filled,
+    };
+    let placed = filled
         .and_then(|()| failpoint::hit("store.give.written").map_err(|e| StoreError::writing("write", to, e)))
         .and_then(|()| fs::rename(&beside, to).map_err(|error| StoreError::writing("write", to, error)));
     // Also after success: renaming one link of a file over another does nothing at all.
@@ -73,6 +121,10 @@ pub(super) fn copy_to(
 pub(super) struct Tidied(Mutex<HashSet<PathBuf>>);
 
 impl Tidied {
+    fn knows(&self, folder: &Path) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
+    }
+
     fn tidy(&self, folder: &Path) {
         let mut tidied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !tidied.contains(folder) {
@@ -90,14 +142,9 @@ fn fill(
     executable: bool,
     link: LinkMode,
 ) -> Result<(), StoreError> {
-    let mode = match link {
-        LinkMode::Copy => Mode::Usual { executable },
-        LinkMode::Hard => Mode::ReadOnly { executable },
-    };
+    let mode = mode(executable, link);
     if let Some(bytes) = store.small.get(digest)? {
-        store.verify(digest, &bytes)?;
-        let writing = |error| StoreError::writing("write", beside, error);
-        return clone::create(beside, mode).and_then(|mut file| file.write_all(&bytes)).map_err(writing);
+        return fill_small(store, digest, &bytes, beside, mode);
     }
     let Some((object, path)) = store.large.find(digest)? else {
         return Err(StoreError::Absent { digest: *digest, root: store.layout.root().to_owned() });
@@ -107,6 +154,25 @@ fn fill(
         return Ok(());
     }
     copy(store, digest, object, &path, beside, mode)
+}
+
+fn mode(executable: bool, link: LinkMode) -> Mode {
+    match link {
+        LinkMode::Copy => Mode::Usual { executable },
+        LinkMode::Hard => Mode::ReadOnly { executable },
+    }
+}
+
+fn fill_small(
+    store: &Store,
+    digest: &Digest,
+    bytes: &[u8],
+    beside: &Path,
+    mode: Mode,
+) -> Result<(), StoreError> {
+    store.verify(digest, bytes)?;
+    let writing = |error| StoreError::writing("write", beside, error);
+    clone::create(beside, mode).and_then(|mut file| file.write_all(bytes)).map_err(writing)
 }
 
 fn copy(

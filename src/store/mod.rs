@@ -48,6 +48,7 @@ use small::{SMALL, Small};
 
 pub use check::{CheckReport, Damage};
 pub use error::StoreError;
+pub use give::Giving;
 pub use intake::{digest_file, read_file};
 pub use layout::Layout;
 pub use locate::locate;
@@ -197,6 +198,17 @@ impl Store {
     ) -> Result<(), StoreError> {
         self.hold.try_take(&self.layout);
         self.with_promised(digest, || give::give(self, digest, to, executable, link))
+    }
+
+    /// As [`Store::give`] for many files, but for what a remote has promised, which is absent here; returns what became
+    /// of each, in their order.
+    pub fn give_all(
+        &self,
+        files: &[Giving<'_>],
+        link: LinkMode,
+    ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
+        self.hold.try_take(&self.layout);
+        give::give_all(self, files, link)
     }
 
     /// Returns whether the store has an object of this digest, here.

@@ -88,6 +88,24 @@ impl Small {
         self.find(digest, "bytes", |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)))
     }
 
+    /// Returns the bytes of objects in their order, read at one moment; absent where one is not here as it is, for [`Small::get`] to
+    /// look further.
+    pub(super) fn get_all(&self, digests: &[Digest]) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
+        self.query(|connection| {
+            let transaction = connection.transaction()?;
+            let mut statement = transaction.prepare_cached(
+                "SELECT bytes FROM objects
+                 WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM trashed WHERE digest = ?1)",
+            )?;
+            let mut read = |digest: &Digest| {
+                let query =
+                    statement.query_row([digest.as_bytes()], |row| Ok(Arc::from(row.get_ref(0)?.as_blob()?)));
+                query.optional()
+            };
+            digests.iter().map(&mut read).collect()
+        })
+    }
+
     /// Returns an object's size in bytes; absent where there is none of this digest.
     pub(super) fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         if let Some(bytes) = self.waiting().objects.get(digest) {

@@ -4,8 +4,9 @@
 //! or through a link: the places of all files are checked before the first one
 //! is written.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
 use rayon::prelude::*;
@@ -13,7 +14,13 @@ use rayon::prelude::*;
 use super::glance::{Glance, glance};
 use super::{Kept, Outputs, OutputsError};
 use crate::fingerprint::Seen;
-use crate::model::{OutputFile, Phase, Progress, Silent};
+use crate::model::{Digest, OutputFile, Phase, Progress, Silent};
+use crate::store::{Giving, StoreError};
+
+/// Of a file of more bytes than this, the bytes cost more than its name.
+const LARGE: u64 = 1024 * 1024;
+/// So many small objects are read from the store together.
+const AT_ONCE: usize = 256;
 
 /// What becomes of what is where a file belongs and the store does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -110,13 +117,17 @@ impl Outputs<'_> {
         }
         let sorted = Mutex::new(Sorted::default());
         let pass = |files: &[&'f OutputFile]| {
-            files.par_iter().try_for_each(|file| -> Result<(), OutputsError> {
-                let fate = self.restore_one(file)?;
-                let mut sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
-                if !matches!(fate, Fate::Promised) {
-                    progress.advance(file.size);
+            side_by_side(files).par_iter().try_for_each(|files| -> Result<(), OutputsError> {
+                for some in files.chunks(AT_ONCE) {
+                    for (file, fate) in some.iter().zip(self.restore_some(some)?) {
+                        let mut sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
+                        if !matches!(fate, Fate::Promised) {
+                            progress.advance(file.size);
+                        }
+                        sorted.add(file, fate, edits)?;
+                    }
                 }
-                sorted.add(file, fate, edits)
+                Ok(())
             })
         };
         pass(&files)?;
@@ -152,32 +163,67 @@ impl Outputs<'_> {
             || above.any(|folder| found(folder).is_ok_and(|found| !found.is_dir()))
     }
 
-    fn restore_one(&self, file: &OutputFile) -> Result<Fate, OutputsError> {
-        let place = self.folder.path(&file.path);
-        if let Ok(Seen::File { digest, executable, .. }) = self.memo.look(&place)
-            && digest == file.digest
-            && executable == file.executable
-        {
-            return Ok(Fate::Present);
+    /// Restores files, and tells what became of each.
+    fn restore_some(&self, files: &[&OutputFile]) -> Result<Vec<Fate>, OutputsError> {
+        let places: Vec<_> = files.iter().map(|file| self.folder.path(&file.path)).collect();
+        let looked = files.iter().zip(&places).map(|(file, place)| self.look_at(file, place));
+        let looked: Vec<Option<Fate>> = looked.collect::<Result<_, _>>()?;
+        let open = files.iter().zip(&places).zip(&looked).filter(|(_, fate)| fate.is_none());
+        let giving: Vec<_> = open
+            .map(|((file, place), _)| Giving { digest: file.digest, to: place, executable: file.executable })
+            .collect();
+        let given = self.store.give_all(&giving, self.link)?;
+        let mut given = giving.iter().zip(given);
+        let settle = |fate: Option<Fate>| match (fate, &mut given) {
+            (Some(fate), _) => Ok(fate),
+            (None, given) => match given.next() {
+                Some((giving, given)) => self.fate_of(giving, given),
+                None => Ok(Fate::Lost),
+            },
+        };
+        looked.into_iter().map(settle).collect()
+    }
+
+    /// Tells what becomes of a file; absent where it is to be given back.
+    fn look_at(&self, file: &OutputFile, place: &Path) -> Result<Option<Fate>, OutputsError> {
+        match self.memo.look(place) {
+            Ok(Seen::File { digest, executable, .. })
+                if digest == file.digest && executable == file.executable =>
+            {
+                return Ok(Some(Fate::Present));
+            }
+            Ok(Seen::Absent) => return Ok(None),
+            _ => {}
         }
-        let found = glance(self.store, self.memo, &place)?;
+        let found = glance(self.store, self.memo, place)?;
         if found == Glance::Folder {
-            return Ok(Fate::InTheWay(OutputsError::FolderInTheWay { path: file.path.clone() }));
+            let error = OutputsError::FolderInTheWay { path: file.path.clone() };
+            return Ok(Some(Fate::InTheWay(error)));
         }
-        if found != Glance::Absent && (self.tracked)(&place) {
-            return Ok(Fate::Tracked);
-        }
-        if !self.store.has(&file.digest)? {
-            let promised = self.store.can_have(&file.digest)?;
-            return Ok(if promised { Fate::Promised } else { Fate::Lost });
+        if found != Glance::Absent && (self.tracked)(place) {
+            return Ok(Some(Fate::Tracked));
         }
         if found == Glance::Unknown {
-            return Ok(Fate::Edited);
+            return Ok(Some(match self.store.has(&file.digest)? {
+                true => Fate::Edited,
+                false => self.absent(&file.digest)?,
+            }));
         }
-        match self.store.give(&file.digest, &place, file.executable, self.link) {
+        Ok(None)
+    }
+
+    fn fate_of(&self, file: &Giving<'_>, given: Result<(), StoreError>) -> Result<Fate, OutputsError> {
+        match given {
+            Ok(()) => Ok(Fate::Restored),
+            Err(StoreError::Absent { .. }) => self.absent(&file.digest),
             Err(error) if error.is_file_above() => Ok(Fate::InTheWay(error.into())),
-            given => given.map(|()| Fate::Restored).map_err(OutputsError::from),
+            Err(error) => Err(error.into()),
         }
+    }
+
+    /// Tells what becomes of a file whose bytes are not here.
+    fn absent(&self, digest: &Digest) -> Result<Fate, OutputsError> {
+        Ok(if self.store.can_have(digest)? { Fate::Promised } else { Fate::Lost })
     }
 
     fn restore_over_edit(&self, file: &OutputFile, all: &mut Restored) -> Result<(), OutputsError> {
@@ -192,4 +238,21 @@ impl Outputs<'_> {
         all.restored.push(file.path.clone());
         Ok(())
     }
+}
+
+/// Parts files into those that one thread restores one after the other: two that make files in one folder wait for
+/// each other in the kernel, and burn what they would have won.
+fn side_by_side<'f>(files: &[&'f OutputFile]) -> Vec<Vec<&'f OutputFile>> {
+    let mut folders: BTreeMap<&str, Vec<&OutputFile>> = BTreeMap::new();
+    let mut parts = Vec::new();
+    for file in files {
+        if file.size > LARGE {
+            parts.push(vec![*file]);
+            continue;
+        }
+        let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
+        folders.entry(folder).or_default().push(file);
+    }
+    parts.extend(folders.into_values());
+    parts
 }

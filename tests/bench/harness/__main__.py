@@ -1,6 +1,7 @@
 """Runs the cases and prints the table: `python3 tests/bench/harness --help` lists the words."""
 
 import argparse
+import shutil
 import sys
 from pathlib import Path
 
@@ -46,6 +47,7 @@ def main() -> None:
             rows.append(Row(name, None, None, problem=str(failure).splitlines()[0]))
         # After each case: what took minutes to find out is not lost with the next.
         report.save(rows, mode, work / f"{mode}.json")
+    shutil.rmtree(work / "away", ignore_errors=True)
     print(report.table(rows))
     if chosen.page:
         report.update_page(rows, chosen.page)

@@ -33,29 +33,29 @@ def of_size(context: Context, count: int) -> list[Row]:
         project = Items(context, count)
         outputs = project.root / "scratch/main"
         kept = context.work / "copied"
-        shutil.rmtree(kept, ignore_errors=True)
+        context.put_away(kept)
         shutil.copytree(outputs / "items", kept)
         listed = context.list_of("copied", sorted(kept.iterdir()))
         to = context.work / "into"
 
         def empty() -> None:
-            shutil.rmtree(to, ignore_errors=True)
+            context.put_away(to)
             to.mkdir()
 
         pairs = []
         for _ in range(TIMES):
             pairs.append((context.meter.least([context.kptn, "restore"], project.root, 1,
-                                              lambda: shutil.rmtree(outputs, ignore_errors=True)),
+                                              lambda: context.put_away(outputs)),
                           context.meter.least([context.floor, "copy", listed, to], context.work, 1, empty)))
         restored, floor = (min(column, key=lambda sample: sample.cpu) for column in zip(*pairs))
-        shutil.rmtree(to)
+        context.put_away(to)
         time.sleep(0.05)
         again = context.meter.least([context.kptn, "restore"], project.root, 3)
         swapped, touched = swap(context, count)
     except (CommandFailed, OSError) as failure:
         return [Row(what, None, None, problem=str(failure).splitlines()[0])]
     finally:
-        shutil.rmtree(context.work / "copied", ignore_errors=True)
+        context.put_away(context.work / "copied")
     peers = context.beside(**{"cp -r": lambda: copy(context, outputs / "items").cpu},
                            dvc_checkout=lambda: dvc_checkout(context, project).cpu)
     looked = context.meter.least([context.floor, "lstat", project.listed()], project.root, TIMES)
@@ -71,15 +71,15 @@ def of_size(context: Context, count: int) -> list[Row]:
 def copy(context: Context, items: Path) -> Sample:
     to = context.work / "into"
     sample = context.meter.least(["cp", "-r", "--reflink=never", items, to], context.work, 2,
-                                 lambda: shutil.rmtree(to, ignore_errors=True))
-    shutil.rmtree(to)
+                                 lambda: context.put_away(to))
+    context.put_away(to)
     return sample
 
 
 def dvc_checkout(context: Context, project: Items) -> Sample:
     """DVC with its cache copied from, as kptn's store is: its other links give read-only or shared files."""
     root = dvc_folder(context, project)
-    return context.meter.least([context.peer("dvc"), "checkout", "-q"], root, 2, lambda: shutil.rmtree(root / "items"))
+    return context.meter.least([context.peer("dvc"), "checkout", "-q"], root, 2, lambda: context.put_away(root / "items"))
 
 
 SWAP_YAML = """\
