@@ -14,7 +14,7 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("store.flush.synced", "temporary files are synced; none has its final name"),
     ("store.flush.renamed", "large objects have their names; small ones are not committed"),
     ("store.flush.committed", "everything is on disk; the caller does not know yet"),
-    ("store.give.written", "a file that is given back is beside its place under a temporary name"),
+    ("store.give.written", "a file that is given back is whole, and not in its place"),
     ("task.prepared", "a task's old files have left the output folder; its process is not started"),
     ("outputs.capture.found", "a task ran; the next of its files is about to be taken in"),
     ("journal.appended", "an item is in the journal; its objects and its row are in no database"),

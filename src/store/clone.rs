@@ -21,7 +21,7 @@ pub(super) enum Mode {
 }
 
 impl Mode {
-    fn bits(self) -> u32 {
+    pub(super) fn bits(self) -> u32 {
         match self {
             Self::Object | Self::ReadOnly { executable: false } => 0o444,
             Self::ReadOnly { executable: true } => 0o555,

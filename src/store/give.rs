@@ -1,4 +1,4 @@
-//! Gives an object back as a file: written beside its place, then renamed.
+//! Gives an object back as a file: written beside its place or without a name, then put there.
 //!
 //! Whoever looks sees the file that was there or the whole new one, never a
 //! part. A copy is hashed while it is made, so damaged bytes never reach a task.
@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::clone::{self, Mode};
 use super::intake::one_pass;
-use super::{FileStat, Store, StoreError, temporary};
+use super::{FileStat, Store, StoreError, temporary, unnamed};
 use crate::failpoint;
 use crate::model::{Digest, LinkMode};
 
@@ -46,12 +46,31 @@ pub(super) fn give_all(
     let digests: Vec<Digest> = files.iter().map(|file| file.digest).collect();
     let small = store.small.get_all(&digests)?;
     let give = |(file, bytes): (&Giving<'_>, Option<Arc<[u8]>>)| match bytes {
-        Some(bytes) => put(store, file.to, link, |beside| {
-            fill_small(store, &file.digest, &bytes, beside, mode(file.executable, link))
-        }),
+        Some(bytes) => give_small(store, file, &bytes, mode(file.executable, link), link),
         None => give(store, &file.digest, file.to, file.executable, link),
     };
     Ok(files.iter().zip(small).map(give).collect())
+}
+
+fn give_small(
+    store: &Store,
+    file: &Giving<'_>,
+    bytes: &[u8],
+    mode: Mode,
+    link: LinkMode,
+) -> Result<(), StoreError> {
+    let beside = |beside: &Path| fill_small(store, &file.digest, bytes, beside, mode);
+    let folder = file.to.parent().unwrap_or(Path::new("."));
+    if !store.tidied.knows(folder) || link != LinkMode::Copy {
+        return put(store, file.to, link, beside);
+    }
+    store.verify(&file.digest, bytes)?;
+    let written = || failpoint::hit("store.give.written");
+    match unnamed::write(folder, file.to, bytes, mode, written) {
+        Ok(true) => Ok(()),
+        Ok(false) => put(store, file.to, link, beside),
+        Err(error) => Err(StoreError::writing("write", file.to, error)),
+    }
 }
 
 /// Has `fill` write a file beside its place, and puts it there.

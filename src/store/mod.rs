@@ -33,6 +33,7 @@ mod stat;
 mod sync;
 mod temporary;
 mod trash;
+mod unnamed;
 
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
