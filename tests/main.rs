@@ -35,6 +35,7 @@ mod old_runs;
 mod pages;
 mod promoting;
 mod protected;
+mod pull_items;
 mod reading;
 mod remote_ends;
 mod remote_faults;

@@ -117,7 +117,7 @@ macro_rules! pages {
 }
 
 pages! {
-    readme: "README.md", 14;
+    readme: "README.md", 21;
     first_pipeline: "docs/guides/first-pipeline.md", 10;
     mapped_tasks: "docs/guides/mapped-tasks.md", 16;
     branches: "docs/guides/branches.md", 10;

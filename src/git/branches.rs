@@ -93,7 +93,7 @@ impl Repository {
     }
 
     /// Returns how many commits one has that the other lacks, both ways; absent where they share none.
-    fn apart(&self, one: &str, other: &str) -> Result<Option<(usize, usize)>, GitError> {
+    pub fn apart(&self, one: &str, other: &str) -> Result<Option<(usize, usize)>, GitError> {
         match &self.backend {
             Backend::Library(repository) => {
                 let id = git2::Oid::from_str(one).and_then(|one| Ok((one, git2::Oid::from_str(other)?)));

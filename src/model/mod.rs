@@ -27,6 +27,7 @@ mod snapshot;
 mod status;
 mod task;
 mod template;
+mod unfinished;
 
 pub use compute::{Compute, ComputeError};
 pub use diagnostic::{Diagnostic, Location, Severity};
@@ -57,3 +58,4 @@ pub use snapshot::{Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};
 pub use task::{Argument, Cwd, Input, Language, MapDeps, Refresh, Retries, Reuse, Script, Task, Workers};
 pub use template::{Template, TemplateError, Variables};
+pub use unfinished::{UNFINISHED_FORMAT, Unfinished, UnfinishedTask};

@@ -26,4 +26,7 @@ pub struct Snapshot {
     pub parents: Vec<Digest>,
     /// Sorted by graph and task, each pair once.
     pub entries: Vec<SnapshotEntry>,
+    /// Of one that was pushed: the object that says what its tasks did not finish ([`super::Unfinished`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub unfinished: Option<Digest>,
 }

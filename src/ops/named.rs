@@ -140,7 +140,7 @@ fn earlier(footing: &Footing, key: &BranchKey, word: &str) -> Result<Option<Name
 }
 
 /// Returns a time in ms since the epoch: a day (its end), a time of day here, a time with its zone, `3 days ago`.
-fn time(word: &str) -> Option<u64> {
+pub fn time(word: &str) -> Option<u64> {
     let ms = |time: Timestamp| u64::try_from(time.as_millisecond()).ok();
     let here = |time: DateTime| TimeZone::system().to_timestamp(time).ok();
     if let Ok(time) = word.parse::<Timestamp>() {

@@ -2,12 +2,14 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
 
 use super::items::{self, Addressed};
 use super::report::TaskLog;
 use super::{OpsError, Session, memo};
 use crate::model::{ItemLog, ItemName, LogFolder, Record, RunId};
 use crate::plan::Known;
+use crate::store::Store;
 
 /// Finds the log of a task: of the attempt that is going on, the one that failed last, or its record.
 pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<TaskLog, OpsError> {
@@ -62,12 +64,17 @@ fn item_log(session: &Session, addressed: &Addressed<'_>, name: &ItemName) -> Re
     Ok(TaskLog { task: task.name.clone(), path: None, bytes: Some(bytes), running: false })
 }
 
-fn read_part(session: &Session, log: &ItemLog) -> Result<Vec<u8>, OpsError> {
+/// Returns the file that has an item's lines; it may be gone.
+pub fn log_file(store: &Store, outputs_dir: &Path, log: &ItemLog) -> PathBuf {
     let folder = match log.folder {
-        LogFolder::Run => session.store()?.layout().run_logs(&log.run),
-        LogFolder::Outputs => session.outputs_dir.clone(),
+        LogFolder::Run => store.layout().run_logs(&log.run),
+        LogFolder::Outputs => outputs_dir.to_owned(),
     };
-    let path = folder.join(&log.file);
+    folder.join(&log.file)
+}
+
+fn read_part(session: &Session, log: &ItemLog) -> Result<Vec<u8>, OpsError> {
+    let path = log_file(session.store()?, &session.outputs_dir, log);
     let mut bytes = Vec::new();
     let mut read = || {
         let mut file = File::open(&path)?;

@@ -3,6 +3,7 @@
 //! Each says which remote, by the address that people gave it, without
 //! anything secret that might stand in it.
 
+use super::At;
 use crate::model::{BranchName, Digest, TaskName};
 use crate::process::ProcessError;
 use crate::state::Hidden;
@@ -156,6 +157,16 @@ pub enum RemoteError {
         /// Those that it has.
         known: Vec<String>,
     },
+    /// The branch was never moved like that.
+    #[error("`{branch}` at `{url}` {}", never(at))]
+    NoMove {
+        /// The remote.
+        url: String,
+        /// The branch.
+        branch: BranchName,
+        /// What was asked for.
+        at: At,
+    },
     /// Both sides moved the same tasks since they last agreed.
     #[error("`{branch}` at `{url}` moved since it was last seen, and both sides changed {}", list(.tasks))]
     Conflict {
@@ -213,6 +224,13 @@ pub enum RemoteError {
 
 fn and_more(more: u64) -> String {
     if more == 0 { String::new() } else { format!(", and {more} more") }
+}
+
+fn never(at: &At) -> String {
+    match at {
+        At::Commit(commit) => format!("was never pushed from the commit {commit}"),
+        At::Time(_) => "had no state then yet".to_owned(),
+    }
 }
 
 fn list(tasks: &[BothMoved]) -> String {

@@ -39,6 +39,11 @@ pub fn history(project: &ProjectId, branch: &BranchName, generation: u64, write_
     format!("history/{project}/{branch}/{generation:010}-{write_id}.json")
 }
 
+/// Returns what the keys of all moves of a branch begin with.
+pub fn history_of(project: &ProjectId, branch: &BranchName) -> String {
+    format!("history/{}/{}", safe_folder_name(project.as_str()), safe_folder_name(branch.as_str()))
+}
+
 /// Returns the key of a large object; another one after each collection, so that none is written again.
 pub fn object(digest: &Digest, epoch: u64) -> String {
     let hex = digest.to_string();

@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::BothMoved;
-use crate::model::{GraphName, Snapshot, SnapshotEntry, TaskName};
+use crate::model::{GraphName, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask};
 
 type Key = (GraphName, TaskName);
 
@@ -40,6 +40,26 @@ pub fn merge(
     if conflicts.is_empty() { Ok(merged) } else { Err(conflicts) }
 }
 
+/// Returns what both sides did not finish: ours, and of theirs the tasks that still have their record.
+pub fn merge_unfinished(
+    merged: &[SnapshotEntry],
+    ours: Option<Unfinished>,
+    theirs: Unfinished,
+    their_entries: &[SnapshotEntry],
+) -> Option<Unfinished> {
+    let record = |entries: &[SnapshotEntry], one: &UnfinishedTask| {
+        let same = |entry: &&SnapshotEntry| entry.graph == one.graph && entry.task == one.task;
+        entries.iter().find(same).map(|entry| entry.record)
+    };
+    let mut tasks = ours.map(|ours| ours.tasks).unwrap_or_default();
+    let is_open = |one: &UnfinishedTask| record(merged, one) == record(their_entries, one);
+    let is_known =
+        |one: &UnfinishedTask| tasks.iter().any(|ours| ours.graph == one.graph && ours.task == one.task);
+    let theirs: Vec<_> = theirs.tasks.into_iter().filter(|one| is_open(one) && !is_known(one)).collect();
+    tasks.extend(theirs);
+    Unfinished::of(tasks)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -52,7 +72,12 @@ mod tests {
             record: Digest::of(record.as_bytes()),
             outputs: Digest::of(b"o"),
         };
-        Snapshot { format: 1, parents: Vec::new(), entries: rows.iter().map(entry).collect() }
+        Snapshot {
+            format: 1,
+            parents: Vec::new(),
+            entries: rows.iter().map(entry).collect(),
+            unfinished: None,
+        }
     }
 
     #[test]

@@ -45,14 +45,14 @@ mod send;
 mod survey;
 
 pub use address::{Absent, open, shown_address};
-pub use branch::{Move, Mover, Which};
+pub use branch::{At, Move, Mover, Which};
 pub use bring::{BringError, Promiser, bring, remember};
 pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
 pub use probe::{Probe, probe};
-pub use pull::{Arrived, Take, pull};
+pub use pull::{Arrived, Chosen, Part, Take, pull};
 pub use push::{Earnest, Ends, Pushed, Theirs, Trust, push};
 pub use send::Sent;
 pub use survey::{Checked, Depth, check};

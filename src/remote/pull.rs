@@ -1,14 +1,15 @@
 //! `fetch` and `pull`: a branch's state comes from a remote into the store.
 //!
 //! ```text
-//! ref -> snapshot -> records -> results, code, indexes of items -> shards -> (outputs, logs)
+//! ref -> snapshot -> what did not finish
+//!                 -> records -> results, code, indexes of items -> shards -> (outputs, logs)
 //! ```
 //! Each step asks for what the one before it named, for all tasks at once.
 //! Nothing here moves a branch of this machine: that is for who asked.
 
 use std::collections::BTreeSet;
 
-use super::branch;
+use super::branch::{self, At};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
 use super::fetch::{Fetched, Wanted, fetch};
@@ -16,9 +17,8 @@ use super::format::{self, Intent};
 use super::index::Index;
 use super::push::Ends;
 use super::{Move, RemoteError};
-use crate::model::Phase;
-use crate::model::{Digest, Snapshot, SnapshotEntry};
-use crate::state::{Need, Reach};
+use crate::model::{Digest, GraphName, Phase, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask};
+use crate::state::{Hidden, Need, Reach};
 
 /// What comes besides records, results, code and item tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,21 +34,36 @@ pub enum Take {
 /// What came.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Arrived {
-    /// The remote's latest move of the branch.
+    /// The move of the branch that was asked for: the remote's latest, or an earlier one.
     pub tip: Move,
     /// What it points at, in the store now.
     pub snapshot: Snapshot,
+    /// What its tasks did not finish, all of them; in the store are the objects of those that were chosen.
+    pub unfinished: Option<Unfinished>,
     /// How much came.
     pub fetched: Fetched,
     /// What of [`Take::Lazy`] is left there, each once, and how many bytes that is.
     pub left: (Vec<Digest>, u64),
 }
 
-/// Fetches a branch's snapshot and what the chosen tasks' records need; flushes the store.
+/// What of a task may be wanted.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Part {
+    /// Its record.
+    Record,
+    /// What it did not finish.
+    Unfinished,
+}
+
+/// Tells whether a part of a task is wanted; it is told what did not finish.
+pub type Chosen<'a> = &'a dyn Fn(Option<&Unfinished>, Part, &GraphName, &TaskName) -> bool;
+
+/// Fetches a branch's snapshot and what the chosen tasks need; flushes the store.
 pub async fn pull(
     ends: Ends<'_>,
+    at: Option<&At>,
     take: Take,
-    chosen: &dyn Fn(&SnapshotEntry) -> bool,
+    chosen: Chosen<'_>,
 ) -> Result<Arrived, RemoteError> {
     let super::push::Ends { bucket, store, which, progress, .. } = ends;
     progress.begin(Phase::Looking, 0, 0);
@@ -58,18 +73,26 @@ pub async fn pull(
         let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
         return Err(RemoteError::NoBranch { url, branch, known });
     };
+    let moved = match at {
+        Some(at) => branch::find(bucket, which, &tip, at).await?,
+        None => tip.latest,
+    };
     let catalog = Catalog::read(bucket, ends.index_folder).await?;
     let fetch = async |wanted: &[Wanted]| fetch(bucket, &catalog.index, store, wanted, progress).await;
+    let of_branch = |digest| Wanted { digest, needed_by: which.branch.to_string() };
 
-    let named = Wanted { digest: tip.latest.snapshot, needed_by: which.branch.to_string() };
-    let mut fetched = fetch(&[named]).await?;
-    let snapshot: Snapshot = store.load_json(&tip.latest.snapshot)?;
-    let entries: Vec<_> = snapshot.entries.iter().filter(|entry| chosen(entry)).collect();
-    let records: Vec<_> = entries.iter().map(|entry| wanted(entry, entry.record)).collect();
-    fetched += fetch(&records).await?;
+    let mut fetched = fetch(&[of_branch(moved.snapshot)]).await?;
+    let snapshot: Snapshot = store.load_json(&moved.snapshot)?;
+    let mut unfinished: Option<Unfinished> = None;
+    if let Some(digest) = snapshot.unfinished {
+        fetched += fetch(&[of_branch(digest)]).await?;
+        unfinished = Some(store.load_json(&digest)?);
+    }
+    let things = things(&snapshot, unfinished.as_ref(), chosen);
+    fetched += fetch(&things.iter().flat_map(Thing::named).collect::<Vec<_>>()).await?;
     // First what names other objects, until all of it is here; then the bytes.
     loop {
-        let (missing, is_complete) = missing_of(ends, &entries, Take::State)?;
+        let (missing, is_complete) = missing_of(ends, &things, Take::State)?;
         fetched += fetch(&missing).await?;
         if is_complete {
             break;
@@ -77,14 +100,64 @@ pub async fn pull(
     }
     let mut left = (Vec::new(), 0);
     if take != Take::State {
-        let (missing, _) = missing_of(ends, &entries, Take::All)?;
+        let (missing, _) = missing_of(ends, &things, Take::All)?;
         match take {
             Take::Lazy => left = promised(bucket, &catalog.index, &missing)?,
             _ => fetched += fetch(&missing).await?,
         }
     }
     store.flush()?;
-    Ok(Arrived { tip: tip.latest, snapshot, fetched, left })
+    Ok(Arrived { tip: moved, snapshot, unfinished, fetched, left })
+}
+
+/// What leads to other objects.
+enum Thing<'a> {
+    /// A record.
+    Record(&'a SnapshotEntry),
+    /// What a task did not finish.
+    Unfinished(&'a UnfinishedTask),
+}
+
+impl Thing<'_> {
+    fn task(&self) -> &TaskName {
+        match self {
+            Self::Record(entry) => &entry.task,
+            Self::Unfinished(one) => &one.task,
+        }
+    }
+
+    fn wanted(&self, digest: Digest) -> Wanted {
+        Wanted { digest, needed_by: self.task().to_string() }
+    }
+
+    /// Returns what comes whatever else does: lines of what failed are why it is pulled.
+    fn named(&self) -> Vec<Wanted> {
+        let digests = match self {
+            Self::Record(entry) => vec![entry.record],
+            Self::Unfinished(one) => [one.log, one.item_logs, one.items].into_iter().flatten().collect(),
+        };
+        digests.into_iter().map(|digest| self.wanted(digest)).collect()
+    }
+
+    fn follow(&self, reach: &mut Reach<'_>, visit: &mut dyn FnMut(Need<'_>, Digest)) -> Vec<Hidden> {
+        match self {
+            Self::Record(entry) => reach.follow(&entry.record, visit),
+            Self::Unfinished(UnfinishedTask { items: Some(items), .. }) => reach.follow_items(items, visit),
+            Self::Unfinished(_) => Vec::new(),
+        }
+    }
+}
+
+fn things<'a>(
+    snapshot: &'a Snapshot,
+    unfinished: Option<&'a Unfinished>,
+    chosen: Chosen<'_>,
+) -> Vec<Thing<'a>> {
+    let records =
+        snapshot.entries.iter().filter(|one| chosen(unfinished, Part::Record, &one.graph, &one.task));
+    let open = unfinished.map(|all| all.tasks.as_slice()).unwrap_or_default();
+    let open = open.iter().filter(|one| chosen(unfinished, Part::Unfinished, &one.graph, &one.task));
+    records.map(Thing::Record).chain(open.map(Thing::Unfinished)).collect()
 }
 
 /// Makes sure that the remote has what is left there.
@@ -102,22 +175,14 @@ fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<(Vec<Di
     Ok((left.into_iter().collect(), bytes))
 }
 
-fn wanted(entry: &SnapshotEntry, digest: Digest) -> Wanted {
-    Wanted { digest, needed_by: entry.task.to_string() }
-}
-
-/// Returns what the records need and the store does not have, and whether all of it could be named.
-fn missing_of(
-    ends: Ends<'_>,
-    entries: &[&SnapshotEntry],
-    take: Take,
-) -> Result<(Vec<Wanted>, bool), RemoteError> {
+/// Returns what things need and the store does not have, and whether all of it could be named.
+fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<Wanted>, bool), RemoteError> {
     let mut reach = Reach::new(ends.store);
     let (mut missing, mut is_complete) = (Vec::new(), true);
-    for entry in entries {
+    for thing in things {
         let mut absent = false;
         let mut failed = Ok(());
-        let hidden = reach.follow(&entry.record, &mut |need, digest| {
+        let hidden = thing.follow(&mut reach, &mut |need, digest| {
             let bytes = matches!(need, Need::Output(_) | Need::Log);
             if bytes && take != Take::All {
                 return;
@@ -126,7 +191,7 @@ fn missing_of(
                 Ok(true) => {}
                 Ok(false) => {
                     absent |= matches!(need, Need::ShardList | Need::ItemShard);
-                    missing.push(wanted(entry, digest));
+                    missing.push(thing.wanted(digest));
                 }
                 Err(error) => failed = Err(error),
             }
@@ -136,7 +201,7 @@ fn missing_of(
             None => {}
             // What hides it comes now, and is looked into after that.
             Some(_) if absent => is_complete = false,
-            Some(source) => return Err(RemoteError::Hidden { task: entry.task.clone(), source }),
+            Some(source) => return Err(RemoteError::Hidden { task: thing.task().clone(), source }),
         }
     }
     Ok((missing, is_complete))

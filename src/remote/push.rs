@@ -16,12 +16,12 @@ use super::bucket::Bucket;
 use super::catalog::Catalog;
 use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
-use super::merge::merge;
+use super::merge::{merge, merge_unfinished};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
 use super::{Move, RemoteError};
 use crate::failpoint;
-use crate::model::{Digest, Snapshot};
+use crate::model::{Digest, Snapshot, SnapshotEntry, Unfinished};
 use crate::model::{Phase, Progress};
 use crate::state::Reach;
 use crate::store::{Store, StoreError};
@@ -167,7 +167,7 @@ fn holds_the_same(store: &Store, theirs: Digest, ours: Digest) -> Result<bool, R
         return Ok(false);
     }
     let (theirs, ours) = (store.load_json::<Snapshot>(&theirs)?, store.load_json::<Snapshot>(&ours)?);
-    Ok(theirs.entries == ours.entries)
+    Ok(theirs.entries == ours.entries && theirs.unfinished == ours.unfinished)
 }
 
 /// The snapshot to push.
@@ -210,8 +210,26 @@ async fn next_snapshot(
     let entries = merge(&base, &snapshot, &other).map_err(conflict)?;
     let own: HashSet<_> = snapshot.entries.iter().map(|entry| entry.record).collect();
     let merged = entries.iter().filter(|entry| !own.contains(&entry.record)).count() as u64;
-    let next = Snapshot { format: 1, parents: vec![at_remote, ours], entries };
+    let unfinished = unfinished(ends, catalog, &entries, &snapshot, &other).await?;
+    let next = Snapshot { format: 1, parents: vec![at_remote, ours], entries, unfinished };
     Ok(Next { digest: store.put_json(&next)?, snapshot: next, merged })
+}
+
+/// Puts together what both sides did not finish.
+async fn unfinished(
+    ends: Ends<'_>,
+    catalog: &Catalog<'_>,
+    merged: &[SnapshotEntry],
+    ours: &Snapshot,
+    theirs: &Snapshot,
+) -> Result<Option<Digest>, RemoteError> {
+    let Some(digest) = theirs.unfinished else { return Ok(ours.unfinished) };
+    let wanted = [Wanted { digest, needed_by: ends.which.branch.to_string() }];
+    fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
+    let load = |digest: &Digest| ends.store.load_json::<Unfinished>(digest);
+    let ours = ours.unfinished.map(|digest| load(&digest)).transpose()?;
+    let both = merge_unfinished(merged, ours, load(&digest)?, &theirs.entries);
+    Ok(both.map(|both| ends.store.put_json(&both)).transpose()?)
 }
 
 /// Returns a snapshot, from the remote where it is not here.
@@ -258,6 +276,19 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
         let hidden = reach.follow(&entry.record, &mut |_, digest| all.push(digest));
         if let Some(hidden) = hidden.into_iter().next() {
             return Err(RemoteError::Hidden { task: entry.task.clone(), source: hidden });
+        }
+    }
+    if let Some(digest) = next.snapshot.unfinished {
+        all.push(digest);
+        for task in store.load_json::<Unfinished>(&digest)?.tasks {
+            all.extend(task.log.into_iter().chain(task.item_logs));
+            let Some(items) = &task.items else { continue };
+            let hidden = reach.follow_items(items, &mut |_, digest| all.push(digest));
+            // What others did not finish is not here, and is there.
+            let is_ours = store.has(items)?;
+            if let Some(source) = hidden.into_iter().next().filter(|_| is_ours) {
+                return Err(RemoteError::Hidden { task: task.task, source });
+            }
         }
     }
     Ok(all)

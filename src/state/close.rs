@@ -114,7 +114,8 @@ impl State {
             let folded = unfolded.rows.len() as u64;
             let parents = unfolded.branch.point.snapshot.into_iter().collect();
             let entries = self.overlaid(unfolded.branch.point.snapshot, unfolded.rows.clone())?;
-            let next = Snapshot { format: 1, parents, entries: entries.into_values().collect() };
+            let entries = entries.into_values().collect();
+            let next = Snapshot { format: 1, parents, entries, unfinished: None };
             let to = store.put_json(&next)?;
             store.flush()?;
             hit("state.close.stored", &self.path)?;
@@ -139,7 +140,7 @@ impl State {
         }
         let parents = point.snapshot.into_iter().collect();
         let entries = self.entries(point)?.into_values().collect();
-        let digest = store.put_json(&Snapshot { format: 1, parents, entries })?;
+        let digest = store.put_json(&Snapshot { format: 1, parents, entries, unfinished: None })?;
         store.flush()?;
         Ok(Some(digest))
     }

@@ -94,6 +94,13 @@ impl<'a> Reach<'a> {
         hidden
     }
 
+    /// Visits every object that the items of a task need which did not finish, the list of their shards first.
+    pub fn follow_items(&mut self, shards: &Digest, visit: &mut dyn FnMut(Need<'_>, Digest)) -> Vec<Hidden> {
+        let mut hidden = Vec::new();
+        self.follow_shards(shards, visit, &mut hidden);
+        hidden
+    }
+
     fn load(&self, digest: &Digest) -> Result<Record, Hidden> {
         let record: Record = self.store.load_json(digest)?;
         match record.format {
@@ -112,9 +119,19 @@ impl<'a> Reach<'a> {
         record.code.iter().for_each(|part| visit(Need::Code(&part.name), part.source));
         record.result.iter().for_each(|result| visit(Need::Result, *result));
         record.log.iter().for_each(|log| visit(Need::Log, *log));
-        let Some(items) = &record.items else { return };
-        visit(Need::ShardList, *items);
-        match load_shard_list(self.store, items) {
+        if let Some(items) = &record.items {
+            self.follow_shards(items, visit, hidden);
+        }
+    }
+
+    fn follow_shards(
+        &mut self,
+        list: &Digest,
+        visit: &mut dyn FnMut(Need<'_>, Digest),
+        hidden: &mut Vec<Hidden>,
+    ) {
+        visit(Need::ShardList, *list);
+        match load_shard_list(self.store, list) {
             Ok(index) => index.shards.iter().for_each(|shard| self.follow_shard(shard, visit, hidden)),
             Err(error) => hidden.push(error.into()),
         }

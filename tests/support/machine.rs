@@ -59,8 +59,10 @@ impl Machine {
     }
 
     pub fn snapshot(&self, entries: Vec<SnapshotEntry>) -> Digest {
-        let digest =
-            self.store.put_json(&Snapshot { format: 1, parents: Vec::new(), entries }).expect("a machine");
+        let digest = self
+            .store
+            .put_json(&Snapshot { format: 1, parents: Vec::new(), entries, unfinished: None })
+            .expect("a machine");
         self.store.flush().expect("a machine");
         digest
     }
@@ -89,7 +91,7 @@ impl Machine {
     }
 
     pub fn pull(&mut self, remote: &RemoteSettings, take: Take) -> Result<Arrived, RemoteError> {
-        let arrived = with_ends(self, remote, async |ends| pull(ends, take, &|_| true).await)?;
+        let arrived = with_ends(self, remote, async |ends| pull(ends, None, take, &|_, _, _, _| true).await)?;
         self.seen = Some(arrived.tip.snapshot);
         Ok(arrived)
     }

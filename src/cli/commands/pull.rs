@@ -18,9 +18,15 @@ use crate::remote::Take;
 pub struct Args {
     /// The remote's name in `kptn.yaml`; the only one where nothing is said
     pub remote: Option<String>,
+    /// Only these tasks or items and what each reads, with its log where it failed: `B`, `'B[NC]'`
+    #[arg(value_name = "TASK[ITEM]", conflicts_with_all = ["select", "reader", "items"])]
+    pub addresses: Vec<String>,
     /// The branch there; what `kptn.yaml` says of the remote, else the current one
     #[arg(long, value_name = "BRANCH")]
     pub from: Option<String>,
+    /// As it was then: a commit that was pushed from, or a time
+    #[arg(long, value_name = "COMMIT|TIME")]
+    pub at: Option<String>,
     /// The branch here that gets it; the current one where nothing is said
     #[arg(long, value_name = "BRANCH")]
     pub into: Option<String>,
@@ -30,6 +36,9 @@ pub struct Args {
     /// Only these tasks: names and selectors, as `kptn run` takes them
     #[arg(short, long, value_name = "TASK")]
     pub select: Vec<String>,
+    /// Only the items that failed there, with what each reads and its log; of all tasks, or of those that `-s` names
+    #[arg(long, value_name = "failed", value_parser = ["failed"])]
+    pub items: Option<String>,
     /// Bring records and results alone: outputs and logs come when a task, `restore`, `path` or `cat` needs them
     #[arg(long)]
     pub lazy: bool,
@@ -50,17 +59,23 @@ pub struct FetchArgs {
 
 /// Pulls.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let words = context.words(&args.select, &[]);
     let want = match &args.reader {
         Some(task) => Want::ReadBy(task.clone()),
+        None if args.items.is_some() => Want::FailedItems(words),
+        None if !args.addresses.is_empty() => Want::Items(args.addresses.clone()),
         None if args.select.is_empty() => Want::All,
-        None => Want::Tasks(context.words(&args.select, &[])),
+        None => Want::Tasks(words),
     };
+    // Of what an item does not read, the records alone: its list may have 50,000.
+    let lazy = args.lazy || matches!(want, Want::Items(_) | Want::FailedItems(_));
     let request = PullRequest {
         remote: args.remote.clone(),
         from: args.from.clone(),
         into: args.into.clone(),
         want,
-        take: if args.lazy { Take::Lazy } else { Take::All },
+        at: args.at.clone(),
+        take: if lazy { Take::Lazy } else { Take::All },
         unkept: if args.force { Unkept::GiveUp } else { Unkept::Refuse },
         moves: true,
     };
@@ -74,6 +89,7 @@ pub fn fetch(args: &FetchArgs, context: &Context<'_>) -> Result<Exit, CommandErr
         from: args.from.clone(),
         into: None,
         want: Want::All,
+        at: None,
         take: Take::State,
         unkept: Unkept::Refuse,
         moves: false,
@@ -82,8 +98,10 @@ pub fn fetch(args: &FetchArgs, context: &Context<'_>) -> Result<Exit, CommandErr
 }
 
 fn transfer(request: &PullRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
+    // Says where it stands, and notices what git did.
+    drop(context.open()?);
     let transfer = Transfer::new(&context.printer);
-    let pulled = remotes::pull(context.open()?, request, &context.typed(), &transfer);
+    let pulled = remotes::pull(&context.start()?, request, &context.typed(), &transfer);
     transfer.end();
     let report = pulled?;
     let printer = &context.printer;

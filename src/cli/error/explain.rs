@@ -299,6 +299,8 @@ fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::Address { .. } => CommandError::of(Exit::USAGE, error).hint("mend `remotes` in kptn.yaml"),
         RemoteError::NoBranch { known, .. } if !known.is_empty() => CommandError::of(Exit::USAGE, error)
             .hint(format!("`--from` names one of: {}", known.join(", "))),
+        RemoteError::NoMove { .. } => CommandError::of(Exit::USAGE, error)
+            .hint("`--at` takes a commit that was pushed from, or a time such as 2026-11-25 or '3 days ago'"),
         RemoteError::NoBranch { .. } => CommandError::of(Exit::USAGE, error).hint("nobody has pushed yet"),
         RemoteError::Conflict { tasks, .. } if tasks.is_empty() => CommandError::of(Exit::CONFLICT, error)
             .hint("somebody pushed since you last saw it: `kptn pull`, then look, then push again"),

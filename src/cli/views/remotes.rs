@@ -2,12 +2,15 @@
 
 use super::branch::{HOW_FILES_COME, given_up};
 use super::status::{self, Fresh};
-use crate::cli::paint::Tone;
+use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Side, Table};
 use crate::cli::words;
-use crate::model::TaskName;
+use crate::model::{BranchName, TaskName};
 use crate::ops::remotes::unsent::{RemoteSeen, UnsentReport};
 use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
+
+/// So many failures are listed; more are counted.
+const LISTED: usize = 10;
 
 /// Returns the list.
 pub fn list(rows: &[RemoteRow], width: usize) -> String {
@@ -101,20 +104,7 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
         ),
     };
     let age = words::age(now_ms.saturating_sub(report.at_ms));
-    let commit = report.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit));
-    match (commit, &report.distance) {
-        (Some(commit), Distance::Same) => {
-            out.push_str(&format!(
-                "{} pushed it {age} at {commit}, which is checked out here\n",
-                report.user
-            ));
-        }
-        (Some(commit), _) => out.push_str(&format!(
-            "{} pushed it {age} at {commit}; `git switch --detach {commit}` stands on the same code\n",
-            report.user
-        )),
-        (None, _) => out.push_str(&format!("{} pushed it {age}\n", report.user)),
-    }
+    out.push_str(&format!("{} pushed it {age}{}\n", report.user, pushed_at(report)));
     if !report.kept.is_empty() {
         let what = quoted(&report.kept);
         out.push_str(&format!("kept this branch's own {what}; `kptn push {}` sends them\n", report.remote));
@@ -127,6 +117,64 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
     }
     if report.changed > 0 {
         out.push_str(HOW_FILES_COME);
+    }
+    if let Some(stale) = report.stale.filter(|stale| *stale > 0) {
+        let all = words::count(report.tasks.len() as u64, "pulled task", "pulled tasks");
+        let are = if stale == 1 { "is" } else { "are" };
+        let stale = words::number(stale);
+        out.push_str(&format!(
+            "{stale} of {all} {are} not fresh under this code; `kptn why TASK` says why\n"
+        ));
+    }
+    out.push_str(&failures(report));
+    out
+}
+
+/// Returns ` at 3f2a91c, 2 commits behind…`: what was checked out where it was pushed, seen from here.
+fn pushed_at(report: &PullReport) -> String {
+    let Some(commit) = report.commit.as_deref() else { return String::new() };
+    let commit = commit.get(..12).unwrap_or(commit);
+    let commits = |count: u64| words::count(count, "commit", "commits");
+    let stand = format!("`git switch --detach {commit}` stands on the same code");
+    match report.distance {
+        Distance::Same => format!(" at {commit}, which is checked out here"),
+        Distance::Apart { lacking: 0, ahead } => {
+            format!(" at {commit}, {} before this tree; {stand}", commits(ahead))
+        }
+        Distance::Apart { lacking, ahead: 0 } => {
+            format!(" at {commit}, {} after this tree; {stand}", commits(lacking))
+        }
+        Distance::Apart { lacking, ahead } => format!(
+            " at {commit}, {} that this tree lacks, which has {} besides; {stand}",
+            commits(lacking),
+            words::number(ahead)
+        ),
+        Distance::Elsewhere => format!(" at {commit}, which is not here: `git fetch`, then {stand}"),
+        Distance::Unknown => format!(" at {commit}"),
+    }
+}
+
+/// Lists what failed there, and says how to stand in its place.
+fn failures(report: &PullReport) -> String {
+    let mut out = String::new();
+    for one in report.failed.iter().take(LISTED) {
+        let (name, error) = (harmless(&one.name), harmless(&one.error));
+        out.push_str(&format!("{} {name}: {error}\n", Tone::Bad.paint("failed")));
+    }
+    if report.failed.len() > LISTED {
+        let more = (report.failed.len() - LISTED) as u64;
+        out.push_str(&format!("and {}\n", words::count(more, "more", "more")));
+    }
+    let branch = |into: &BranchName| format!(" --branch {into}");
+    if let Some(first) = report.failed.first() {
+        let name = shlex::try_quote(&first.name).unwrap_or_default();
+        let on = report.elsewhere.as_ref().map(branch).unwrap_or_default();
+        out.push_str(&format!(
+            "`kptn output {name}{on}` shows what it printed, `kptn debug {name}{on}` runs it here\n"
+        ));
+    } else if !report.unfinished.is_empty() {
+        let what = quoted(&report.unfinished);
+        out.push_str(&format!("{what} did not finish there; `kptn status` says how\n"));
     }
     out
 }

@@ -4,15 +4,19 @@
 //! tasks and what may be given up, and a pulled state becomes a branch's by the
 //! one function that moves branches.
 
+mod inputs;
 mod peer;
 mod pull;
 mod push;
 mod survey;
+mod unfinished;
 pub mod unsent;
 mod upkeep;
+mod want;
 
 pub use peer::Peer;
-pub use pull::{Distance, PullReport, PullRequest, Want, pull};
+pub use pull::{Distance, FailedThere, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};
+pub use want::Want;

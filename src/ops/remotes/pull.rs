@@ -13,59 +13,20 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::Peer;
-use crate::graph;
-use crate::model::{BranchName, Digest, GraphName, Progress, SnapshotEntry, Status, TaskName};
+use super::want::{Choice, Want};
+use super::{Peer, inputs, unfinished};
+use crate::model::{
+    BranchName, Digest, Graph, GraphName, Progress, SnapshotEntry, Status, Task, TaskName, Unfinished,
+    UnfinishedTask,
+};
 use crate::ops::branch::Unkept;
 use crate::ops::mover::Mover;
-use crate::ops::scope::{self, Words};
-use crate::ops::{Footing, OpsError, Session};
-use crate::remote::{self, Absent, Arrived, Take, block_on};
-use crate::state::{BranchKey, Change, LastSeen, Point, Promotes, State, Target};
+use crate::ops::report::StatusRow;
+use crate::ops::scope::Words;
+use crate::ops::{Footing, OpsError, Probing, Session, Start, named, status};
+use crate::remote::{self, Absent, Arrived, At, Part, Take, block_on};
+use crate::state::{BranchKey, Change, Entries, LastSeen, Point, Promotes, State, Target};
 use crate::store::Store;
-
-/// Which tasks are wanted.
-#[derive(Debug, Clone)]
-pub enum Want {
-    /// All that the remote's branch has.
-    All,
-    /// Those that words and selectors name.
-    Tasks(Words),
-    /// The direct dependencies of this one.
-    ReadBy(String),
-}
-
-/// The tasks that are wanted, by graph's namespace and name; absent means all.
-type Chosen = Option<BTreeSet<(GraphName, TaskName)>>;
-
-fn is_chosen(chosen: &Chosen, entry: &SnapshotEntry) -> bool {
-    let named = (entry.graph.clone(), entry.task.clone());
-    chosen.as_ref().is_none_or(|chosen| chosen.contains(&named))
-}
-
-/// Looks up in the graphs of this project what is wanted.
-fn chosen(session: &Session, want: &Want) -> Result<Chosen, OpsError> {
-    let words = match want {
-        Want::All => return Ok(None),
-        Want::Tasks(words) => words.clone(),
-        Want::ReadBy(task) => Words { graph: None, words: vec![task.clone()], exclude: Vec::new() },
-    };
-    let mut found = BTreeSet::new();
-    for scope in scope::graphs(session, &words)? {
-        let of = scope.graph;
-        // Which of them are stale is not asked: that is about this machine.
-        let status = |_: &TaskName| Status::Stale;
-        let tasks = graph::select(session.dag(of), of, &scope.selectors, &scope.exclude, &status)?;
-        for task in tasks {
-            let of_task = match want {
-                Want::ReadBy(_) => of.tasks.get(&task).map(|task| task.deps.clone()).unwrap_or_default(),
-                _ => vec![task],
-            };
-            found.extend(of_task.into_iter().map(|task| (of.namespace.clone(), task)));
-        }
-    }
-    Ok(Some(found))
-}
 
 /// What was asked of a pull.
 #[derive(Debug, Clone)]
@@ -80,6 +41,8 @@ pub struct PullRequest {
     pub want: Want,
     /// What comes besides the state.
     pub take: Take,
+    /// Which moment of its past; absent means what it has now.
+    pub at: Option<String>,
     /// What becomes of results that the branch here alone has.
     pub unkept: Unkept,
     /// `false`: the branch here is left alone (`fetch`).
@@ -87,15 +50,31 @@ pub struct PullRequest {
 }
 
 /// How far this tree is from the commit that a state was made at.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
 pub enum Distance {
     /// It is that commit.
     Same,
     /// It is another one.
-    Other,
+    Apart {
+        /// How many commits that one has which this tree lacks.
+        lacking: u64,
+        /// How many commits this tree has besides.
+        ahead: u64,
+    },
+    /// The commit is not in this repository, or shares no history with what is checked out.
+    Elsewhere,
     /// The remote does not say, or there is no git.
     Unknown,
+}
+
+/// A task or an item that failed there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FailedThere {
+    /// `B` or `B[NC]`.
+    pub name: String,
+    /// What went wrong, in one line.
+    pub error: String,
 }
 
 /// What a pull did.
@@ -109,14 +88,24 @@ pub struct PullReport {
     pub from: BranchName,
     /// The branch here that has it now; absent for `fetch`.
     pub into: Option<BranchName>,
+    /// That branch, where it is not the current one.
+    pub elsewhere: Option<BranchName>,
     /// The operation; absent where nothing changed here.
     pub operation: Option<u64>,
     /// How many tasks have other records than before.
     pub changed: u64,
+    /// Tasks of the remote's branch that were wanted, and that the branch here has as they are there.
+    pub tasks: Vec<TaskName>,
     /// Tasks that only this branch had moved, and that it keeps.
     pub kept: Vec<TaskName>,
     /// Tasks whose results no branch or tag has any more.
     pub given_up: Vec<TaskName>,
+    /// Tasks whose failures, logs and finished items came.
+    pub unfinished: Vec<TaskName>,
+    /// Of tasks and items that were asked for: those that failed there.
+    pub failed: Vec<FailedThere>,
+    /// How many of the branch's tasks that came are not fresh under the code here; absent where they were not looked at.
+    pub stale: Option<u64>,
     /// Objects that came.
     pub objects: u64,
     /// Their bytes.
@@ -137,49 +126,105 @@ pub struct PullReport {
 
 /// Pulls onto a branch, or only fetches.
 pub fn pull(
-    session: Session,
+    start: &Start,
     request: &PullRequest,
     command: &str,
     progress: &dyn Progress,
 ) -> Result<PullReport, OpsError> {
+    let session = Session::open(start)?;
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), request.remote.as_deref(), Absent::Fail)?;
-    let chosen = chosen(&session, &request.want)?;
-    let footing = Footing::of(session, command);
-    let there = peer.branch(request.from.as_deref(), &footing.key)?;
+    let choice = Choice::of(&session, &request.want)?;
+    let there = peer.branch(request.from.as_deref(), &session.key)?;
+    let footing = Footing::open(start, command)?;
     let here = match &request.into {
         Some(name) => footing.branch(name)?,
         None => footing.key.clone(),
     };
+    let at = request.at.as_deref().map(|word| moment(&footing, word)).transpose()?;
     let ends = peer.ends(&store, &there, progress);
-    let wanted = |entry: &SnapshotEntry| is_chosen(&chosen, entry);
-    let arrived = block_on(remote::pull(ends, request.take, &wanted))?;
+    let wanted = |open: Option<&Unfinished>, part, graph: &GraphName, task: &TaskName| {
+        choice.wants(open, part, graph, task)
+    };
+    let arrived = block_on(remote::pull(ends, at.as_ref(), request.take, &wanted))?;
     // Before a branch relies on it.
     peer.has_promised(&store, &arrived.left.0)?;
 
     let mut report = report(&footing, &peer, &there, &arrived);
     if request.moves {
-        let entries: Vec<_> = arrived.snapshot.entries.iter().filter(|entry| wanted(entry)).collect();
         let places = (&there, &here);
-        move_here(&footing, &store, &peer, places, request.unkept, &entries, &mut report)?;
+        let moving = Moving { footing: &footing, store: &store, peer: &peer, places, choice: &choice };
+        moving.go(request.unkept, &arrived, &mut report)?;
     }
     let seen = LastSeen {
         snapshot: arrived.tip.snapshot,
         generation: arrived.tip.generation,
         at_ms: footing.entry("pull", &peer.name, &here).at_ms,
     };
-    // A part that was pulled is no agreement about the whole, and another branch's is none about this one.
-    if chosen.is_none() && request.moves && here.branch == there.branch {
+    // A part that was pulled is no agreement about the whole, nor is the past; another branch's is none about this one.
+    if choice.is_all() && at.is_none() && request.moves && here.branch == there.branch {
         footing.state()?.see(peer.url(), &there, &seen)?;
+    }
+    if request.moves {
+        drop(session);
+        look(start, &here, request, progress, &mut report)?;
     }
     Ok(report)
 }
 
+/// Looks at what came as it stands here, and brings what the items read that were asked for.
+fn look(
+    start: &Start,
+    here: &BranchKey,
+    request: &PullRequest,
+    progress: &dyn Progress,
+    report: &mut PullReport,
+) -> Result<(), OpsError> {
+    let session = Session::open(&Start { branch: Some(here.branch.to_string()), ..start.clone() })?;
+    let named = match &request.want {
+        Want::ReadBy(task) => inputs::named(&session, std::slice::from_ref(task))?,
+        Want::Items(names) => inputs::named(&session, names)?,
+        Want::FailedItems(_) => {
+            let came = |_: &Graph, task: &Task| report.unfinished.contains(&task.name);
+            inputs::failed(&session, &came)?
+        }
+        Want::All | Want::Tasks(_) => Vec::new(),
+    };
+    if matches!(request.want, Want::Items(_) | Want::FailedItems(_)) {
+        let came = inputs::bring(&session, &named, progress)?;
+        report.objects += came;
+        report.left = report.left.saturating_sub(came);
+    }
+    let failed = named.into_iter().filter_map(|one| Some(FailedThere { name: one.name, error: one.error? }));
+    report.failed = failed.collect();
+    let status = status::status(&session, &Words::default(), Probing::Believe)?;
+    let came = |row: &&StatusRow| report.tasks.contains(&row.task);
+    report.stale =
+        Some(status.rows.iter().filter(came).filter(|row| row.status != Status::Fresh).count() as u64);
+    Ok(())
+}
+
+/// Returns the moment that a word means: a time, or a commit that was pushed from.
+fn moment(footing: &Footing, word: &str) -> Result<At, OpsError> {
+    if let Some(ms) = named::time(word) {
+        return Ok(At::Time(ms));
+    }
+    let known = match &footing.repository {
+        Some(repository) => repository.commit(word)?,
+        None => None,
+    };
+    // One that is not here may be known there.
+    Ok(At::Commit(known.unwrap_or_else(|| word.to_owned())))
+}
+
 fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) -> PullReport {
     let tip = &arrived.tip;
-    let distance = match (&tip.commit, &footing.head.commit) {
-        (Some(theirs), Some(ours)) if theirs == ours => Distance::Same,
-        (Some(_), Some(_)) => Distance::Other,
+    let distance = match (&tip.commit, &footing.head.commit, &footing.repository) {
+        (Some(theirs), Some(ours), _) if theirs == ours => Distance::Same,
+        (Some(theirs), Some(ours), Some(repository)) => match repository.apart(theirs, ours) {
+            Ok(Some((lacking, ahead))) => Distance::Apart { lacking: lacking as u64, ahead: ahead as u64 },
+            _ => Distance::Elsewhere,
+        },
         _ => Distance::Unknown,
     };
     PullReport {
@@ -187,10 +232,15 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
         url: peer.url().to_owned(),
         from: there.branch.clone(),
         into: None,
+        elsewhere: None,
         operation: None,
         changed: 0,
+        tasks: Vec::new(),
         kept: Vec::new(),
         given_up: Vec::new(),
+        unfinished: Vec::new(),
+        failed: Vec::new(),
+        stale: None,
         objects: arrived.fetched.objects,
         bytes: arrived.fetched.raw,
         left: arrived.left.0.len() as u64,
@@ -202,66 +252,92 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
     }
 }
 
-fn move_here(
-    footing: &Footing,
-    store: &Store,
-    peer: &Peer,
-    (there, here): (&BranchKey, &BranchKey),
-    unkept: Unkept,
-    entries: &[&SnapshotEntry],
-    report: &mut PullReport,
-) -> Result<(), OpsError> {
-    let state = footing.state()?;
-    let mover = Mover::of(footing, here)?;
-    let from = mover.from().unwrap_or_default();
-    let agreed = state.seen(peer.url(), there)?.filter(|seen| store.has(&seen.snapshot).unwrap_or(false));
-    let agreed = match agreed {
-        Some(seen) if here.branch == there.branch => state.entries(&Point::of(seen.snapshot))?,
-        _ => Default::default(),
-    };
-    let ours = state.entries(&from)?;
-    let mut changes = Vec::new();
-    for entry in entries {
-        let place = (entry.graph.clone(), entry.task.clone());
-        let record = |table: &crate::state::Entries| table.get(&place).map(|entry| entry.record);
-        let (our, was) = (record(&ours), record(&agreed));
-        if our == Some(entry.record) {
-            continue;
+/// What a branch here is moved with.
+struct Moving<'a> {
+    footing: &'a Footing,
+    store: &'a Store,
+    peer: &'a Peer,
+    /// There, and here.
+    places: (&'a BranchKey, &'a BranchKey),
+    choice: &'a Choice<'a>,
+}
+
+impl Moving<'_> {
+    fn go(&self, unkept: Unkept, arrived: &Arrived, report: &mut PullReport) -> Result<(), OpsError> {
+        let Self { footing, peer, places: (there, here), .. } = *self;
+        let state = footing.state()?;
+        let mover = Mover::of(footing, here)?;
+        let from = mover.from().unwrap_or_default();
+        let ours = state.entries(&from)?;
+        let (changes, losing) = self.changes(&ours, arrived, report)?;
+        report.given_up = lost(footing, here, &from, &losing)?;
+        if !report.given_up.is_empty() && unkept == Unkept::Refuse {
+            let tasks = report.given_up.clone();
+            return Err(OpsError::PullWouldLose {
+                remote: peer.name.clone(),
+                branch: here.branch.clone(),
+                tasks,
+            });
         }
-        if our.is_some() && was == Some(entry.record) {
-            report.kept.push(entry.task.clone());
-            continue;
+        report.into = Some(here.branch.clone());
+        report.elsewhere = (here.branch != footing.key.branch).then(|| here.branch.clone());
+        report.changed = changes.len() as u64;
+        if !changes.is_empty() {
+            let entry = footing.entry("pull", &peer.name, here);
+            let records = let_in(state, &mover, self.places, &changes)?;
+            let why = format!("pulled from {}", peer.name);
+            let promotes = Promotes { source: &there.branch, why: &why, records: &records };
+            let moved = match records.is_empty() {
+                true => mover.go(Target::With(&changes), &entry)?,
+                false => mover.promote(&changes, promotes, &entry)?,
+            };
+            report.operation = Some(moved.operation);
         }
-        changes.push(change(entry));
-    }
-    let losing: BTreeSet<Digest> = changes
-        .iter()
-        .filter_map(|change| ours.get(&(change.graph.clone(), change.task.clone())))
-        .map(|entry| entry.record)
-        .collect();
-    report.given_up = lost(footing, here, &from, &losing)?;
-    if !report.given_up.is_empty() && unkept == Unkept::Refuse {
-        let tasks = report.given_up.clone();
-        return Err(OpsError::PullWouldLose {
-            remote: peer.name.clone(),
-            branch: here.branch.clone(),
-            tasks,
-        });
-    }
-    report.into = Some(here.branch.clone());
-    report.changed = changes.len() as u64;
-    if !changes.is_empty() {
-        let entry = footing.entry("pull", &peer.name, here);
-        let records = let_in(state, &mover, (there, here), &changes)?;
-        let why = format!("pulled from {}", peer.name);
-        let promotes = Promotes { source: &there.branch, why: &why, records: &records };
-        let moved = match records.is_empty() {
-            true => mover.go(Target::With(&changes), &entry)?,
-            false => mover.promote(&changes, promotes, &entry)?,
+        let Some(unfinished) = &arrived.unfinished else { return Ok(()) };
+        let wants = |one: &&UnfinishedTask| {
+            self.choice.wants(Some(unfinished), Part::Unfinished, &one.graph, &one.task)
         };
-        report.operation = Some(moved.operation);
+        let open: Vec<_> = unfinished.tasks.iter().filter(wants).collect();
+        let takes = |key: &BranchKey| mover.protection().covers(key.branch.as_str());
+        let takes_items = !takes(here) || takes(there);
+        report.unfinished = unfinished::take(state, self.store, here, &arrived.snapshot, &open, takes_items)?;
+        Ok(())
     }
-    Ok(())
+
+    /// Returns which tasks get another record, and the records they have now that the remote never had.
+    fn changes(
+        &self,
+        ours: &Entries,
+        arrived: &Arrived,
+        report: &mut PullReport,
+    ) -> Result<(Vec<Change>, BTreeSet<Digest>), OpsError> {
+        let Self { footing, store, peer, places: (there, here), choice } = *self;
+        let state = footing.state()?;
+        let agreed = state.seen(peer.url(), there)?.filter(|seen| store.has(&seen.snapshot).unwrap_or(false));
+        let agreed = match agreed {
+            Some(seen) if here.branch == there.branch => state.entries(&Point::of(seen.snapshot))?,
+            _ => Entries::default(),
+        };
+        let open = arrived.unfinished.as_ref();
+        let wanted = |entry: &&SnapshotEntry| choice.wants(open, Part::Record, &entry.graph, &entry.task);
+        let (mut changes, mut losing) = (Vec::new(), BTreeSet::new());
+        for entry in arrived.snapshot.entries.iter().filter(wanted) {
+            let place = (entry.graph.clone(), entry.task.clone());
+            let record = |table: &Entries| table.get(&place).map(|entry| entry.record);
+            let (our, was) = (record(ours), record(&agreed));
+            if our.is_some() && our != Some(entry.record) && was == Some(entry.record) {
+                report.kept.push(entry.task.clone());
+                continue;
+            }
+            report.tasks.push(entry.task.clone());
+            if our != Some(entry.record) {
+                changes.push(change(entry));
+                // What was agreed on is in the remote's history.
+                losing.extend(our.filter(|_| our != was));
+            }
+        }
+        Ok((changes, losing))
+    }
 }
 
 /// What a protected branch has at a remote was promoted to it by who pushed it: a push lets nothing else in.

@@ -4,8 +4,8 @@
 
 use serde::Serialize;
 
-use super::Peer;
-use crate::model::{BranchName, Progress, Record, Settled, Snapshot, TaskName};
+use super::{Peer, unfinished};
+use crate::model::{BranchName, Digest, Progress, Record, Settled, Snapshot, TaskName};
 use crate::ops::{Footing, OpsError, Session, protect};
 use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
@@ -67,6 +67,8 @@ pub fn push(
     if request.earnest == Earnest::Yes && has_state(&session)? {
         peer = find(Absent::Make)?;
     }
+    let unfinished =
+        unfinished::gather(&session.project, &session.outputs_dir, session.state()?, &store, &session.key)?;
     let footing = Footing::of(session, command);
     let there = match &request.to {
         Some(name) => footing.branch(name)?,
@@ -77,7 +79,7 @@ pub fn push(
     let Some(point) = point else {
         return Err(OpsError::NothingToPush { branch: footing.key.branch.clone() });
     };
-    let (ours, unsettled) = settled_snapshot(state, &store, &point)?;
+    let (ours, unsettled) = settled_snapshot(state, &store, &point, unfinished)?;
     refuse_unpromoted(&footing, &there, &point)?;
     let seen = state.seen(peer.url(), &there)?;
     let entry = footing.entry("push", &peer.name, &footing.key);
@@ -133,7 +135,8 @@ fn settled_snapshot(
     state: &State,
     store: &Store,
     point: &Point,
-) -> Result<(crate::model::Digest, Vec<TaskName>), OpsError> {
+    unfinished: Option<Digest>,
+) -> Result<(Digest, Vec<TaskName>), OpsError> {
     let mut entries = Vec::new();
     let mut unsettled = Vec::new();
     for entry in state.entries(point)?.into_values() {
@@ -145,12 +148,13 @@ fn settled_snapshot(
         }
     }
     if unsettled.is_empty()
+        && unfinished.is_none()
         && let Some(whole) = state.snapshot_of(store, point)?
     {
         return Ok((whole, unsettled));
     }
     let parents = point.snapshot.into_iter().collect();
-    let digest = store.put_json(&Snapshot { format: 1, parents, entries })?;
+    let digest = store.put_json(&Snapshot { format: 1, parents, entries, unfinished })?;
     store.flush()?;
     Ok((digest, unsettled))
 }

@@ -8,7 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use super::roots::Held;
-use crate::model::{Digest, Progress, Snapshot};
+use crate::model::{Digest, Progress, Snapshot, UNFINISHED_FORMAT, Unfinished};
 use crate::remote::RemoteError;
 use crate::remote::bucket::Bucket;
 use crate::remote::fetch::{Wanted, fetch};
@@ -83,6 +83,7 @@ pub async fn walk(
     let source = Source { bucket, index, store, bad, progress };
     source.gather(roots.iter().map(|root| root.snapshot), &mut needed).await?;
     let mut records: HashMap<Digest, (Held, Arc<str>)> = HashMap::new();
+    let mut unfinished = Vec::new();
     for root in roots {
         let of: Arc<str> = root.of.as_str().into();
         needed.add(root.snapshot, root.held, format!("the snapshot {}", root.snapshot.short()), &of);
@@ -103,6 +104,9 @@ pub async fn walk(
                 .hidden
                 .push(format!("the snapshot of {of} is of format {format}, this kptn reads {SNAPSHOT}"));
         }
+        if let Some(digest) = snapshot.unfinished {
+            unfinished.push((digest, root.held, Arc::clone(&of)));
+        }
         for entry in snapshot.entries {
             let of: Arc<str> = format!("`{}` on {of}", entry.task).into();
             let known = records.entry(entry.record).or_insert((root.held, of));
@@ -113,8 +117,10 @@ pub async fn walk(
     }
     needed.records = records.len() as u64;
     source.gather(records.keys().copied(), &mut needed).await?;
-    let mut left: Vec<_> = records.into_iter().collect();
-    left.sort_by_key(|(record, _)| *record);
+    let record = |(digest, of): (Digest, (Held, Arc<str>))| (Namer::Record(digest), of);
+    let mut left: Vec<_> = records.into_iter().map(record).collect();
+    left.extend(source.unfinished(unfinished, &mut needed).await?);
+    left.sort_by_key(|(namer, _)| *namer);
     // First the lists of shards come, then the shards; one round more sees that nothing is left.
     while !left.is_empty() {
         let (namers, again) = follow(store, left, &mut needed);
@@ -131,24 +137,36 @@ pub async fn walk(
     Ok(needed)
 }
 
-type Records = Vec<(Digest, (Held, Arc<str>))>;
+/// What names other objects.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Namer {
+    Record(Digest),
+    /// The list of the shards of items that finished, of a task that did not.
+    Items(Digest),
+}
 
-/// Follows records; returns what must be read before more can be named, and whose it is.
-fn follow(store: &Store, records: Records, needed: &mut Needed) -> (Vec<Digest>, Records) {
+type Namers = Vec<(Namer, (Held, Arc<str>))>;
+
+/// Follows records and lists of items; returns what must be read before more can be named, and whose it is.
+fn follow(store: &Store, all: Namers, needed: &mut Needed) -> (Vec<Digest>, Namers) {
     let mut reach = Reach::new(store);
     let (mut namers, mut again) = (Vec::new(), Vec::new());
-    for (record, (held, of)) in records {
-        let hidden = reach.follow(&record, &mut |need, digest| {
+    for (namer, (held, of)) in all {
+        let mut visit = |need: Need<'_>, digest| {
             if matches!(need, Need::ShardList | Need::ItemShard) {
                 namers.push(digest);
             }
             needed.add(digest, held, need.words(), &of);
-        });
+        };
+        let hidden = match namer {
+            Namer::Record(record) => reach.follow(&record, &mut visit),
+            Namer::Items(list) => reach.follow_items(&list, &mut visit),
+        };
         for one in hidden.iter().filter(|one| !is_absent(one)) {
             needed.hidden.push(format!("{of} cannot be read whole: {one}"));
         }
         if hidden.iter().any(is_absent) {
-            again.push((record, (held, of)));
+            again.push((namer, (held, of)));
         }
     }
     (namers, again)
@@ -172,6 +190,44 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Reads what tasks did not finish; returns the lists of items in it.
+    async fn unfinished(
+        &self,
+        all: Vec<(Digest, Held, Arc<str>)>,
+        needed: &mut Needed,
+    ) -> Result<Namers, RemoteError> {
+        self.gather(all.iter().map(|(digest, ..)| *digest), needed).await?;
+        let mut namers = Vec::new();
+        for (digest, held, of) in all {
+            needed.add(digest, held, "what did not finish".to_owned(), &of);
+            let unfinished: Unfinished = match self.store.load_json(&digest) {
+                Ok(unfinished) => unfinished,
+                Err(StoreError::Absent { .. }) => {
+                    needed.is_whole &= held == Held::Past;
+                    continue;
+                }
+                Err(error) => {
+                    needed.hidden.push(format!("what did not finish of {of} cannot be read: {error}"));
+                    continue;
+                }
+            };
+            if unfinished.format > UNFINISHED_FORMAT {
+                let format = unfinished.format;
+                needed.hidden.push(format!(
+                    "what did not finish of {of} is of format {format}, this kptn reads {UNFINISHED_FORMAT}"
+                ));
+            }
+            for task in unfinished.tasks {
+                let of: Arc<str> = format!("`{}` on {of}", task.task).into();
+                for log in task.log.into_iter().chain(task.item_logs) {
+                    needed.add(log, held, "the log of a failure".to_owned(), &of);
+                }
+                namers.extend(task.items.map(|list| (Namer::Items(list), (held, of))));
+            }
+        }
+        Ok(namers)
+    }
+
     /// Brings what is there; where something is damaged, all the rest.
     async fn gather(
         &self,

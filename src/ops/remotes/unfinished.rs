@@ -1,0 +1,188 @@
+//! What a branch did not finish goes along with a push and comes with a pull: reasons, lines, and the items that did finish.
+//!
+//! ```text
+//! attempts, failed items, kept items of state.db + their logs  <->  model::Unfinished, in the pushed snapshot
+//! ```
+//! A task's is taken where its record is the remote's, too: else this branch has gone on by itself.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use crate::model::{
+    Digest, FailedItem, ItemLog, ItemTable, LogFolder, Project, Provenance, RunId, Snapshot, Task, TaskName,
+    Unfinished, UnfinishedTask, safe_folder_name,
+};
+use crate::ops::OpsError;
+use crate::ops::output::log_file;
+use crate::state::{BranchKey, Shards, State, StateError, load_item_table, put_item_table};
+use crate::store::{Store, StoreError};
+
+/// Of what one attempt printed, so many bytes go, the last ones.
+const LOG_MOST: u64 = 256 * 1024;
+
+/// Puts what a branch did not finish into the store; absent where that is nothing.
+pub fn gather(
+    project: &Project,
+    outputs_dir: &Path,
+    state: &State,
+    store: &Store,
+    key: &BranchKey,
+) -> Result<Option<Digest>, OpsError> {
+    let (mut seen, mut tasks) = (BTreeSet::new(), Vec::new());
+    for graph in project.graphs.values() {
+        let attempts = state.failed_attempts(key, &graph.namespace)?;
+        for task in graph.tasks.values().filter(|task| seen.insert((&graph.namespace, &task.name))) {
+            let (failed, kept) = items(state, key, &graph.namespace, task)?;
+            let attempt = attempts.get(&task.name).cloned();
+            if attempt.is_none() && failed.is_empty() && kept.items().is_empty() {
+                continue;
+            }
+            let run = attempt.as_ref().map(|one| &one.run).or(failed.first().map(|one| &one.run)).cloned();
+            let log = attempt.as_ref().and_then(|one| one.log.as_deref());
+            let log = log.map(|path| tail(Path::new(path), 0, u64::MAX)).filter(|bytes| !bytes.is_empty());
+            let (failed, item_logs) = with_logs(store, outputs_dir, failed);
+            tasks.push(UnfinishedTask {
+                graph: graph.namespace.clone(),
+                task: task.name.clone(),
+                attempt: attempt.map(|attempt| crate::model::Attempt { log: None, ..attempt }),
+                provenance: run.map(|run| provenance(state, &run, task)).unwrap_or_default(),
+                log: log.map(|bytes| store.put_bytes(&bytes)).transpose()?,
+                failed,
+                item_logs: (!item_logs.is_empty()).then(|| store.put_bytes(&item_logs)).transpose()?,
+                items: (!kept.items().is_empty()).then(|| put_item_table(store, &kept)).transpose()?,
+            });
+        }
+    }
+    Ok(Unfinished::of(tasks).map(|all| store.put_json(&all)).transpose()?)
+}
+
+fn items(
+    state: &State,
+    key: &BranchKey,
+    graph: &crate::model::GraphName,
+    task: &Task,
+) -> Result<(Vec<FailedItem>, ItemTable), OpsError> {
+    if !task.is_mapped() {
+        return Ok((Vec::new(), ItemTable::default()));
+    }
+    let kept = state.kept_items(key, graph, &task.name)?.into_iter().map(|mut item| {
+        // Its lines are in a file of this machine.
+        item.log = None;
+        item.into()
+    });
+    Ok((state.failed_items(key, graph, &task.name)?, ItemTable::new(kept)))
+}
+
+/// Returns failed items whose logs are parts of the bytes that come with them.
+fn with_logs(store: &Store, outputs_dir: &Path, failed: Vec<FailedItem>) -> (Vec<FailedItem>, Vec<u8>) {
+    let mut all = Vec::new();
+    let with_log = |mut item: FailedItem| {
+        let log = item.log.take();
+        let bytes = log.map(|log| tail(&log_file(store, outputs_dir, &log), log.offset, log.length));
+        if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
+            let (offset, length) = (all.len() as u64, bytes.len() as u64);
+            let (run, file) = (item.run.clone(), String::new());
+            item.log = Some(ItemLog { run, folder: LogFolder::Run, file, offset, length });
+            all.extend(bytes);
+        }
+        item
+    };
+    (failed.into_iter().map(with_log).collect(), all)
+}
+
+/// Reads the end of a part of a file; nothing where it is gone.
+fn tail(path: &Path, offset: u64, length: u64) -> Vec<u8> {
+    use std::io::{Read, Seek, SeekFrom};
+    let read = || -> std::io::Result<Vec<u8>> {
+        let mut file = fs::File::open(path)?;
+        let end = offset.saturating_add(length).min(file.metadata()?.len());
+        let start = offset.max(end.saturating_sub(LOG_MOST));
+        file.seek(SeekFrom::Start(start))?;
+        let mut bytes = Vec::new();
+        file.take(end.saturating_sub(start)).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    read().unwrap_or_default()
+}
+
+/// Returns where and with what a task was tried, as far as the run's plan still tells.
+fn provenance(state: &State, run: &RunId, task: &Task) -> Provenance {
+    let Ok(plan) = state.load_plan(run) else { return Provenance::default() };
+    let host = state.run(run).ok().flatten().map(|row| row.host).unwrap_or_default();
+    let found = match task.script.language {
+        crate::model::Language::Python => plan.interpreters.python,
+        crate::model::Language::R => plan.interpreters.r,
+    };
+    Provenance {
+        host,
+        branch: plan.branch.to_string(),
+        commit: plan.commit,
+        kptn: env!("CARGO_PKG_VERSION").to_owned(),
+        interpreter: found.map(|found| format!("{} {}", found.path.display(), found.version)),
+        ..Provenance::default()
+    }
+}
+
+/// Writes into a branch what a remote's branch did not finish; returns those tasks.
+pub fn take(
+    state: &State,
+    store: &Store,
+    here: &BranchKey,
+    theirs: &Snapshot,
+    unfinished: &[&UnfinishedTask],
+    takes_items: bool,
+) -> Result<Vec<TaskName>, OpsError> {
+    let mut taken = Vec::new();
+    for one in unfinished {
+        let same = |entry: &&crate::model::SnapshotEntry| entry.graph == one.graph && entry.task == one.task;
+        let their_record = theirs.entries.iter().find(same).map(|entry| entry.record);
+        let ours = state.failed_attempt(here, &one.graph, &one.task)?;
+        let ended = |attempt: &Option<crate::model::Attempt>| attempt.as_ref().map_or(0, |one| one.ended_ms);
+        if state.record_of(here, &one.graph, &one.task)? != their_record || ended(&ours) > ended(&one.attempt)
+        {
+            continue;
+        }
+        if let Some(attempt) = &one.attempt {
+            let path = store.layout().run_log(&attempt.run, &one.task);
+            let log = one.log.map(|log| write(store, &log, &path)).transpose()?;
+            let log = log.map(|()| path.display().to_string());
+            let attempt = crate::model::Attempt { log, ..attempt.clone() };
+            state.fail_task(here, &one.graph, &one.task, &attempt)?;
+        }
+        state.fail_items(here, &one.graph, &one.task, &failed(store, one)?)?;
+        if let Some(items) = one.items.filter(|_| takes_items) {
+            let table = load_item_table(store, &items, &mut Shards::new()).map_err(StateError::from)?;
+            let items: Vec<_> = table.items().iter().map(|item| (**item).clone()).collect();
+            state.keep_items(here, &one.graph, &one.task, &items)?;
+        }
+        taken.push(one.task.clone());
+    }
+    Ok(taken)
+}
+
+/// Returns failed items whose logs are parts of a file of this machine.
+fn failed(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedItem>, OpsError> {
+    let (Some(logs), Some(first)) = (&one.item_logs, one.failed.first()) else {
+        return Ok(one.failed.clone());
+    };
+    // Named by its bytes: what was pulled before stays as it is.
+    let file = format!("{}.{}.log", safe_folder_name(one.task.as_str()), logs.short());
+    write(store, logs, &store.layout().run_logs(&first.run).join(&file))?;
+    let here = |item: &FailedItem| {
+        let log = item.log.clone().map(|log| ItemLog { run: first.run.clone(), file: file.clone(), ..log });
+        FailedItem { log, ..item.clone() }
+    };
+    Ok(one.failed.iter().map(here).collect())
+}
+
+/// Writes an object to a file of a run's folder, where it is not there yet.
+fn write(store: &Store, object: &Digest, path: &Path) -> Result<(), OpsError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(store.layout().root());
+    fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+    fs::write(path, store.load(object)?).map_err(|error| StoreError::writing("write", path, error))?;
+    Ok(())
+}

@@ -1,0 +1,170 @@
+//! Production's failure on a laptop: `pull prod 'B[NC]'`, `--items failed`, `--for`, `--at`.
+
+use std::fs;
+use std::path::Path;
+
+use crate::support::{Output, Project, tasks_yaml};
+
+const LARGE: usize = 100_000;
+
+/// `A` lists three states; `B` makes a large file of each; `C`, item by item, fails for NC.
+fn project(remotes: &Path) -> Project {
+    let tasks = [
+        "A: {cache_result: true, iterable_item: n}",
+        "B: {map_over: n, outputs: ['b/${n}.txt']}",
+        "C: {map_over: n, map_deps: item, outputs: ['c/${n}.txt']}",
+        "D: {outputs: [d.txt]}",
+    ];
+    let yaml = tasks_yaml("A: , B: A, C: [A, B], D: ", &tasks);
+    let remotes = remotes.display();
+    let project = Project::new()
+        .yaml(&format!("{yaml}\nremotes:\n  prod: {{url: 'file://{remotes}/prod', branch: main}}\n"))
+        .file("A.py", "def A():\n    return ['NC', 'SC', 'VA']\n")
+        .file("B.py", mapped("B", &format!("(output_dir / 'b' / f'{{n}}.txt').write_text(n * {LARGE})")))
+        .file(
+            "C.py",
+            mapped(
+                "C",
+                "print('reading', n)\n    text = (output_dir / 'b' / f'{n}.txt').read_text()\n    \
+                 assert n != 'NC', 'no data of NC'\n    (output_dir / 'c' / f'{n}.txt').write_text(text[:2])",
+            ),
+        )
+        .file("D.py", format!("def D(output_dir):\n    (output_dir / 'd.txt').write_text('d' * {LARGE})\n"));
+    project.commit("a pipeline");
+    project
+}
+
+fn mapped(name: &str, body: &str) -> String {
+    format!(
+        "import os\nfrom pathlib import Path\n\n\ndef {name}(n, output_dir: Path):\n    \
+         with open(os.environ['TRACE'], 'a') as trace:\n        trace.write('{name}' + n + '\\n')\n    \
+         (output_dir / '{}').mkdir(exist_ok=True)\n    {body}\n",
+        name.to_lowercase()
+    )
+}
+
+/// Production, whose run failed and which has pushed, and a laptop with the same code.
+fn failed() -> (tempfile::TempDir, Project, Project) {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prod = project(folder.path());
+    prod.kptn(&["run", "-k"]).exits(1);
+    prod.kptn(&["push"]).succeeds();
+    let laptop = project(folder.path());
+    (folder, prod, laptop)
+}
+
+/// The names of large objects here: outputs of B and D alone are that large.
+fn large_objects(project: &Project) -> usize {
+    let folders = fs::read_dir(project.path(".git/kptn/objects")).into_iter().flatten().flatten();
+    folders.map(|folder| fs::read_dir(folder.path()).into_iter().flatten().count()).sum()
+}
+
+fn pull(project: &Project, words: &[&str]) -> Output {
+    project.kptn(&[&["pull", "prod"], words].concat()).succeeds()
+}
+
+#[test]
+fn one_item_comes_with_what_it_reads_its_log_and_its_reason_and_can_be_debugged() {
+    let (_folder, prod, laptop) = failed();
+    let pulled = pull(&laptop, &["C[NC]"]);
+    pulled.says("failed C[NC]: AssertionError: no data of NC").says("kptn debug 'C[NC]'");
+    assert_eq!(large_objects(&laptop), 1, "what B made of NC, and of no other");
+    laptop.kptn(&["output", "C[NC]"]).succeeds().prints("reading NC").never_says("reading SC");
+    laptop.kptn(&["status", "C[NC]"]).succeeds().prints("no data of NC");
+
+    // It fails here as it did there; once it is mended, it does not.
+    laptop.kptn(&["debug", "C[NC]"]).exits(1);
+    assert_eq!(laptop.ran(), "CNC");
+    laptop.edit("C.py", "assert n != 'NC', 'no data of NC'", "assert n != 'NC' or text");
+    laptop.kptn(&["debug", "C[NC]"]).succeeds();
+    laptop.kptn(&["fsck"]).succeeds();
+    // Nothing of production's has changed.
+    prod.kptn(&["push"]).succeeds().says("has all of it already");
+}
+
+#[test]
+fn all_failed_items_come_and_a_run_goes_on_with_them_alone() {
+    let (_folder, _prod, laptop) = failed();
+    pull(&laptop, &["--items", "failed"]).says("failed C[NC]: AssertionError: no data of NC");
+    assert_eq!(large_objects(&laptop), 1);
+    assert_eq!(laptop.not_fresh(), "C=failed D=stale");
+    laptop.edit("A.py", "return", "# to be sure\n    return");
+    laptop.kptn(&["run", "C"]).exits(1);
+    assert_eq!(laptop.ran(), "CNC", "what finished there counts here");
+}
+
+#[test]
+fn a_whole_pull_and_a_part_bring_failures_along() {
+    let (_folder, prod, laptop) = failed();
+    pull(&laptop, &[]).says("`C` did not finish there");
+    assert_eq!(laptop.not_fresh(), "C=failed");
+    laptop.kptn(&["output", "C[NC]"]).succeeds().prints("reading NC");
+    laptop.kptn(&["why", "C[NC]"]).succeeds().prints("no data of NC");
+
+    let (_folder, _, other) = failed();
+    pull(&other, &["--for", "C"]).says("failed C: ");
+    assert_eq!(other.not_fresh(), "C=failed D=stale");
+    assert_eq!(large_objects(&other), 3, "what C reads, and nothing of D");
+    pull(&other, &["--into", "debug/tuesday", "C[NC]"]).says("kptn debug 'C[NC]' --branch debug/tuesday");
+
+    // What finishes there since is no failure here any more.
+    prod.edit("C.py", "    assert n != 'NC', 'no data of NC'\n", "");
+    prod.commit("mended");
+    prod.kptn(&["run"]).succeeds();
+    prod.kptn(&["push"]).succeeds();
+    pull(&laptop, &["-s", "D"]).says("which is not here: `git fetch`");
+    laptop.git(&["fetch", "-q", &prod.path("").display().to_string()]);
+    let pulled = pull(&laptop, &[]);
+    pulled.says("1 commit after this tree").says("1 of 4 pulled tasks is not fresh under this code");
+    laptop.edit("C.py", "    assert n != 'NC', 'no data of NC'\n", "");
+    assert_eq!(laptop.not_fresh(), "");
+}
+
+#[test]
+fn what_two_sides_did_not_finish_is_merged_and_nothing_new_is_not_pushed_again() {
+    let (folder, prod, laptop) = failed();
+    prod.kptn(&["push"]).succeeds().says("has all of it already");
+    pull(&laptop, &[]);
+    laptop.edit("D.py", "'d' *", "'e' *");
+    laptop.kptn(&["run", "D"]).succeeds();
+    laptop.kptn(&["push"]).succeeds();
+    pull(&prod, &[]);
+    assert_eq!(prod.not_fresh(), "C=failed");
+    prod.kptn(&["fsck", "--remote"]).succeeds();
+    prod.kptn(&["gc", "--remote", "--yes", "--keep", "0d", "--grace", "0d"]).succeeds();
+    prod.kptn(&["gc", "--remote", "--yes", "--keep", "0d", "--grace", "0d"]).succeeds();
+    prod.kptn(&["fsck", "--remote", "--full"]).succeeds();
+    let third = project(folder.path());
+    pull(&third, &["C[NC]"]).says("failed C[NC]");
+    third.kptn(&["output", "C[NC]"]).succeeds().prints("reading NC");
+}
+
+#[test]
+fn a_state_of_the_past_is_pulled_by_commit_and_by_time() {
+    let (_folder, prod, laptop) = failed();
+    let first = prod.git(&["rev-parse", "--short", "HEAD"]).trim().to_owned();
+    prod.edit("D.py", "'d' *", "'e' *");
+    prod.commit("another D");
+    prod.kptn(&["run", "D"]).succeeds();
+    prod.kptn(&["push"]).succeeds();
+    pull(&laptop, &["--at", &first, "--into", "then"]);
+    pull(&laptop, &["--into", "now"]);
+    assert!(laptop.kptn(&["cat", "D", "--branch", "then"]).succeeds().stdout.starts_with("dd"));
+    assert!(laptop.kptn(&["cat", "D", "--branch", "now"]).succeeds().stdout.starts_with("ee"));
+    laptop.kptn(&["pull", "prod", "--at", "2001-01-01"]).exits(2).says("had no state then yet");
+    laptop
+        .kptn(&["pull", "prod", "--at", "abcdef1"])
+        .exits(2)
+        .says("was never pushed from the commit abcdef1");
+    laptop.kptn(&["pull", "prod", "--at", "2999-01-01"]).succeeds();
+}
+
+#[test]
+fn names_that_are_wrong_say_so() {
+    let (_folder, _prod, laptop) = failed();
+    laptop.kptn(&["pull", "prod", "X[NC]"]).exits(2).says("X");
+    laptop.kptn(&["pull", "prod", "D[NC]"]).exits(2).says("`D`");
+    laptop.kptn(&["pull", "prod", "C[XX]"]).exits(2).says("XX");
+    laptop.kptn(&["pull", "prod", "C", "--items", "failed"]).exits(2);
+    laptop.kptn(&["pull", "prod", "--items", "stale"]).exits(2);
+}
