@@ -12,6 +12,8 @@ use rusqlite::{Connection, OpenFlags, Transaction, TransactionBehavior};
 
 use super::StoreError;
 
+/// How much of a database stays in memory: the index over 100,000 digests, read again for every object that is looked up.
+const CACHE_KIB: i64 = 8 * 1024;
 /// How long a process waits for another one's transaction.
 const BUSY: Duration = Duration::from_secs(30);
 
@@ -79,6 +81,7 @@ fn prepare(
     };
     connection.pragma_update(None, "synchronous", synchronous)?;
     connection.pragma_update(None, "foreign_keys", true)?;
+    connection.pragma_update(None, "cache_size", -CACHE_KIB)?;
     if found < known {
         migrate(connection, schema)?;
     }

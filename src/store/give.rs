@@ -144,7 +144,7 @@ impl Tidied {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).contains(folder)
     }
 
-    fn tidy(&self, folder: &Path) {
+    pub(super) fn tidy(&self, folder: &Path) {
         let mut tidied = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         if !tidied.contains(folder) {
             tidied.insert(folder.to_owned());
@@ -154,7 +154,7 @@ impl Tidied {
     }
 }
 
-fn fill(
+pub(super) fn fill(
     store: &Store,
     digest: &Digest,
     beside: &Path,
@@ -175,14 +175,14 @@ fn fill(
     copy(store, digest, object, &path, beside, mode)
 }
 
-fn mode(executable: bool, link: LinkMode) -> Mode {
+pub(super) fn mode(executable: bool, link: LinkMode) -> Mode {
     match link {
         LinkMode::Copy => Mode::Usual { executable },
         LinkMode::Hard => Mode::ReadOnly { executable },
     }
 }
 
-fn fill_small(
+pub(super) fn fill_small(
     store: &Store,
     digest: &Digest,
     bytes: &[u8],

@@ -20,6 +20,7 @@ pub(crate) mod database;
 mod error;
 mod format;
 mod give;
+mod give_folder;
 mod hold;
 mod intake;
 mod large;
@@ -210,6 +211,18 @@ impl Store {
     ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
         self.hold.try_take(&self.layout);
         give::give_all(self, files, link)
+    }
+
+    /// As [`Store::give_all`] for files right below a folder that is not there, all at once; absent where it is there after
+    /// all: then nothing was done.
+    pub fn give_folder(
+        &self,
+        folder: &Path,
+        files: &[Giving<'_>],
+        link: LinkMode,
+    ) -> Result<Option<Vec<Result<(), StoreError>>>, StoreError> {
+        self.hold.try_take(&self.layout);
+        give_folder::give_folder(self, folder, files, link)
     }
 
     /// Returns whether the store has an object of this digest, here.

@@ -48,7 +48,11 @@ pub(super) fn clean_folder(folder: &Path) -> io::Result<usize> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
         if is_temporary(&entry.file_name()) && is_old(&entry.metadata()?) {
-            fs::remove_file(entry.path())?;
+            // One may be a folder full of files that were to be put there together.
+            match entry.file_type()?.is_dir() {
+                true => fs::remove_dir_all(entry.path())?,
+                false => fs::remove_file(entry.path())?,
+            }
             removed += 1;
         }
     }

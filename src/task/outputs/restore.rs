@@ -12,6 +12,7 @@ use std::sync::{Mutex, PoisonError};
 use rayon::prelude::*;
 
 use super::glance::{Glance, glance};
+use super::path::is_absence;
 use super::{Kept, Outputs, OutputsError};
 use crate::fingerprint::Seen;
 use crate::model::{Digest, OutputFile, Phase, Progress, Silent};
@@ -21,6 +22,8 @@ use crate::store::{Giving, StoreError};
 const LARGE: u64 = 1024 * 1024;
 /// So many small objects are read from the store together.
 const AT_ONCE: usize = 256;
+/// So many files are worth a folder that is made beside theirs.
+const MANY: usize = 16;
 
 /// What becomes of what is where a file belongs and the store does not hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -117,17 +120,23 @@ impl Outputs<'_> {
         }
         let sorted = Mutex::new(Sorted::default());
         let pass = |files: &[&'f OutputFile]| {
-            side_by_side(files).par_iter().try_for_each(|files| -> Result<(), OutputsError> {
-                for some in files.chunks(AT_ONCE) {
-                    for (file, fate) in some.iter().zip(self.restore_some(some)?) {
-                        let mut sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
-                        if !matches!(fate, Fate::Promised) {
-                            progress.advance(file.size);
-                        }
-                        sorted.add(file, fate, edits)?;
+            let settle = |files: &[&'f OutputFile], fates: Vec<Fate>| {
+                let mut sorted = sorted.lock().unwrap_or_else(PoisonError::into_inner);
+                for (file, fate) in files.iter().zip(fates) {
+                    if !matches!(fate, Fate::Promised) {
+                        progress.advance(file.size);
                     }
+                    sorted.add(file, fate, edits)?;
                 }
                 Ok(())
+            };
+            side_by_side(files).par_iter().try_for_each(|part| -> Result<(), OutputsError> {
+                if part.is_leaf
+                    && let Some(fates) = self.restore_folder(&part.files)?
+                {
+                    return settle(&part.files, fates);
+                }
+                part.files.chunks(AT_ONCE).try_for_each(|some| settle(some, self.restore_some(some)?))
             })
         };
         pass(&files)?;
@@ -163,6 +172,25 @@ impl Outputs<'_> {
             || above.any(|folder| found(folder).is_ok_and(|found| !found.is_dir()))
     }
 
+    /// Restores the files of a folder that is not there, together; absent where it is, or they are few.
+    fn restore_folder(&self, files: &[&OutputFile]) -> Result<Option<Vec<Fate>>, OutputsError> {
+        let places: Vec<_> = files.iter().map(|file| self.folder.path(&file.path)).collect();
+        let folder = places.first().and_then(|place| place.parent());
+        let Some(folder) =
+            folder.filter(|folder| files.len() >= MANY && fs::symlink_metadata(folder).is_err())
+        else {
+            return Ok(None);
+        };
+        let giving: Vec<_> = files
+            .iter()
+            .zip(&places)
+            .map(|(file, to)| Giving { digest: file.digest, to, executable: file.executable })
+            .collect();
+        let Some(given) = self.store.give_folder(folder, &giving, self.link)? else { return Ok(None) };
+        let fates = giving.iter().zip(given).map(|(file, given)| self.fate_of(file, given));
+        fates.collect::<Result<_, _>>().map(Some)
+    }
+
     /// Restores files, and tells what became of each.
     fn restore_some(&self, files: &[&OutputFile]) -> Result<Vec<Fate>, OutputsError> {
         let places: Vec<_> = files.iter().map(|file| self.folder.path(&file.path)).collect();
@@ -193,6 +221,7 @@ impl Outputs<'_> {
                 return Ok(Some(Fate::Present));
             }
             Ok(Seen::Absent) => return Ok(None),
+            Err(error) if is_absence(&error) => return Ok(None),
             _ => {}
         }
         let found = glance(self.store, self.memo, place)?;
@@ -240,19 +269,32 @@ impl Outputs<'_> {
     }
 }
 
-/// Parts files into those that one thread restores one after the other: two that make files in one folder wait for
-/// each other in the kernel, and burn what they would have won.
-fn side_by_side<'f>(files: &[&'f OutputFile]) -> Vec<Vec<&'f OutputFile>> {
+/// Files that one thread restores one after the other.
+struct Part<'f> {
+    files: Vec<&'f OutputFile>,
+    /// Whether they are all small files of a folder with no other folder in it.
+    is_leaf: bool,
+}
+
+/// Parts files by their folders: two threads that make files in one wait for each other in the kernel, and burn what
+/// they would have won.
+fn side_by_side<'f>(files: &[&'f OutputFile]) -> Vec<Part<'f>> {
     let mut folders: BTreeMap<&str, Vec<&OutputFile>> = BTreeMap::new();
     let mut parts = Vec::new();
     for file in files {
         if file.size > LARGE {
-            parts.push(vec![*file]);
+            parts.push(Part { files: vec![*file], is_leaf: false });
             continue;
         }
         let folder = file.path.rsplit_once('/').map_or("", |(folder, _)| folder);
         folders.entry(folder).or_default().push(file);
     }
-    parts.extend(folders.into_values());
+    let is_leaf = |folder: &str| {
+        let below = format!("{folder}/");
+        let next = folders.range(below.as_str()..).next();
+        !folder.is_empty() && !next.is_some_and(|(folder, _)| folder.starts_with(&below))
+    };
+    let leaves: Vec<bool> = folders.keys().map(|folder| is_leaf(folder)).collect();
+    parts.extend(folders.into_values().zip(leaves).map(|(files, is_leaf)| Part { files, is_leaf }));
     parts
 }
