@@ -12,9 +12,25 @@ use super::{BranchName, Bundle, Digest, Graph, ItemChoice, ItemSelector, Project
 pub const RUNNER_PROTOCOL: u32 = 1;
 
 /// The id of a run: sortable by time, unique.
+///
+/// One that comes from elsewhere names a folder here, so nothing else is ever read as one.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(transparent)]
+#[serde(try_from = "String", into = "String")]
 pub struct RunId(String);
+
+impl TryFrom<String> for RunId {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        Self::parse(&text).ok_or_else(|| format!("`{}` is no run", text.escape_debug()))
+    }
+}
+
+impl From<RunId> for String {
+    fn from(id: RunId) -> Self {
+        id.0
+    }
+}
 
 impl RunId {
     /// Makes an id from the time in ms since the epoch and some random bits.
@@ -220,4 +236,19 @@ pub struct BaseRecord {
     pub record: Option<Digest>,
     /// How long it took last, in ms.
     pub estimate_ms: Option<u64>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_but_an_id_is_read_as_a_run() {
+        let read = |text: &str| serde_json::from_str::<RunId>(&format!("\"{text}\""));
+        let id = RunId::new(1, 2);
+        assert_eq!(read(id.as_str()).ok(), Some(id));
+        for bad in ["../../etc", "/etc", "", "run", "01a219446e71-85a0a449/x"] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
 }

@@ -44,9 +44,4 @@ impl Unfinished {
         tasks.sort_by(|a, b| (&a.graph, &a.task).cmp(&(&b.graph, &b.task)));
         (!tasks.is_empty()).then_some(Self { format: UNFINISHED_FORMAT, tasks })
     }
-
-    /// Returns a task's; absent where it finished.
-    pub fn find(&self, graph: &GraphName, task: &TaskName) -> Option<&UnfinishedTask> {
-        self.tasks.iter().find(|one| one.graph == *graph && one.task == *task)
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use super::items::{self, Addressed};
 use super::report::TaskLog;
@@ -70,7 +70,9 @@ pub fn log_file(store: &Store, outputs_dir: &Path, log: &ItemLog) -> PathBuf {
         LogFolder::Run => store.layout().run_logs(&log.run),
         LogFolder::Outputs => outputs_dir.to_owned(),
     };
-    folder.join(&log.file)
+    // What a record from elsewhere names is a file there, or none.
+    let is_inside = Path::new(&log.file).components().all(|part| matches!(part, Component::Normal(_)));
+    if is_inside { folder.join(&log.file) } else { folder.join("not-a-log") }
 }
 
 fn read_part(session: &Session, log: &ItemLog) -> Result<Vec<u8>, OpsError> {

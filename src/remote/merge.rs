@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::BothMoved;
-use crate::model::{GraphName, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask};
+use crate::model::{Digest, GraphName, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask};
 
 type Key = (GraphName, TaskName);
 
@@ -47,14 +47,15 @@ pub fn merge_unfinished(
     theirs: Unfinished,
     their_entries: &[SnapshotEntry],
 ) -> Option<Unfinished> {
-    let record = |entries: &[SnapshotEntry], one: &UnfinishedTask| {
-        let same = |entry: &&SnapshotEntry| entry.graph == one.graph && entry.task == one.task;
-        entries.iter().find(same).map(|entry| entry.record)
+    let named = |one: &UnfinishedTask| (one.graph.clone(), one.task.clone());
+    let records = |entries: &[SnapshotEntry]| -> BTreeMap<Key, Digest> {
+        entries.iter().map(|one| ((one.graph.clone(), one.task.clone()), one.record)).collect()
     };
+    let (merged, their_records) = (records(merged), records(their_entries));
     let mut tasks = ours.map(|ours| ours.tasks).unwrap_or_default();
-    let is_open = |one: &UnfinishedTask| record(merged, one) == record(their_entries, one);
-    let is_known =
-        |one: &UnfinishedTask| tasks.iter().any(|ours| ours.graph == one.graph && ours.task == one.task);
+    let known: BTreeSet<Key> = tasks.iter().map(named).collect();
+    let is_open = |one: &UnfinishedTask| merged.get(&named(one)) == their_records.get(&named(one));
+    let is_known = |one: &UnfinishedTask| known.contains(&named(one));
     let theirs: Vec<_> = theirs.tasks.into_iter().filter(|one| is_open(one) && !is_known(one)).collect();
     tasks.extend(theirs);
     Unfinished::of(tasks)
@@ -63,7 +64,6 @@ pub fn merge_unfinished(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::Digest;
 
     fn snapshot(rows: &[(&str, &str)]) -> Snapshot {
         let entry = |(task, record): &(&str, &str)| SnapshotEntry {

@@ -1,5 +1,7 @@
 //! What tasks and items read, brought here after their records came: the rest of those stays at the remote.
 
+use std::collections::HashSet;
+
 use crate::model::{Digest, Graph, ItemKey, MapDeps, Progress, Task};
 use crate::ops::items::{address, find_item, past_of};
 use crate::ops::{OpsError, Session, memo};
@@ -59,18 +61,24 @@ pub fn failed<'a>(
 /// Brings what they read and what they left; returns how many objects came.
 pub fn bring(session: &Session, targets: &[Target<'_>], progress: &dyn Progress) -> Result<u64, OpsError> {
     let memo = memo::open(session)?;
-    let mut objects = Vec::new();
+    let (mut objects, mut seen) = (Vec::new(), HashSet::new());
     let mut known: Option<(&Graph, StateKnown<'_>)> = None;
     for target in targets {
         let known = match &mut known {
             Some((graph, known)) if std::ptr::eq(*graph, target.graph) => known,
             other => &mut other.insert((target.graph, past_of(session, target.graph, &memo)?)).1,
         };
-        objects.extend(left_by(known, target.task, target.item));
+        // Fifty thousand items read one and the same dependency.
+        let mut add = |task: &Task, item: Option<ItemKey>| {
+            if seen.insert((target.graph.name.clone(), task.name.clone(), item)) {
+                objects.extend(left_by(known, task, item));
+            }
+        };
+        add(target.task, target.item);
         for dep in target.task.deps.iter().filter_map(|dep| target.graph.tasks.get(dep)) {
             // Of a dependency that is taken by item, that item's alone.
             let by_item = target.task.map_deps == MapDeps::Item && dep.is_mapped();
-            objects.extend(left_by(known, dep, target.item.filter(|_| by_item)));
+            add(dep, target.item.filter(|_| by_item));
         }
     }
     objects.sort();

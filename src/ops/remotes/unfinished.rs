@@ -5,7 +5,7 @@
 //! ```
 //! A task's is taken where its record is the remote's, too: else this branch has gone on by itself.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -134,9 +134,10 @@ pub fn take(
     takes_items: bool,
 ) -> Result<Vec<TaskName>, OpsError> {
     let mut taken = Vec::new();
+    let records: BTreeMap<_, _> =
+        theirs.entries.iter().map(|entry| ((&entry.graph, &entry.task), entry.record)).collect();
     for one in unfinished {
-        let same = |entry: &&crate::model::SnapshotEntry| entry.graph == one.graph && entry.task == one.task;
-        let their_record = theirs.entries.iter().find(same).map(|entry| entry.record);
+        let their_record = records.get(&(&one.graph, &one.task)).copied();
         let ours = state.failed_attempt(here, &one.graph, &one.task)?;
         let ended = |attempt: &Option<crate::model::Attempt>| attempt.as_ref().map_or(0, |one| one.ended_ms);
         if state.record_of(here, &one.graph, &one.task)? != their_record || ended(&ours) > ended(&one.attempt)

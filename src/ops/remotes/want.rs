@@ -4,7 +4,7 @@ use std::cell::OnceCell;
 use std::collections::BTreeSet;
 
 use crate::graph;
-use crate::model::{Address, GraphName, Status, Task, TaskName, Unfinished};
+use crate::model::{Address, GraphName, Status, TaskName, Unfinished};
 use crate::ops::scope::{self, Words};
 use crate::ops::{OpsError, Session};
 use crate::remote::Part;
@@ -34,6 +34,8 @@ pub struct Choice<'s> {
     named: Option<Names>,
     /// Those of [`Want::FailedItems`], once it is known what failed.
     failed: OnceCell<Names>,
+    /// What the tasks that are meant depend on directly.
+    read: OnceCell<Names>,
 }
 
 impl<'s> Choice<'s> {
@@ -53,7 +55,7 @@ impl<'s> Choice<'s> {
                 Some(named)
             }
         };
-        Ok(Self { session, want, named, failed: OnceCell::new() })
+        Ok(Self { session, want, named, failed: OnceCell::new(), read: OnceCell::new() })
     }
 
     /// Tells whether all of the branch is meant.
@@ -65,18 +67,16 @@ impl<'s> Choice<'s> {
     pub fn wants(&self, open: Option<&Unfinished>, part: Part, graph: &GraphName, task: &TaskName) -> bool {
         let is_in = |names: &Names| names.contains(&(graph.clone(), task.clone()));
         let is_named = || self.named.as_ref().is_none_or(is_in);
-        let is_read_by = |names: &Names| self.readers(graph, task).any(|reader| names.contains(&reader));
-        match self.want {
-            Want::All | Want::Tasks(_) => is_named(),
-            Want::ReadBy(_) if part == Part::Unfinished => is_named(),
-            Want::ReadBy(_) => self.named.as_ref().is_some_and(is_read_by),
-            Want::Items(_) => {
-                is_named() || part == Part::Record && self.named.as_ref().is_some_and(is_read_by)
-            }
-            Want::FailedItems(_) => {
+        let is_read =
+            |names: &Names| part == Part::Record && is_in(self.read.get_or_init(|| self.read_by(names)));
+        match (self.want, &self.named) {
+            (Want::ReadBy(_), Some(named)) if part == Part::Record => is_read(named),
+            (Want::Items(_), Some(named)) => is_in(named) || is_read(named),
+            (Want::FailedItems(_), _) => {
                 let failed = self.failed.get_or_init(|| self.failed(open));
-                is_in(failed) || part == Part::Record && is_read_by(failed)
+                is_in(failed) || is_read(failed)
             }
+            _ => is_named(),
         }
     }
 
@@ -88,12 +88,17 @@ impl<'s> Choice<'s> {
         names.filter(|name| self.named.as_ref().is_none_or(|named| named.contains(name))).collect()
     }
 
-    /// Returns the tasks that depend directly on one.
-    fn readers(&self, graph: &GraphName, task: &TaskName) -> impl Iterator<Item = (GraphName, TaskName)> {
-        let graphs = self.session.project.graphs.values().filter(|one| one.namespace == *graph);
-        let reads = |reader: &&Task| reader.deps.contains(task);
-        let readers = graphs.flat_map(|one| one.tasks.values()).filter(reads);
-        readers.map(|reader| (graph.clone(), reader.name.clone())).collect::<Vec<_>>().into_iter()
+    /// Returns what tasks depend on directly.
+    fn read_by(&self, readers: &Names) -> Names {
+        let mut read = Names::new();
+        for graph in self.session.project.graphs.values() {
+            let of_graph = graph.tasks.values();
+            let named =
+                of_graph.filter(|task| readers.contains(&(graph.namespace.clone(), task.name.clone())));
+            let deps = named.flat_map(|task| &task.deps);
+            read.extend(deps.map(|dep| (graph.namespace.clone(), dep.clone())));
+        }
+        read
     }
 }
 
