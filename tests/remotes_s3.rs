@@ -174,3 +174,52 @@ fn damaged_bytes_at_the_remote_are_named_and_put_nothing() {
     }
     project(&s3, "").kptn(&["pull"]).succeeds();
 }
+
+/// Tells whether a policy lets an action be done to a key: what a statement denies, none allows.
+fn allows(policy: &serde_json::Value, action: &str, key: &str) -> bool {
+    let resource = format!("arn:aws:s3:::bucket/kptn/{key}");
+    let is_in = |list: &serde_json::Value, what: &str| {
+        let all = list.as_array().cloned().unwrap_or_default();
+        all.iter().filter_map(|one| one.as_str()).any(|pattern| {
+            globset::Glob::new(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(what))
+        })
+    };
+    let statements = policy["Statement"].as_array().cloned().unwrap_or_default();
+    let of = |effect: &str| {
+        statements.iter().any(|one| {
+            one["Effect"] == effect && is_in(&one["Action"], action) && is_in(&one["Resource"], &resource)
+        })
+    };
+    of("Allow") && !of("Deny")
+}
+
+#[test]
+fn the_policies_let_each_role_do_what_it_does_and_no_more() {
+    let s3 = S3::start();
+    let one = project(&s3, "}\nsettings: {protected: [main, 'release/*']");
+    let policy = |role: &str| one.kptn(&["remote", "policy", "prod", "--for", role]).succeeds().json();
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    one.git(&["switch", "-qc", "feature/x"]);
+    one.edit("B.py", "'b'", "'b2'");
+    one.commit("another B");
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    let keys = s3.objects().into_keys().map(|key| key.trim_start_matches("kptn/").to_owned());
+    let keys: Vec<String> = keys.collect();
+    let is_mains =
+        |key: &str| key.starts_with("refs/") && key.ends_with("/main.json") || key.contains("/main/");
+    assert!(
+        keys.iter().any(|key| is_mains(key)) && keys.iter().any(|key| key.starts_with("objects/")),
+        "{keys:?}"
+    );
+    for key in &keys {
+        assert!(allows(&policy("protected-writer"), "s3:PutObject", key), "{key}");
+        assert_eq!(allows(&policy("writer"), "s3:PutObject", key), !is_mains(key), "{key}");
+        assert!(!allows(&policy("reader"), "s3:PutObject", key), "{key}");
+        assert!(!allows(&policy("writer"), "s3:DeleteObject", key), "{key}");
+        let is_collected = !key.starts_with("refs/") && !key.starts_with("history/") && key != "kptn.json";
+        assert_eq!(allows(&policy("collector"), "s3:DeleteObject", key), is_collected, "{key}");
+    }
+    one.kptn(&["remote", "policy", "prod", "--for", "nobody"]).exits(2);
+}

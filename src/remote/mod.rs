@@ -9,6 +9,7 @@
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
+//! policy             the rights that a role needs: PURE
 //! survey/            all of a remote: what is needed, what is whole
 //! collect/           what nothing needs goes
 //! ```
@@ -36,6 +37,7 @@ mod layout;
 mod merge;
 mod pack;
 mod part;
+mod policy;
 mod probe;
 mod profile;
 mod pull;
@@ -51,6 +53,7 @@ pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
+pub use policy::{Role, policy};
 pub use probe::{Probe, probe};
 pub use pull::{Arrived, Chosen, Part, Take, pull};
 pub use push::{Earnest, Ends, Pushed, Theirs, Trust, push};

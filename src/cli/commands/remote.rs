@@ -7,8 +7,9 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
 use crate::ops::remotes::{self, RemoteRow};
+use crate::remote::Role;
 
-/// List remotes, or try what one allows
+/// List remotes, try what one allows, or print the rights that it needs
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// What to do; `list` where nothing is said
@@ -26,6 +27,38 @@ pub enum Action {
         /// The remote's name in `kptn.yaml`; the only one where nothing is said
         remote: Option<String>,
     },
+    /// Print the least IAM policy for who uses a bucket
+    Policy {
+        /// The remote's name in `kptn.yaml`; the only one where nothing is said
+        remote: Option<String>,
+        /// For whom: who pulls, who pushes, who pushes protected branches too, who runs `gc --remote`
+        #[arg(long = "for", value_name = "ROLE", default_value = "writer")]
+        role: For,
+    },
+}
+
+/// Whose rights.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum For {
+    /// Who pulls
+    Reader,
+    /// Who pushes branches that are not protected
+    Writer,
+    /// Who pushes protected branches too
+    ProtectedWriter,
+    /// Who runs `kptn gc --remote`
+    Collector,
+}
+
+impl From<For> for Role {
+    fn from(role: For) -> Self {
+        match role {
+            For::Reader => Self::Reader,
+            For::Writer => Self::Writer,
+            For::ProtectedWriter => Self::ProtectedWriter,
+            For::Collector => Self::Collector,
+        }
+    }
 }
 
 #[derive(Serialize)]
@@ -45,6 +78,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
             } else {
                 printer.data(views::remotes::list(&rows, printer.data_width()));
             }
+            Ok(Exit::FINE)
+        }
+        Some(Action::Policy { remote, role }) => {
+            let policy = remotes::policy(&session, remote.as_deref(), (*role).into())?;
+            printer.data(format!("{policy:#}\n"));
             Ok(Exit::FINE)
         }
         Some(Action::Check { remote }) => {

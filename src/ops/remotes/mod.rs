@@ -17,6 +17,6 @@ mod want;
 pub use peer::Peer;
 pub use pull::{Distance, FailedThere, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};
-pub use survey::{RemoteCheck, RemoteRow, check, list};
+pub use survey::{RemoteCheck, RemoteRow, check, list, policy};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};
 pub use want::Want;

@@ -1,10 +1,10 @@
-//! `remote list` and `remote check`: which remotes there are, and what each allows.
+//! `remote list`, `remote check` and `remote policy`: which remotes there are, what each allows, and what it should.
 
 use serde::Serialize;
 
 use super::Peer;
 use crate::ops::{OpsError, Session};
-use crate::remote::{Absent, Probe, block_on, probe};
+use crate::remote::{self, Absent, Probe, Role, block_on, probe};
 use crate::store::Layout;
 
 /// One line of `kptn remote list`.
@@ -57,4 +57,12 @@ pub fn check(session: &Session, name: Option<&str>) -> Result<RemoteCheck, OpsEr
     let peer = Peer::find(&session.project, &layout, name, Absent::Fail)?;
     let probe = block_on(probe(peer.bucket(), peer.settings.writable))?;
     Ok(RemoteCheck { url: peer.url().to_owned(), name: peer.name, probe })
+}
+
+/// Returns the IAM policy of a role; makes no request.
+pub fn policy(session: &Session, name: Option<&str>, role: Role) -> Result<serde_json::Value, OpsError> {
+    let layout = Layout::new(session.store_root());
+    let peer = Peer::find(&session.project, &layout, name, Absent::Pretend)?;
+    let protected = &session.project.settings.protected;
+    Ok(remote::policy(&peer.settings, &session.key.project, protected, role)?)
 }
