@@ -85,6 +85,7 @@ fn one_item_comes_with_what_it_reads_its_log_and_its_reason_and_can_be_debugged(
 #[test]
 fn all_failed_items_come_and_a_run_goes_on_with_them_alone() {
     let (_folder, _prod, laptop) = failed();
+    laptop.kptn(&["pull", "C[NC]", "--into", "alone"]).succeeds().says("failed C[NC]");
     pull(&laptop, &["--items", "failed"]).says("failed C[NC]: AssertionError: no data of NC");
     assert_eq!(large_objects(&laptop), 1);
     assert_eq!(laptop.not_fresh(), "C=failed D=stale");

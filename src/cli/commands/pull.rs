@@ -59,18 +59,22 @@ pub struct FetchArgs {
 
 /// Pulls.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    // `kptn pull 'B[NC]'`: no remote's name has a bracket.
+    let is_address = |text: &&String| text.contains('[');
+    let first = args.remote.iter().filter(is_address);
+    let addresses: Vec<String> = first.chain(&args.addresses).cloned().collect();
     let words = context.words(&args.select, &[]);
     let want = match &args.reader {
         Some(task) => Want::ReadBy(task.clone()),
         None if args.items.is_some() => Want::FailedItems(words),
-        None if !args.addresses.is_empty() => Want::Items(args.addresses.clone()),
+        None if !addresses.is_empty() => Want::Items(addresses),
         None if args.select.is_empty() => Want::All,
         None => Want::Tasks(words),
     };
     // Of what an item does not read, the records alone: its list may have 50,000.
     let lazy = args.lazy || matches!(want, Want::Items(_) | Want::FailedItems(_));
     let request = PullRequest {
-        remote: args.remote.clone(),
+        remote: args.remote.clone().filter(|text| !is_address(&text)),
         from: args.from.clone(),
         into: args.into.clone(),
         want,
