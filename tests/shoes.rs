@@ -114,10 +114,12 @@ fn breakpoints_and_ctrl_c_reach_python() {
     project.edit(
         "py.py",
         "    half = size / 2\n",
-        "    half = size / 2\n    breakpoint()\n    import time\n    while True:\n        time.sleep(0.01)\n",
+        "    half = size / 2\n    breakpoint()\n    import time\n    print('wait' + 'ing', flush=True)\n    \
+         while True:\n        time.sleep(0.01)\n",
     );
+    // Only once it runs: at its prompt, pdb takes Ctrl-C for another line.
     let steps =
-        [("(Pdb) ", "p half\n"), ("2.0", "c\n"), ("c\r\n", "\u{3}"), ("nterrupt", ""), ("(Pdb) ", "q\n")];
+        [("(Pdb) ", "p half\n"), ("2.0", "c\n"), ("waiting", "\u{3}"), ("nterrupt", ""), ("(Pdb) ", "q\n")];
     project.in_terminal(40, &["debug", "py"], &steps).exits(1);
     // Leaving at a breakpoint is no error of the task's.
     project.in_terminal(40, &["debug", "py"], &[("(Pdb) ", "q\n")]).exits(1).never_says("Traceback");
