@@ -169,3 +169,28 @@ fn names_that_are_wrong_say_so() {
     laptop.kptn(&["pull", "prod", "C", "--items", "failed"]).exits(2);
     laptop.kptn(&["pull", "prod", "--items", "stale"]).exits(2);
 }
+
+#[test]
+fn what_became_of_an_item_here_is_not_replaced_by_a_pull() {
+    let (_folder, prod, laptop) = failed();
+    pull(&laptop, &[]);
+    laptop.edit("C.py", "n != 'NC'", "n != 'SC'");
+    laptop.kptn(&["run", "C"]).exits(1);
+    assert_eq!(laptop.ran(), "CNC CSC CVA");
+    prod.edit("C.py", "print('reading'", "print('now reading'");
+    prod.kptn(&["run", "C"]).exits(1);
+    prod.kptn(&["push"]).succeeds();
+    pull(&laptop, &[]);
+    laptop.kptn(&["run", "C"]).exits(1);
+    assert_eq!(laptop.ran(), "CSC", "what finished here is still there");
+}
+
+#[test]
+fn a_protected_branch_takes_no_finished_items_of_others() {
+    let (_folder, _prod, laptop) = failed();
+    laptop.write("kptn.yaml", laptop.read("kptn.yaml") + "settings: {protected: [main]}\n");
+    laptop.commit("main is protected");
+    pull(&laptop, &[]).says("`C` did not finish there");
+    laptop.kptn(&["run", "C"]).exits(1);
+    assert_eq!(laptop.ran(), "CNC CSC CVA");
+}

@@ -298,8 +298,8 @@ impl Moving<'_> {
             self.choice.wants(Some(unfinished), Part::Unfinished, &one.graph, &one.task)
         };
         let open: Vec<_> = unfinished.tasks.iter().filter(wants).collect();
-        let takes = |key: &BranchKey| mover.protection().covers(key.branch.as_str());
-        let takes_items = !takes(here) || takes(there);
+        // Which branch they were made on, nothing proves: a protected one makes them itself.
+        let takes_items = !mover.protection().covers(here.branch.as_str());
         report.unfinished = unfinished::take(state, self.store, here, &arrived.snapshot, &open, takes_items)?;
         Ok(())
     }

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::Path;
 
 use crate::model::{
-    Digest, FailedItem, ItemLog, ItemTable, LogFolder, Project, Provenance, RunId, Snapshot, Task, TaskName,
-    Unfinished, UnfinishedTask, safe_folder_name,
+    Digest, FailedItem, ItemKey, ItemLog, ItemRecord, ItemTable, LogFolder, Project, Provenance, RunId,
+    Snapshot, Task, TaskName, Unfinished, UnfinishedTask, safe_folder_name,
 };
 use crate::ops::OpsError;
 use crate::ops::output::log_file;
@@ -151,10 +151,21 @@ pub fn take(
             let attempt = crate::model::Attempt { log, ..attempt.clone() };
             state.fail_task(here, &one.graph, &one.task, &attempt)?;
         }
-        state.fail_items(here, &one.graph, &one.task, &failed(store, one)?)?;
+        // What became of an item here stays: it may exist nowhere else.
+        let kept = state.kept_items(here, &one.graph, &one.task)?;
+        let kept: BTreeSet<ItemKey> = kept.into_iter().map(|item| item.key).collect();
+        let known = state.failed_items(here, &one.graph, &one.task)?;
+        let known: BTreeMap<ItemKey, u64> = known.into_iter().map(|item| (item.key, item.ended_ms)).collect();
+        let is_news = |item: &FailedItem| {
+            !kept.contains(&item.key) && known.get(&item.key).is_none_or(|ended| *ended < item.ended_ms)
+        };
+        let failed: Vec<_> = failed(store, one)?.into_iter().filter(is_news).collect();
+        state.fail_items(here, &one.graph, &one.task, &failed)?;
         if let Some(items) = one.items.filter(|_| takes_items) {
             let table = load_item_table(store, &items, &mut Shards::new()).map_err(StateError::from)?;
-            let items: Vec<_> = table.items().iter().map(|item| (**item).clone()).collect();
+            let is_new = |key: &ItemKey| !kept.contains(key) && !known.contains_key(key);
+            let items = table.items().iter().filter(|item| is_new(&item.key));
+            let items: Vec<_> = items.map(|item| ItemRecord { log: None, ..(**item).clone() }).collect();
             state.keep_items(here, &one.graph, &one.task, &items)?;
         }
         taken.push(one.task.clone());
@@ -165,13 +176,19 @@ pub fn take(
 /// Returns failed items whose logs are parts of a file of this machine.
 fn failed(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedItem>, OpsError> {
     let (Some(logs), Some(first)) = (&one.item_logs, one.failed.first()) else {
-        return Ok(one.failed.clone());
+        // What they printed did not come, and a file that the other side names is none of ours.
+        return Ok(one.failed.iter().map(|item| FailedItem { log: None, ..item.clone() }).collect());
     };
     // Named by its bytes: what was pulled before stays as it is.
     let file = format!("{}.{}.log", safe_folder_name(one.task.as_str()), logs.short());
     write(store, logs, &store.layout().run_logs(&first.run).join(&file))?;
     let here = |item: &FailedItem| {
-        let log = item.log.clone().map(|log| ItemLog { run: first.run.clone(), file: file.clone(), ..log });
+        let log = item.log.clone().map(|log| ItemLog {
+            run: first.run.clone(),
+            folder: LogFolder::Run,
+            file: file.clone(),
+            ..log
+        });
         FailedItem { log, ..item.clone() }
     };
     Ok(one.failed.iter().map(here).collect())
