@@ -20,11 +20,10 @@ use super::merge::{merge, merge_unfinished};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
 use super::{Move, RemoteError};
-use crate::failpoint;
 use crate::model::{Digest, Snapshot, SnapshotEntry, Unfinished};
 use crate::model::{Phase, Progress};
 use crate::state::Reach;
-use crate::store::{Store, StoreError};
+use crate::store::Store;
 
 /// How often a branch is tried that others move too.
 const TRIES: u32 = 10;
@@ -142,15 +141,15 @@ pub async fn push(
             return Ok(Pushed { snapshot: next.digest, moved: None, merged: 0, sent });
         }
         let look_again = async || {
-            hit("remote.push.announced", store)?;
+            store.hit("remote.push.announced")?;
             catalog.refresh().await?;
             let holds = needed.iter().all(|digest| catalog.has(digest));
-            hit("remote.push.looked", store)?;
+            store.hit("remote.push.looked")?;
             Ok(holds)
         };
         let moved = branch::move_to(bucket, which, tip.as_ref(), next.digest, mover, look_again);
         if let Some(moved) = moved.await? {
-            hit("remote.push.moved", store)?;
+            store.hit("remote.push.moved")?;
             return Ok(Pushed { snapshot: next.digest, moved: Some(moved), merged: next.merged, sent });
         }
     }
@@ -292,9 +291,4 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
         }
     }
     Ok(all)
-}
-
-fn hit(name: &'static str, store: &Store) -> Result<(), RemoteError> {
-    let failed = |error| StoreError::writing("write", store.layout().root(), error);
-    failpoint::hit(name).map_err(failed).map_err(RemoteError::from)
 }

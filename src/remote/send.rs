@@ -17,7 +17,6 @@ use super::encoding::{self, Encoding};
 use super::index::{Entry, Part, Place};
 use super::pack::{PACKED_MOST, Pack, PackBuilder};
 use super::{RemoteError, header, layout};
-use crate::failpoint;
 use crate::model::Digest;
 use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
@@ -83,11 +82,11 @@ pub async fn send(
         own.push(send_large(bucket, store, (digest, *size), catalog.epoch(), progress).await?);
     }
     let part = Part::of(&packs, own);
-    hit("remote.send.written", store)?;
+    store.hit("remote.send.written")?;
     if catalog.add(&part).await? == Added::Stale {
         return Ok(None);
     }
-    hit("remote.send.named", store)?;
+    store.hit("remote.send.named")?;
     let stored = part.entries.iter().map(|entry| match entry.place {
         Place::Own { stored } | Place::OwnSince { stored, .. } => stored,
         Place::Packed { stored, .. } => stored.into(),
@@ -247,9 +246,4 @@ impl Output {
     fn take(&mut self) -> Vec<u8> {
         std::mem::take(self.bytes())
     }
-}
-
-fn hit(name: &'static str, store: &Store) -> Result<(), RemoteError> {
-    let failed = |error| StoreError::writing("write", store.layout().root(), error);
-    failpoint::hit(name).map_err(failed).map_err(RemoteError::from)
 }

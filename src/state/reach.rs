@@ -62,6 +62,17 @@ pub enum Hidden {
     Format { digest: Digest, format: u32 },
 }
 
+impl Hidden {
+    /// Tells whether it is not there, rather than damaged or not understood.
+    pub fn is_absence(&self) -> bool {
+        matches!(
+            self,
+            Self::Store(StoreError::Absent { .. })
+                | Self::Items(ItemTableError::Store(StoreError::Absent { .. }))
+        )
+    }
+}
+
 /// Follows records; see the head of this file.
 pub struct Reach<'a> {
     store: &'a Store,

@@ -7,7 +7,7 @@ use std::io;
 use std::path::Path;
 
 use super::give::{Giving, fill, fill_small, mode};
-use super::{Store, StoreError, large, temporary};
+use super::{Store, StoreError, temporary};
 use crate::model::LinkMode;
 
 /// So many small objects are read together.
@@ -28,7 +28,7 @@ pub(super) fn give_folder(
     let beside = temporary::beside(parent);
     fs::create_dir(&beside).map_err(|error| StoreError::writing("make", &beside, error))?;
     let placed = fill_all(store, &beside, files, link).and_then(|given| {
-        large::hit("store.give.written", &store.layout)?;
+        store.hit("store.give.written")?;
         match fs::rename(&beside, folder) {
             Ok(()) => Ok(Some(given)),
             // Somebody made it meanwhile.

@@ -246,7 +246,7 @@ impl Store {
         // Large ones first: then a record that is found has what it names.
         self.large.flush()?;
         self.small.flush()?;
-        large::hit("store.flush.committed", &self.layout)
+        self.hit("store.flush.committed")
     }
 
     /// As [`Store::flush`], for those objects alone that are files: the others go into a journal.
@@ -272,6 +272,11 @@ impl Store {
     /// Returns the bytes of a small object that waits in memory for a flush.
     pub fn waiting(&self, digest: &Digest) -> Option<Arc<[u8]>> {
         self.small.waits(digest)
+    }
+
+    /// Fails here where a test asked for it.
+    pub fn hit(&self, name: &'static str) -> Result<(), StoreError> {
+        large::hit(name, &self.layout)
     }
 
     /// Fails where `bytes` are not those of the object.

@@ -20,7 +20,7 @@ use rusqlite::Connection;
 use serde::{Deserialize, Serialize};
 
 use super::layout::Layout;
-use super::{Store, StoreError, database, hold, large, old, sync, temporary};
+use super::{Store, StoreError, database, hold, old, sync, temporary};
 use crate::model::{Digest, canonical_json};
 
 /// How many objects go in one transaction, so that others never wait for long.
@@ -132,7 +132,7 @@ impl Store {
         done: &mut dyn FnMut(u64),
     ) -> Result<(), StoreError> {
         for part in objects.chunks(PART) {
-            large::hit("gc.moving", &self.layout)?;
+            self.hit("gc.moving")?;
             let mark = |connection: &mut Connection| mark(connection, batch.number, part);
             for digest in self.small.query(mark)? {
                 let (from, to) = (self.layout.object(&digest), self.layout.trashed(batch.number, &digest));
@@ -172,7 +172,7 @@ impl Store {
     /// Brings objects back; those that are not there are passed over.
     pub fn bring_back(&self, objects: &[Digest]) -> Result<(), StoreError> {
         for part in objects.chunks(PART) {
-            large::hit("gc.returning", &self.layout)?;
+            self.hit("gc.returning")?;
             self.small.query(|connection| unmark(connection, part))?;
             for digest in part {
                 bring_back(&self.layout, digest)?;
@@ -185,7 +185,7 @@ impl Store {
     pub fn drop_batch(&self, batch: &Batch) -> Result<(), StoreError> {
         let folder = self.layout.batch(batch.number);
         drop(fs::remove_file(self.layout.batch_label(batch.number)));
-        large::hit("gc.unlabelled", &self.layout)?;
+        self.hit("gc.unlabelled")?;
         match fs::remove_dir(&folder) {
             // Who read the batches meanwhile did it.
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
@@ -200,7 +200,7 @@ impl Store {
         let label = Label { format: FORMAT, began_ms: batch.began_ms, deleting: true };
         write(&self.layout.batch_label(batch.number), &canonical_json(&label))?;
         loop {
-            large::hit("gc.deleting", &self.layout)?;
+            self.hit("gc.deleting")?;
             match self.small.query(|connection| delete_part(connection, batch.number))? {
                 0 => break,
                 deleted => done(deleted),
@@ -221,7 +221,7 @@ impl Store {
             done(part.len() as u64);
         }
         old::delete_runs(&self.layout.trashed_runs(batch.number))?;
-        large::hit("gc.deleted", &self.layout)?;
+        self.hit("gc.deleted")?;
         self.drop_batch(batch)
     }
 

@@ -9,8 +9,8 @@ use std::collections::HashSet;
 use super::{Progress, Step};
 use crate::model::{Digest, RunId};
 use crate::ops::{MovingError, OpsError};
-use crate::state::{Held, Hidden, ItemTableError, Reach, State};
-use crate::store::{Store, StoreError};
+use crate::state::{Held, Hidden, Reach, State};
+use crate::store::Store;
 
 /// What is needed.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -41,7 +41,7 @@ pub fn mark(
         let hidden = reach.follow(&record, &mut |_, object| {
             marked.needed.insert(object);
         });
-        let matters = |hidden: &&Hidden| held == Held::Now || !is_absent(hidden);
+        let matters = |hidden: &&Hidden| held == Held::Now || !hidden.is_absence();
         unreadable.extend(hidden.iter().filter(matters).map(ToString::to_string));
     }
     if let Some(first) = unreadable.first() {
@@ -50,12 +50,4 @@ pub fn mark(
     }
     marked.runs.extend(reach.runs());
     Ok(marked)
-}
-
-fn is_absent(hidden: &Hidden) -> bool {
-    matches!(
-        hidden,
-        Hidden::Store(StoreError::Absent { .. })
-            | Hidden::Items(ItemTableError::Store(StoreError::Absent { .. }))
-    )
 }

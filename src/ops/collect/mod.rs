@@ -255,7 +255,7 @@ struct Work<'a> {
 
 impl Work<'_> {
     fn put_aside(&self, batch: &Batch, plan: &Plan) -> Result<(), OpsError> {
-        hit("gc.begun", self.store)?;
+        self.store.hit("gc.begun")?;
         let objects = &plan.aside;
         self.store.put_runs_aside(batch, &plan.runs)?;
         let mut done = 0;
@@ -263,9 +263,9 @@ impl Work<'_> {
             done += more;
             (self.progress)(Step::PuttingAside, done, objects.len() as u64);
         })?;
-        hit("gc.moved", self.store)?;
+        self.store.hit("gc.moved")?;
         self.store.close_batch(batch)?;
-        hit("gc.closed", self.store)
+        Ok(self.store.hit("gc.closed")?)
     }
 
     /// Brings back what is needed after all; returns what stays in the batch.
@@ -296,10 +296,4 @@ impl Work<'_> {
         })?;
         Ok(())
     }
-}
-
-/// Fails here where a test asked for it.
-fn hit(name: &'static str, store: &Store) -> Result<(), OpsError> {
-    let root = store.layout().root();
-    crate::failpoint::hit(name).map_err(|error| StoreError::writing("write", root, error).into())
 }

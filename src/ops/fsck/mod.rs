@@ -15,7 +15,7 @@ use std::collections::BTreeSet;
 use super::report::FsckReport;
 use super::{Footing, OpsError, Session};
 use crate::model::{Digest, OutputFile, Record, TaskName};
-use crate::state::{Held, Hidden, ItemTableError, Need, Reach, Roots, State, StateError};
+use crate::state::{Held, Hidden, Need, Reach, Roots, State, StateError};
 use crate::store::{Damage, Store, StoreError};
 use repair::Repair;
 
@@ -133,7 +133,7 @@ fn follow(
         lost.push(Lost { record: *record, what, text });
     }
     // What is absent is named already.
-    for hidden in hidden.iter().filter(|hidden| !is_absence(hidden)) {
+    for hidden in hidden.iter().filter(|hidden| !hidden.is_absence()) {
         let what = if matches!(hidden, Hidden::Items(_)) { What::Result } else { What::Record };
         lost.push(Lost { record: *record, what, text: format!("{owner} cannot be read whole: {hidden}") });
     }
@@ -146,14 +146,6 @@ fn owner(store: &Store, record: &Digest) -> String {
         Ok(read) => format!("`{}` (record {})", read.task, record.short()),
         Err(_) => format!("record {record}"),
     }
-}
-
-fn is_absence(hidden: &Hidden) -> bool {
-    matches!(
-        hidden,
-        Hidden::Store(StoreError::Absent { .. })
-            | Hidden::Items(ItemTableError::Store(StoreError::Absent { .. }))
-    )
 }
 
 fn what(need: Need<'_>) -> What {

@@ -37,9 +37,8 @@ use super::index::{Collections, Index, Located, Part};
 use super::survey::roots::Held;
 use super::survey::{Needed, Refs, Sizes, past_roots, sizes, walk};
 use super::{Earnest, RemoteError, layout};
-use crate::failpoint;
 use crate::model::{Digest, Phase, Progress};
-use crate::store::{Amount, Store, StoreError};
+use crate::store::{Amount, Store};
 use plan::{Plan, plan};
 
 /// So many keys are deleted at a time.
@@ -219,7 +218,7 @@ impl Work<'_> {
     ) -> Result<HashSet<String>, RemoteError> {
         let goes = RefCell::new(marked.unneeded(list, &catalog.index));
         if self.asked.earnest == Earnest::Yes {
-            self.hit("remote.gc.marked")?;
+            self.store.hit("remote.gc.marked")?;
             let done = catalog.change(|catalog, write_id| {
                 let Collections { epoch, list: now } = &catalog.index.head.gc;
                 if now.as_ref() != Some(&list.list) {
@@ -240,17 +239,17 @@ impl Work<'_> {
         report.deleted = marked.amount(&goes);
         report.returned = (list.keys.len() - goes.len()) as u64;
         if self.asked.earnest == Earnest::Yes {
-            self.hit("remote.gc.unnamed")?;
+            self.store.hit("remote.gc.unnamed")?;
             let mut keys: Vec<_> = goes.iter().cloned().collect();
             keys.sort();
             self.progress.begin(Phase::Deleting, report.deleted.objects, report.deleted.bytes);
             for some in keys.chunks(AT_ONCE) {
                 self.bucket.remove_all(some).await?;
                 self.progress.advance(marked.amount(some).bytes);
-                self.hit("remote.gc.deleting")?;
+                self.store.hit("remote.gc.deleting")?;
             }
             self.bucket.remove_all(&[layout::condemned(&list.list)]).await?;
-            self.hit("remote.gc.deleted")?;
+            self.store.hit("remote.gc.deleted")?;
         }
         goes.insert(layout::condemned(&list.list));
         Ok(goes)
@@ -274,12 +273,12 @@ impl Work<'_> {
             true => Part::default(),
             false => repack::copy(self.bucket, &moves, self.progress).await?,
         };
-        self.hit("remote.gc.copied")?;
+        self.store.hit("remote.gc.copied")?;
         let before = catalog.epoch();
         let list = format!("{:010}-{}", before + 1, new_id());
         let keys = goes.len() as u64;
         Condemned { list: list.clone(), keys: goes }.write(self.bucket, self.now_ms).await?;
-        self.hit("remote.gc.listed")?;
+        self.store.hit("remote.gc.listed")?;
         let announced = catalog.change(|catalog, write_id| {
             let gc = &catalog.index.head.gc;
             let next = Collections { epoch: before + 1, list: Some(list.clone()) };
@@ -289,7 +288,7 @@ impl Work<'_> {
         if !announced.await? {
             return Err(self.other());
         }
-        self.hit("remote.gc.announced")?;
+        self.store.hit("remote.gc.announced")?;
         report.waiting = Some(Waiting { keys, until_ms: self.now_ms.saturating_add(self.asked.grace_ms) });
         Ok(())
     }
@@ -307,10 +306,5 @@ impl Work<'_> {
         let there = there.filter(|one| is_old(one) && !gone.contains(&one.key) && !others.contains(&one.key));
         let is_needed = |digest: &Digest| marked.needed.objects.contains_key(digest);
         plan(there, &by_key, &is_needed)
-    }
-
-    fn hit(&self, name: &'static str) -> Result<(), RemoteError> {
-        let failed = |error| StoreError::writing("write", self.store.layout().root(), error);
-        failpoint::hit(name).map_err(failed).map_err(RemoteError::from)
     }
 }

@@ -13,7 +13,7 @@ use crate::remote::RemoteError;
 use crate::remote::bucket::Bucket;
 use crate::remote::fetch::{Wanted, fetch};
 use crate::remote::index::Index;
-use crate::state::{Hidden, ItemTableError, Need, Reach};
+use crate::state::{Hidden, Need, Reach};
 use crate::store::{Store, StoreError};
 
 /// The newest snapshot that this kptn understands.
@@ -162,22 +162,14 @@ fn follow(store: &Store, all: Namers, needed: &mut Needed) -> (Vec<Digest>, Name
             Namer::Record(record) => reach.follow(&record, &mut visit),
             Namer::Items(list) => reach.follow_items(&list, &mut visit),
         };
-        for one in hidden.iter().filter(|one| !is_absent(one)) {
+        for one in hidden.iter().filter(|one| !one.is_absence()) {
             needed.hidden.push(format!("{of} cannot be read whole: {one}"));
         }
-        if hidden.iter().any(is_absent) {
+        if hidden.iter().any(Hidden::is_absence) {
             again.push((namer, (held, of)));
         }
     }
     (namers, again)
-}
-
-fn is_absent(hidden: &Hidden) -> bool {
-    matches!(
-        hidden,
-        Hidden::Store(StoreError::Absent { .. })
-            | Hidden::Items(ItemTableError::Store(StoreError::Absent { .. }))
-    )
 }
 
 /// Where objects that name others come from.
