@@ -10,7 +10,6 @@ use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::bucket::Bucket;
-use super::encoding;
 use super::incoming::{Input, Problem};
 use super::index::{Entry, Index, Located, Place};
 use super::{RemoteError, layout};
@@ -66,14 +65,11 @@ pub async fn fetch(
     let mut own = Vec::new();
     let mut seen = std::collections::HashSet::new();
     let mut fetched = Fetched::default();
-    for Wanted { digest, needed_by } in wanted {
-        if !seen.insert(*digest) || store.has(digest)? {
+    for one in wanted {
+        if !seen.insert(one.digest) || store.has(&one.digest)? {
             continue;
         }
-        let Some(located) = index.find(digest) else {
-            let (url, needed_by) = (bucket.url().to_owned(), needed_by.clone());
-            return Err(RemoteError::Missing { url, digest: *digest, needed_by });
-        };
+        let located = locate(bucket, index, one)?;
         fetched += Fetched { objects: 1, raw: located.entry.raw };
         match (located.entry.place, located.pack) {
             (Place::Packed { offset, stored, .. }, Some(pack)) => {
@@ -91,6 +87,15 @@ pub async fn fetch(
     in_parallel(spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
     in_parallel(own, async |one| fetch_large(bucket, store, one, progress).await).await?;
     Ok(fetched)
+}
+
+/// Finds an object; fails where the remote does not have it.
+pub fn locate(bucket: &Bucket, index: &Index, wanted: &Wanted) -> Result<Located, RemoteError> {
+    index.find(&wanted.digest).ok_or_else(|| RemoteError::Missing {
+        url: bucket.url().to_owned(),
+        digest: wanted.digest,
+        needed_by: wanted.needed_by.clone(),
+    })
 }
 
 /// Does something with each, a few at once.
@@ -140,11 +145,7 @@ async fn fetch_span(
     let ranges: Vec<_> = span.members.iter().map(|(_, range)| range.clone()).collect();
     let read = bucket.read_ranges(&key, &ranges).await?;
     for ((entry, _), stored) in span.members.iter().zip(read) {
-        let bytes = encoding::decode(entry.encoding, &stored, entry.raw as usize)
-            .map_err(|error| bucket.damaged(&key, error))?;
-        if Digest::of(&bytes) != entry.digest {
-            return Err(bucket.damaged(&key, format!("what should be {} is not", entry.digest.short())));
-        }
+        let bytes = entry.decode(&stored).map_err(|error| bucket.damaged(&key, error))?;
         store.put_bytes(&bytes)?;
         progress.advance(entry.raw);
     }

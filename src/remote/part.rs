@@ -1,10 +1,11 @@
 //! One part of the index: where some objects are, and how that is stored.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::encoding::Encoding;
+use super::encoding::{self, Encoding, EncodingError};
 use super::layout;
 use super::pack::{Member, PACKED_MOST, Pack};
 use crate::model::Digest;
@@ -49,6 +50,17 @@ pub struct Entry {
     pub encoding: Encoding,
     /// Where they are.
     pub place: Place,
+}
+
+impl Entry {
+    /// Returns the object's bytes of its stored ones; fails where they are not its own.
+    pub fn decode<'s>(&self, stored: &'s [u8]) -> Result<Cow<'s, [u8]>, EncodingError> {
+        let raw = encoding::decode(self.encoding, stored, usize::try_from(self.raw).unwrap_or(usize::MAX))?;
+        if Digest::of(&raw) == self.digest {
+            return Ok(raw);
+        }
+        Err(EncodingError { problem: format!("what should be {} is not", self.digest.short()) })
+    }
 }
 
 /// One part of the index.
@@ -121,7 +133,7 @@ impl Part {
             // Readers stop before it.
             plain.extend_from_slice(&epoch.to_le_bytes());
         }
-        zstd::bulk::compress(&plain, super::encoding::LEVEL).unwrap_or_default()
+        zstd::bulk::compress(&plain, encoding::LEVEL).unwrap_or_default()
     }
 
     /// Reads stored bytes; absent where they are no part that can be trusted.

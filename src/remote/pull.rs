@@ -12,7 +12,7 @@ use std::collections::BTreeSet;
 use super::branch::{self, At};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
-use super::fetch::{Fetched, Wanted, fetch};
+use super::fetch::{Fetched, Wanted, fetch, locate};
 use super::format::{self, Intent};
 use super::index::Index;
 use super::push::Ends;
@@ -163,12 +163,9 @@ fn things<'a>(
 /// Makes sure that the remote has what is left there.
 fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<(Vec<Digest>, u64), RemoteError> {
     let (mut left, mut bytes) = (BTreeSet::new(), 0);
-    for Wanted { digest, needed_by } in wanted {
-        let Some(located) = index.find(digest) else {
-            let (url, needed_by) = (bucket.url().to_owned(), needed_by.clone());
-            return Err(RemoteError::Missing { url, digest: *digest, needed_by });
-        };
-        if left.insert(*digest) {
+    for one in wanted {
+        let located = locate(bucket, index, one)?;
+        if left.insert(one.digest) {
             bytes += located.entry.raw;
         }
     }

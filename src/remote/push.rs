@@ -11,6 +11,8 @@
 use std::collections::HashSet;
 use std::path::Path;
 
+use serde::de::DeserializeOwned;
+
 use super::branch::{self, Mover, Tip, Which};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
@@ -201,7 +203,7 @@ async fn next_snapshot(
     if theirs == Theirs::ReplaceAsSeen {
         return Err(conflict(Vec::new()));
     }
-    let other = load(ends, catalog, at_remote).await?;
+    let other: Snapshot = load(ends, catalog, at_remote).await?;
     let base = match seen {
         Some(seen) => load(ends, catalog, seen).await?,
         None => Snapshot::default(),
@@ -223,16 +225,18 @@ async fn unfinished(
     theirs: &Snapshot,
 ) -> Result<Option<Digest>, RemoteError> {
     let Some(digest) = theirs.unfinished else { return Ok(ours.unfinished) };
-    let wanted = [Wanted { digest, needed_by: ends.which.branch.to_string() }];
-    fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
-    let load = |digest: &Digest| ends.store.load_json::<Unfinished>(digest);
-    let ours = ours.unfinished.map(|digest| load(&digest)).transpose()?;
-    let both = merge_unfinished(merged, ours, load(&digest)?, &theirs.entries);
+    let their_open: Unfinished = load(ends, catalog, digest).await?;
+    let our_open = ours.unfinished.map(|digest| ends.store.load_json(&digest)).transpose()?;
+    let both = merge_unfinished(merged, our_open, their_open, &theirs.entries);
     Ok(both.map(|both| ends.store.put_json(&both)).transpose()?)
 }
 
-/// Returns a snapshot, from the remote where it is not here.
-async fn load(ends: Ends<'_>, catalog: &Catalog<'_>, digest: Digest) -> Result<Snapshot, RemoteError> {
+/// Returns the value whose JSON an object is, from the remote where it is not here.
+async fn load<T: DeserializeOwned>(
+    ends: Ends<'_>,
+    catalog: &Catalog<'_>,
+    digest: Digest,
+) -> Result<T, RemoteError> {
     let wanted = [Wanted { digest, needed_by: ends.which.branch.to_string() }];
     fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
     Ok(ends.store.load_json(&digest)?)

@@ -2,9 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
-use crate::model::{Digest, Phase, Progress};
+use crate::model::{Phase, Progress};
 use crate::remote::bucket::Bucket;
-use crate::remote::encoding::decode;
 use crate::remote::index::{Located, Part, Place};
 use crate::remote::pack::{Pack, PackBuilder};
 use crate::remote::{RemoteError, layout};
@@ -28,12 +27,7 @@ pub async fn copy(
         let ranges: Vec<_> = live.iter().map(range).collect();
         let read = bucket.read_ranges(key, &ranges).await?;
         for (one, stored) in live.iter().zip(read) {
-            let raw = decode(one.entry.encoding, &stored, one.entry.raw as usize)
-                .map_err(|error| bucket.damaged(key, error))?;
-            if Digest::of(&raw) != one.entry.digest {
-                let what = one.entry.digest.short();
-                return Err(bucket.damaged(key, format!("what should be {what} is not")));
-            }
+            let raw = one.entry.decode(&stored).map_err(|error| bucket.damaged(key, error))?;
             builder.add(one.entry.digest, &raw);
             progress.advance(one.entry.raw);
             if builder.is_full() {

@@ -7,6 +7,8 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
+use serde::de::DeserializeOwned;
+
 use super::roots::Held;
 use crate::model::{Digest, Progress, Snapshot, UNFINISHED_FORMAT, Unfinished};
 use crate::remote::RemoteError;
@@ -60,6 +62,13 @@ pub struct Needed {
 }
 
 impl Needed {
+    /// Notes what is of a format that this kptn does not understand.
+    fn heed_format(&mut self, what: &str, format: u32, known: u32) {
+        if format > known {
+            self.hidden.push(format!("{what} is of format {format}, this kptn reads {known}"));
+        }
+    }
+
     fn add(&mut self, digest: Digest, held: Held, what: String, of: &Arc<str>) {
         let new = || Use { held, what, of: Arc::clone(of) };
         // What is needed now is told of as that.
@@ -87,23 +96,11 @@ pub async fn walk(
     for root in roots {
         let of: Arc<str> = root.of.as_str().into();
         needed.add(root.snapshot, root.held, format!("the snapshot {}", root.snapshot.short()), &of);
-        let snapshot: Snapshot = match store.load_json(&root.snapshot) {
-            Ok(snapshot) => snapshot,
-            Err(StoreError::Absent { .. }) => {
-                needed.is_whole &= root.held == Held::Past;
-                continue;
-            }
-            Err(error) => {
-                needed.hidden.push(format!("the snapshot of {of} cannot be read: {error}"));
-                continue;
-            }
+        let what = format!("the snapshot of {of}");
+        let Some(snapshot) = source.load::<Snapshot>(&root.snapshot, root.held, &what, &mut needed) else {
+            continue;
         };
-        if snapshot.format > SNAPSHOT {
-            let format = snapshot.format;
-            needed
-                .hidden
-                .push(format!("the snapshot of {of} is of format {format}, this kptn reads {SNAPSHOT}"));
-        }
+        needed.heed_format(&what, snapshot.format, SNAPSHOT);
         if let Some(digest) = snapshot.unfinished {
             unfinished.push((digest, root.held, Arc::clone(&of)));
         }
@@ -182,6 +179,22 @@ struct Source<'a> {
 }
 
 impl Source<'_> {
+    /// Reads what was gathered; absent where it is not there or cannot be read, which is noted.
+    fn load<T: DeserializeOwned>(
+        &self,
+        digest: &Digest,
+        held: Held,
+        what: &str,
+        needed: &mut Needed,
+    ) -> Option<T> {
+        match self.store.load_json(digest) {
+            Ok(loaded) => return Some(loaded),
+            Err(StoreError::Absent { .. }) => needed.is_whole &= held == Held::Past,
+            Err(error) => needed.hidden.push(format!("{what} cannot be read: {error}")),
+        }
+        None
+    }
+
     /// Reads what tasks did not finish; returns the lists of items in it.
     async fn unfinished(
         &self,
@@ -192,23 +205,9 @@ impl Source<'_> {
         let mut namers = Vec::new();
         for (digest, held, of) in all {
             needed.add(digest, held, "what did not finish".to_owned(), &of);
-            let unfinished: Unfinished = match self.store.load_json(&digest) {
-                Ok(unfinished) => unfinished,
-                Err(StoreError::Absent { .. }) => {
-                    needed.is_whole &= held == Held::Past;
-                    continue;
-                }
-                Err(error) => {
-                    needed.hidden.push(format!("what did not finish of {of} cannot be read: {error}"));
-                    continue;
-                }
-            };
-            if unfinished.format > UNFINISHED_FORMAT {
-                let format = unfinished.format;
-                needed.hidden.push(format!(
-                    "what did not finish of {of} is of format {format}, this kptn reads {UNFINISHED_FORMAT}"
-                ));
-            }
+            let what = format!("what did not finish of {of}");
+            let Some(unfinished) = self.load::<Unfinished>(&digest, held, &what, needed) else { continue };
+            needed.heed_format(&what, unfinished.format, UNFINISHED_FORMAT);
             for task in unfinished.tasks {
                 let of: Arc<str> = format!("`{}` on {of}", task.task).into();
                 for log in task.log.into_iter().chain(task.item_logs) {
