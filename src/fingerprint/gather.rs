@@ -113,11 +113,11 @@ pub fn gather_item_code(task: &Task, item: &Item, s: &Surroundings) -> Gathered 
 }
 
 fn add_interpreter(task: &Task, s: &Surroundings, to: &mut Gathered) {
-    let (name, found) = match task.script.language {
-        Language::Python => ("Python", &s.interpreters.python),
-        Language::R => ("R", &s.interpreters.r),
+    let name = match task.script.language {
+        Language::Python => "Python",
+        Language::R => "R",
     };
-    let Some(interpreter) = found else {
+    let Some(interpreter) = s.interpreters.of(task.script.language) else {
         to.uncacheable.push(format!("no {name} was found"));
         return;
     };

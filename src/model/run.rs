@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, Bundle, Digest, Graph, ItemChoice, ItemSelector, ProjectId, TaskName};
+use super::{BranchName, Bundle, Digest, Graph, ItemChoice, ItemSelector, Language, ProjectId, TaskName};
 
 /// The version of the messages between a runner and `kptn task serve`.
 pub const RUNNER_PROTOCOL: u32 = 1;
@@ -138,6 +138,11 @@ impl Interpreter {
     pub fn major_minor(&self) -> String {
         self.version.split('.').take(2).collect::<Vec<_>>().join(".")
     }
+
+    /// Returns its path and full version: what a record keeps.
+    pub fn shown(&self) -> String {
+        format!("{} {}", self.path.display(), self.version)
+    }
 }
 
 /// The interpreters of this project on this machine; absent where none was found or needed.
@@ -147,6 +152,16 @@ pub struct Interpreters {
     pub python: Option<Interpreter>,
     /// `Rscript`.
     pub r: Option<Interpreter>,
+}
+
+impl Interpreters {
+    /// Returns the one of a language.
+    pub fn of(&self, language: Language) -> Option<&Interpreter> {
+        match language {
+            Language::Python => self.python.as_ref(),
+            Language::R => self.r.as_ref(),
+        }
+    }
 }
 
 /// What a probe's command said.

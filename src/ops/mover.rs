@@ -73,7 +73,7 @@ impl<'a> Mover<'a> {
     pub fn go(&self, to: Target<'_>, entry: &LogEntry<'_>) -> Result<Moved, OpsError> {
         match &to {
             Target::Point(point) => {
-                self.refuse_collected(point)?;
+                refuse_collected(self.state, point)?;
                 // Where what it holds cannot be read, all of the other is new to it.
                 let now = self.state.entries(&self.from.unwrap_or_default()).unwrap_or_default();
                 let there = self.state.entries(point)?.into_iter();
@@ -114,11 +114,6 @@ impl<'a> Mover<'a> {
 }
 
 impl Mover<'_> {
-    /// Refuses a state of the past of which `gc` has deleted records. Who looks at one in the trash brings it back.
-    pub fn refuse_collected(&self, point: &Point) -> Result<(), OpsError> {
-        refuse_collected(self.state, point)
-    }
-
     /// Gives the state another name, under which there must be none; returns the operation's number.
     pub fn rename(&self, to: &BranchKey, entry: &LogEntry<'_>) -> Result<u64, OpsError> {
         let _lock = lock_briefly(self.footing, to)?;
@@ -128,7 +123,7 @@ impl Mover<'_> {
     }
 }
 
-/// As [`Mover::refuse_collected`], for who moves no branch.
+/// Refuses a state of the past of which `gc` has deleted records. Who looks at one in the trash brings it back.
 pub fn refuse_collected(state: &State, point: &Point) -> Result<(), OpsError> {
     match state.count_gone(point)? {
         (0, _) => Ok(()),

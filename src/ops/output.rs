@@ -1,7 +1,7 @@
 //! `output TASK`: the log of a task's latest attempt, or of one item's.
 
 use std::fs::File;
-use std::io::{Read, Seek, SeekFrom};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use super::items::{self, Addressed};
@@ -77,13 +77,15 @@ pub fn log_file(store: &Store, outputs_dir: &Path, log: &ItemLog) -> PathBuf {
 
 fn read_part(session: &Session, log: &ItemLog) -> Result<Vec<u8>, OpsError> {
     let path = log_file(session.store()?, &session.outputs_dir, log);
+    read_range(&path, log.offset, log.length).map_err(|source| OpsError::io("read", &path, source))
+}
+
+/// Reads a part of a file, as much of it as there is.
+pub fn read_range(path: &Path, offset: u64, length: u64) -> io::Result<Vec<u8>> {
+    let mut file = File::open(path)?;
+    file.seek(SeekFrom::Start(offset))?;
     let mut bytes = Vec::new();
-    let mut read = || {
-        let mut file = File::open(&path)?;
-        file.seek(SeekFrom::Start(log.offset))?;
-        file.take(log.length).read_to_end(&mut bytes)
-    };
-    read().map_err(|source| OpsError::io("read", &path, source))?;
+    file.take(length).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

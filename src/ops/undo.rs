@@ -80,8 +80,8 @@ fn undo_move(footing: &Footing, operation: &Operation, why: &str) -> Result<Undo
     let key = BranchKey { branch: operation.branch.clone(), ..footing.key.clone() };
     let mover = Mover::of(footing, &key)?;
     let now = mover.from().unwrap_or_default();
-    mover.refuse_collected(&operation.before)?;
-    mover.refuse_collected(&operation.after)?;
+    refuse_collected(state, &operation.before)?;
+    refuse_collected(state, &operation.after)?;
     let changes = taken_back(state, operation, &key, &now)?;
     let tasks = changes.iter().map(|change| change.task.clone()).collect();
     let target = if now == operation.after {

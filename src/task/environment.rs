@@ -130,11 +130,11 @@ pub fn prepare<'a>(
 }
 
 fn interpreter<'a>(task: &Task, plan: &'a RunPlan) -> Result<&'a Interpreter, EnvironmentError> {
-    let (found, program) = match task.script.language {
-        Language::Python => (&plan.interpreters.python, "Python"),
-        Language::R => (&plan.interpreters.r, "Rscript"),
+    let program = match task.script.language {
+        Language::Python => "Python",
+        Language::R => "Rscript",
     };
-    found.as_ref().ok_or(EnvironmentError::NoInterpreter { program })
+    plan.interpreters.of(task.script.language).ok_or(EnvironmentError::NoInterpreter { program })
 }
 
 /// Returns where a task's or an item's log is: `<outputs>/log/<task>/` where `logs` is set, else among the run's.

@@ -11,7 +11,7 @@ use super::execute::LineSink;
 use super::outputs::Folder;
 use crate::fingerprint::Surroundings;
 use crate::git::{Head, Repository};
-use crate::model::{Event, Project, Provenance, RunPlan, Stream, Task};
+use crate::model::{Event, Interpreter, Project, Provenance, RunPlan, Stream, Task};
 use crate::process::{Reaper, Starter};
 use crate::state::{BranchKey, LocalMemo, LogEntry, State};
 use crate::store::Store;
@@ -131,17 +131,8 @@ impl Run {
             commit: head.and_then(|head| head.commit),
             dirty,
             kptn: env!("CARGO_PKG_VERSION").to_owned(),
-            interpreter: self.interpreter(task),
+            interpreter: self.plan.interpreters.of(task.script.language).map(Interpreter::shown),
         }
-    }
-
-    fn interpreter(&self, task: &Task) -> Option<String> {
-        use crate::model::Language;
-        let found = match task.script.language {
-            Language::Python => &self.plan.interpreters.python,
-            Language::R => &self.plan.interpreters.r,
-        };
-        found.as_ref().map(|found| format!("{} {}", found.path.display(), found.version))
     }
 
     /// Returns what the log will say of it.

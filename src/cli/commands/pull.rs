@@ -102,10 +102,9 @@ pub fn fetch(args: &FetchArgs, context: &Context<'_>) -> Result<Exit, CommandErr
 }
 
 fn transfer(request: &PullRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
-    // Says where it stands, and notices what git did.
-    drop(context.open()?);
+    let (session, start) = (context.open()?, context.start()?);
     let transfer = Transfer::new(&context.printer);
-    let pulled = remotes::pull(&context.start()?, request, &context.typed(), &transfer);
+    let pulled = remotes::pull(session, &start, request, &context.typed(), &transfer);
     transfer.end();
     let report = pulled?;
     let printer = &context.printer;

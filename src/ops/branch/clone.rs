@@ -7,7 +7,7 @@
 
 use super::lost::{Unkept, refuse_loss};
 use crate::model::{BranchName, Progress};
-use crate::ops::mover::Mover;
+use crate::ops::mover::{Mover, refuse_collected};
 use crate::ops::named::{Named, find_on};
 use crate::ops::report::{AsOf, Brought, CloneReport};
 use crate::ops::restore::{RestoreRequest, Writing, restore};
@@ -70,7 +70,7 @@ pub fn clone(footing: &Footing, request: &CloneRequest) -> Result<CloneReport, O
         return Ok(report);
     }
     if past.is_some() {
-        mover.refuse_collected(&holds)?;
+        refuse_collected(footing.state()?, &holds)?;
     }
     if let Some(from) = mover.from() {
         report.given_up = refuse_loss(footing, &target, &from, Some(&holds), request.unkept)?;

@@ -42,13 +42,10 @@ fn find<'a>(session: &'a Session, memo: &LocalMemo, name: &str) -> Result<Target
 }
 
 /// Returns every item that failed of the tasks that are wanted.
-pub fn failed<'a>(
-    session: &'a Session,
-    wanted: &dyn Fn(&Graph, &Task) -> bool,
-) -> Result<Vec<Target<'a>>, OpsError> {
+pub fn failed<'a>(session: &'a Session, wanted: &dyn Fn(&Task) -> bool) -> Result<Vec<Target<'a>>, OpsError> {
     let mut all = Vec::new();
     for graph in session.project.graphs.values() {
-        for task in graph.tasks.values().filter(|task| task.is_mapped() && wanted(graph, task)) {
+        for task in graph.tasks.values().filter(|task| task.is_mapped() && wanted(task)) {
             for one in session.state()?.failed_items(&session.key, &graph.namespace, &task.name)? {
                 let name = format!("{}[{}]", task.name, one.label);
                 all.push(Target { graph, task, item: Some(one.key), name, error: Some(one.error) });

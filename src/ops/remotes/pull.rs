@@ -16,8 +16,7 @@ use serde::Serialize;
 use super::want::{Choice, Want};
 use super::{Peer, inputs, unfinished};
 use crate::model::{
-    BranchName, Digest, Graph, GraphName, Progress, SnapshotEntry, Status, Task, TaskName, Unfinished,
-    UnfinishedTask,
+    BranchName, Digest, GraphName, Progress, SnapshotEntry, Status, TaskName, Unfinished, UnfinishedTask,
 };
 use crate::ops::branch::Unkept;
 use crate::ops::mover::Mover;
@@ -125,13 +124,15 @@ pub struct PullReport {
 }
 
 /// Pulls onto a branch, or only fetches.
+///
+/// `start` is where the session was opened: the branch that was pulled onto is looked at from there.
 pub fn pull(
+    session: Session,
     start: &Start,
     request: &PullRequest,
     command: &str,
     progress: &dyn Progress,
 ) -> Result<PullReport, OpsError> {
-    let session = Session::open(start)?;
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), request.remote.as_deref(), Absent::Fail)?;
     let choice = Choice::of(&session, &request.want)?;
@@ -184,10 +185,7 @@ fn look(
     let named = match &request.want {
         Want::ReadBy(task) => inputs::named(&session, std::slice::from_ref(task))?,
         Want::Items(names) => inputs::named(&session, names)?,
-        Want::FailedItems(_) => {
-            let came = |_: &Graph, task: &Task| report.unfinished.contains(&task.name);
-            inputs::failed(&session, &came)?
-        }
+        Want::FailedItems(_) => inputs::failed(&session, &|task| report.unfinished.contains(&task.name))?,
         Want::All | Want::Tasks(_) => Vec::new(),
     };
     if matches!(request.want, Want::Items(_) | Want::FailedItems(_)) {

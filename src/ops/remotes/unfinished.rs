@@ -10,11 +10,11 @@ use std::fs;
 use std::path::Path;
 
 use crate::model::{
-    Digest, FailedItem, ItemKey, ItemLog, ItemRecord, ItemTable, LogFolder, Project, Provenance, RunId,
-    Snapshot, Task, TaskName, Unfinished, UnfinishedTask, safe_folder_name,
+    Attempt, Digest, FailedItem, GraphName, Interpreter, ItemKey, ItemLog, ItemRecord, ItemTable, LogFolder,
+    Project, Provenance, RunId, Snapshot, Task, TaskName, Unfinished, UnfinishedTask, safe_folder_name,
 };
 use crate::ops::OpsError;
-use crate::ops::output::log_file;
+use crate::ops::output::{log_file, read_range};
 use crate::state::{BranchKey, Shards, State, StateError, load_item_table, put_item_table};
 use crate::store::{Store, StoreError};
 
@@ -45,7 +45,7 @@ pub fn gather(
             tasks.push(UnfinishedTask {
                 graph: graph.namespace.clone(),
                 task: task.name.clone(),
-                attempt: attempt.map(|attempt| crate::model::Attempt { log: None, ..attempt }),
+                attempt: attempt.map(|attempt| Attempt { log: None, ..attempt }),
                 provenance: run.map(|run| provenance(state, &run, task)).unwrap_or_default(),
                 log: log.map(|bytes| store.put_bytes(&bytes)).transpose()?,
                 failed,
@@ -60,7 +60,7 @@ pub fn gather(
 fn items(
     state: &State,
     key: &BranchKey,
-    graph: &crate::model::GraphName,
+    graph: &GraphName,
     task: &Task,
 ) -> Result<(Vec<FailedItem>, ItemTable), OpsError> {
     if !task.is_mapped() {
@@ -93,33 +93,22 @@ fn with_logs(store: &Store, outputs_dir: &Path, failed: Vec<FailedItem>) -> (Vec
 
 /// Reads the end of a part of a file; nothing where it is gone.
 fn tail(path: &Path, offset: u64, length: u64) -> Vec<u8> {
-    use std::io::{Read, Seek, SeekFrom};
-    let read = || -> std::io::Result<Vec<u8>> {
-        let mut file = fs::File::open(path)?;
-        let end = offset.saturating_add(length).min(file.metadata()?.len());
-        let start = offset.max(end.saturating_sub(LOG_MOST));
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(end.saturating_sub(start)).read_to_end(&mut bytes)?;
-        Ok(bytes)
-    };
-    read().unwrap_or_default()
+    let Ok(metadata) = fs::metadata(path) else { return Vec::new() };
+    let end = offset.saturating_add(length).min(metadata.len());
+    let start = offset.max(end.saturating_sub(LOG_MOST));
+    read_range(path, start, end.saturating_sub(start)).unwrap_or_default()
 }
 
 /// Returns where and with what a task was tried, as far as the run's plan still tells.
 fn provenance(state: &State, run: &RunId, task: &Task) -> Provenance {
     let Ok(plan) = state.load_plan(run) else { return Provenance::default() };
     let host = state.run(run).ok().flatten().map(|row| row.host).unwrap_or_default();
-    let found = match task.script.language {
-        crate::model::Language::Python => plan.interpreters.python,
-        crate::model::Language::R => plan.interpreters.r,
-    };
     Provenance {
         host,
         branch: plan.branch.to_string(),
         commit: plan.commit,
         kptn: env!("CARGO_PKG_VERSION").to_owned(),
-        interpreter: found.map(|found| format!("{} {}", found.path.display(), found.version)),
+        interpreter: plan.interpreters.of(task.script.language).map(Interpreter::shown),
         ..Provenance::default()
     }
 }
@@ -139,7 +128,7 @@ pub fn take(
     for one in unfinished {
         let their_record = records.get(&(&one.graph, &one.task)).copied();
         let ours = state.failed_attempt(here, &one.graph, &one.task)?;
-        let ended = |attempt: &Option<crate::model::Attempt>| attempt.as_ref().map_or(0, |one| one.ended_ms);
+        let ended = |attempt: &Option<Attempt>| attempt.as_ref().map_or(0, |one| one.ended_ms);
         if state.record_of(here, &one.graph, &one.task)? != their_record || ended(&ours) > ended(&one.attempt)
         {
             continue;
@@ -148,7 +137,7 @@ pub fn take(
             let path = store.layout().run_log(&attempt.run, &one.task);
             let log = one.log.map(|log| write(store, &log, &path)).transpose()?;
             let log = log.map(|()| path.display().to_string());
-            let attempt = crate::model::Attempt { log, ..attempt.clone() };
+            let attempt = Attempt { log, ..attempt.clone() };
             state.fail_task(here, &one.graph, &one.task, &attempt)?;
         }
         // What became of an item here stays: it may exist nowhere else.
