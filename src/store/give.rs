@@ -15,6 +15,9 @@ use super::{FileStat, Store, StoreError, temporary, unnamed};
 use crate::failpoint;
 use crate::model::{Digest, LinkMode};
 
+/// So many small objects are read together.
+const AT_ONCE: usize = 256;
+
 /// Writes the object's bytes to `to`, whose folder is made where it is absent.
 pub(super) fn give(
     store: &Store,
@@ -43,13 +46,28 @@ pub(super) fn give_all(
     files: &[Giving<'_>],
     link: LinkMode,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    let digests: Vec<Digest> = files.iter().map(|file| file.digest).collect();
-    let small = store.small.get_all(&digests)?;
-    let give = |(file, bytes): (&Giving<'_>, Option<Arc<[u8]>>)| match bytes {
-        Some(bytes) => give_small(store, file, &bytes, mode(file.executable, link), link),
-        None => give(store, &file.digest, file.to, file.executable, link),
-    };
-    Ok(files.iter().zip(small).map(give).collect())
+    each(store, files, |file, small| {
+        Ok(match small {
+            Some(bytes) => give_small(store, file, &bytes, mode(file.executable, link), link),
+            None => give(store, &file.digest, file.to, file.executable, link),
+        })
+    })
+}
+
+/// Hands each file on, with the bytes of its object where that is a small one that is here: those are read together.
+pub(super) fn each<T>(
+    store: &Store,
+    files: &[Giving<'_>],
+    give: impl Fn(&Giving<'_>, Option<Arc<[u8]>>) -> Result<T, StoreError>,
+) -> Result<Vec<T>, StoreError> {
+    let mut given = Vec::with_capacity(files.len());
+    for some in files.chunks(AT_ONCE) {
+        let digests: Vec<Digest> = some.iter().map(|file| file.digest).collect();
+        for (file, small) in some.iter().zip(store.small.get_all(&digests)?) {
+            given.push(give(file, small)?);
+        }
+    }
+    Ok(given)
 }
 
 fn give_small(

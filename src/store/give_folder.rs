@@ -6,12 +6,9 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::give::{Giving, fill, fill_small, mode};
+use super::give::{self, Giving, mode};
 use super::{Store, StoreError, temporary};
 use crate::model::LinkMode;
-
-/// So many small objects are read together.
-const AT_ONCE: usize = 256;
 
 /// What became of each file, in their order; absent where the folder is there after all: then nothing was done.
 pub(super) fn give_folder(
@@ -54,22 +51,15 @@ fn fill_all(
     files: &[Giving<'_>],
     link: LinkMode,
 ) -> Result<Vec<Result<(), StoreError>>, StoreError> {
-    let mut given = Vec::with_capacity(files.len());
-    for some in files.chunks(AT_ONCE) {
-        let digests: Vec<_> = some.iter().map(|file| file.digest).collect();
-        for (file, bytes) in some.iter().zip(store.small.get_all(&digests)?) {
-            let to = beside.join(file.to.file_name().unwrap_or_default());
-            let filled = match bytes {
-                Some(bytes) => fill_small(store, &file.digest, &bytes, &to, mode(file.executable, link)),
-                None => fill(store, &file.digest, &to, file.executable, link),
-            };
-            match filled {
-                Err(error @ (StoreError::Absent { .. } | StoreError::Damaged { .. })) => {
-                    given.push(Err(error))
-                }
-                filled => given.push(Ok(filled?)),
-            }
+    give::each(store, files, |file, small| {
+        let to = beside.join(file.to.file_name().unwrap_or_default());
+        let filled = match small {
+            Some(bytes) => give::fill_small(store, &file.digest, &bytes, &to, mode(file.executable, link)),
+            None => give::fill(store, &file.digest, &to, file.executable, link),
+        };
+        match filled {
+            Err(error @ (StoreError::Absent { .. } | StoreError::Damaged { .. })) => Ok(Err(error)),
+            filled => filled.map(Ok),
         }
-    }
-    Ok(given)
+    })
 }

@@ -20,7 +20,7 @@ use crate::store::{Giving, StoreError};
 
 /// Of a file of more bytes than this, the bytes cost more than its name.
 const LARGE: u64 = 1024 * 1024;
-/// So many small objects are read from the store together.
+/// So many files are settled together, and then told of.
 const AT_ONCE: usize = 256;
 /// So many files are worth a folder that is made beside theirs.
 const MANY: usize = 16;
@@ -181,11 +181,7 @@ impl Outputs<'_> {
         else {
             return Ok(None);
         };
-        let giving: Vec<_> = files
-            .iter()
-            .zip(&places)
-            .map(|(file, to)| Giving { digest: file.digest, to, executable: file.executable })
-            .collect();
+        let giving: Vec<_> = files.iter().zip(&places).map(|(file, to)| giving(file, to)).collect();
         let Some(given) = self.store.give_folder(folder, &giving, self.link)? else { return Ok(None) };
         let fates = giving.iter().zip(given).map(|(file, given)| self.fate_of(file, given));
         fates.collect::<Result<_, _>>().map(Some)
@@ -197,18 +193,10 @@ impl Outputs<'_> {
         let looked = files.iter().zip(&places).map(|(file, place)| self.look_at(file, place));
         let looked: Vec<Option<Fate>> = looked.collect::<Result<_, _>>()?;
         let open = files.iter().zip(&places).zip(&looked).filter(|(_, fate)| fate.is_none());
-        let giving: Vec<_> = open
-            .map(|((file, place), _)| Giving { digest: file.digest, to: place, executable: file.executable })
-            .collect();
+        let giving: Vec<_> = open.map(|((file, to), _)| giving(file, to)).collect();
         let given = self.store.give_all(&giving, self.link)?;
-        let mut given = giving.iter().zip(given);
-        let settle = |fate: Option<Fate>| match (fate, &mut given) {
-            (Some(fate), _) => Ok(fate),
-            (None, given) => match given.next() {
-                Some((giving, given)) => self.fate_of(giving, given),
-                None => Ok(Fate::Lost),
-            },
-        };
+        let mut given = giving.iter().zip(given).map(|(file, given)| self.fate_of(file, given));
+        let settle = |fate: Option<Fate>| fate.map_or_else(|| given.next().unwrap_or(Ok(Fate::Lost)), Ok);
         looked.into_iter().map(settle).collect()
     }
 
@@ -267,6 +255,10 @@ impl Outputs<'_> {
         all.restored.push(file.path.clone());
         Ok(())
     }
+}
+
+fn giving<'a>(file: &OutputFile, to: &'a Path) -> Giving<'a> {
+    Giving { digest: file.digest, to, executable: file.executable }
 }
 
 /// Files that one thread restores one after the other.
