@@ -205,28 +205,11 @@ pub fn forget_small(project: &Project, digest: &str) {
 
 #[cfg(feature = "failpoints")]
 mod failpoints {
-    use rustix::process::Signal;
-
     use super::*;
-    use crate::support::{Running, wait_until};
-
-    /// Starts a collection that stops where `point` says, and returns it once it has.
-    fn frozen(project: &Project, words: &[&str], point: &str) -> Running {
-        let mut command = project.command(words);
-        command.env("KPTN_FAILPOINT", format!("{point}:1=stop"));
-        let running = Running::start(command);
-        let stopped = || {
-            let pid = running.pid().to_string();
-            let answer = std::process::Command::new("ps").args(["-o", "stat=", "-p", &pid]).output();
-            answer.is_ok_and(|answer| answer.stdout.trim_ascii_start().starts_with(b"T"))
-        };
-        wait_until(&format!("gc stops at {point}"), stopped);
-        running
-    }
+    use crate::support::Running;
 
     fn thaw(gc: Running) {
-        gc.signal(Signal::CONT);
-        let (code, _, messages) = gc.wait();
+        let (code, messages) = gc.thaw();
         assert_eq!(code, Some(0), "{messages}");
     }
 
@@ -244,7 +227,7 @@ mod failpoints {
             let project = moved_on();
             project.kptn(&["run", "-f"]).succeeds();
             project.trace();
-            let gc = frozen(&project, &NOW, point);
+            let gc = Running::frozen(&project, &NOW, point);
             // B is taken over: its record is found by what A made.
             take_in_the_same_bytes(&project, "A");
             project.kptn(&NOW).exits(3).says("the store's trash is in use by `kptn gc");
@@ -262,7 +245,7 @@ mod failpoints {
         for point in ["gc.deleting", "gc.deleted", "gc.unlabelled"] {
             let project = moved_on();
             project.kptn(&NOW).succeeds();
-            let gc = frozen(&project, &AT_ONCE, point);
+            let gc = Running::frozen(&project, &AT_ONCE, point);
             take_in_the_same_bytes(&project, "A B");
             thaw(gc);
             is_sound(&project, "one");

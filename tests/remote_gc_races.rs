@@ -2,31 +2,8 @@
 
 #![cfg(feature = "failpoints")]
 
-use rustix::process::Signal;
-
 use super::remote_gc::{NOW, collect, is_sound, moved_on, run_and_push};
-use crate::support::{Place, Project, Running, wait_until};
-
-/// Starts a command that stops where `point` says, and returns it once it has.
-fn frozen(project: &Project, words: &[&str], point: &str) -> Running {
-    let mut command = project.command(words);
-    command.env("KPTN_FAILPOINT", format!("{point}:1=stop"));
-    let running = Running::start(command);
-    let stopped = || {
-        let pid = running.pid().to_string();
-        let answer = std::process::Command::new("ps").args(["-o", "stat=", "-p", &pid]).output();
-        answer.is_ok_and(|answer| answer.stdout.trim_ascii_start().starts_with(b"T"))
-    };
-    wait_until(&format!("it stops at {point}"), stopped);
-    running
-}
-
-#[track_caller]
-fn thaw(running: Running) -> (Option<i32>, String) {
-    running.signal(Signal::CONT);
-    let (code, _, messages) = running.wait();
-    (code, messages)
-}
+use crate::support::{Place, Project, Running};
 
 /// At `two`, with all that `one` needs still there, and needed by no branch.
 fn back_at_one(place: &Place) -> Project {
@@ -47,11 +24,11 @@ fn a_push_that_is_frozen_across_both_steps_ends_with_all_it_needs() {
             let project = back_at_one(&place);
             let collector = place.project();
             // It relies on objects of `one` that nothing else needs.
-            let push = frozen(&project, &["push"], point);
+            let push = Running::frozen(&project, &["push"], point);
             for _ in 0..3 {
                 collect(&collector, &NOW);
             }
-            let (code, messages) = thaw(push);
+            let (code, messages) = push.thaw();
             assert_eq!(code, Some(0), "{point}: {messages}");
             is_sound(&place, "main", "one");
             for _ in 0..3 {
@@ -67,11 +44,11 @@ fn a_push_to_a_new_branch_that_is_frozen_across_both_steps_does_too() {
     for point in PUSH {
         let place = Place::each().into_iter().next().expect("a folder");
         let project = back_at_one(&place);
-        let push = frozen(&project, &["push", "--to", "other"], point);
+        let push = Running::frozen(&project, &["push", "--to", "other"], point);
         for _ in 0..3 {
             collect(&project, &NOW);
         }
-        let (code, messages) = thaw(push);
+        let (code, messages) = push.thaw();
         assert_eq!(code, Some(0), "{point}: {messages}");
         is_sound(&place, "other", "one");
         is_sound(&place, "main", "two");
@@ -131,7 +108,7 @@ fn a_collection_that_is_frozen_anywhere_deletes_nothing_that_came_since() {
             if ["remote.gc.marked", "remote.gc.unnamed", "remote.gc.deleting"].contains(&point) {
                 collect(&project, &NOW);
             }
-            let gc = frozen(&project, &NOW, point);
+            let gc = Running::frozen(&project, &NOW, point);
             let other = place.project();
             other.kptn(&["pull", "--force"]).succeeds();
             collect(&other, &NOW);
@@ -143,7 +120,7 @@ fn a_collection_that_is_frozen_anywhere_deletes_nothing_that_came_since() {
             run_and_push(&project, Some(("'one'", "'two'")));
             project.edit("A.py", "'two'", "'one'");
             run_and_push(&project, None);
-            let (code, messages) = thaw(gc);
+            let (code, messages) = gc.thaw();
             // Of two collections one may give up.
             assert!([Some(0), Some(3)].contains(&code), "{point}: {messages}");
             project.kptn(&["fsck", "--remote", "--full"]).succeeds();

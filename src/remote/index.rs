@@ -170,13 +170,7 @@ impl Index {
 mod tests {
     use super::*;
     use crate::remote::layout;
-    use crate::remote::pack::{Pack, PackBuilder};
-
-    fn pack_of(texts: &[String]) -> Pack {
-        let mut builder = PackBuilder::default();
-        texts.iter().for_each(|text| builder.add(Digest::of(text.as_bytes()), text.as_bytes()));
-        builder.finish().unwrap()
-    }
+    use crate::remote::pack::{Pack, pack_of};
 
     #[test]
     fn pushes_leave_few_parts_and_every_object_is_found() {

@@ -115,6 +115,14 @@ pub fn members(bytes: &[u8]) -> Option<Vec<Member>> {
     members.iter().all(inside).then_some(members)
 }
 
+/// Returns a pack of some texts, for tests.
+#[cfg(test)]
+pub fn pack_of(texts: &[String]) -> Pack {
+    let mut builder = PackBuilder::default();
+    texts.iter().for_each(|text| builder.add(Digest::of(text.as_bytes()), text.as_bytes()));
+    builder.finish().unwrap_or_else(|| panic!("{texts:?} make no pack"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -194,13 +194,7 @@ fn packed_entry(pack: u32, member: &Member) -> Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::remote::pack::PackBuilder;
-
-    fn pack_of(texts: &[String]) -> Pack {
-        let mut builder = PackBuilder::default();
-        texts.iter().for_each(|text| builder.add(Digest::of(text.as_bytes()), text.as_bytes()));
-        builder.finish().unwrap()
-    }
+    use crate::remote::pack::{PackBuilder, pack_of};
 
     #[test]
     fn keys_of_different_epochs_differ() {

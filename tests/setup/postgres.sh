@@ -11,21 +11,13 @@ if command -v psql >/dev/null && has_server; then
   exit 0
 fi
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    echo "PostgreSQL is missing, and installing it needs root: run \`$*\`, then try again" >&2
-    exit 1
-  fi
-}
+wanted=PostgreSQL
+# shellcheck source=as_root.sh
+. "$(dirname "$0")/as_root.sh"
 
-echo "installing PostgreSQL" >&2
+echo "installing $wanted" >&2
 if command -v apt-get >/dev/null; then
-  as_root apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends postgresql
+  apt_install postgresql
 elif command -v brew >/dev/null; then
   brew install postgresql
 fi

@@ -9,21 +9,13 @@ if command -v Rscript >/dev/null && has_table; then
   exit 0
 fi
 
-as_root() {
-  if [ "$(id -u)" -eq 0 ]; then
-    "$@"
-  elif command -v sudo >/dev/null; then
-    sudo "$@"
-  else
-    echo "R is missing, and installing it needs root: run \`$*\`, then try again" >&2
-    exit 1
-  fi
-}
+wanted=R
+# shellcheck source=as_root.sh
+. "$(dirname "$0")/as_root.sh"
 
-echo "installing R" >&2
+echo "installing $wanted" >&2
 if command -v apt-get >/dev/null; then
-  as_root apt-get update -q
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends r-base-core r-cran-data.table
+  apt_install r-base-core r-cran-data.table
 elif command -v brew >/dev/null; then
   brew install r
 else

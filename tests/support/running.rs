@@ -5,6 +5,8 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
+use super::Project;
+
 /// A program in a process group of its own; the whole group is killed when this is dropped.
 pub struct Running {
     child: Child,
@@ -17,6 +19,28 @@ impl Running {
         use std::os::unix::process::CommandExt;
         command.process_group(0).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         Self { child: command.spawn().expect("the program starts"), ended: false }
+    }
+
+    /// Starts the binary, and returns it once it has stopped itself at a fail point.
+    #[track_caller]
+    pub fn frozen(project: &Project, words: &[&str], point: &str) -> Self {
+        let mut command = project.command(words);
+        command.env("KPTN_FAILPOINT", format!("{point}:1=stop"));
+        let running = Self::start(command);
+        let stopped = || {
+            let pid = running.pid().to_string();
+            let answer = Command::new("ps").args(["-o", "stat=", "-p", &pid]).output();
+            answer.is_ok_and(|answer| answer.stdout.trim_ascii_start().starts_with(b"T"))
+        };
+        wait_until(&format!("it stops at {point}"), stopped);
+        running
+    }
+
+    /// Lets one go on that was [`Running::frozen`]; returns the exit code and what it said.
+    pub fn thaw(self) -> (Option<i32>, String) {
+        self.signal(Signal::CONT);
+        let (code, _, messages) = self.wait();
+        (code, messages)
     }
 
     /// Returns its process id.
