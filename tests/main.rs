@@ -28,6 +28,7 @@ mod items_shown;
 mod layers;
 mod lazy;
 mod living;
+mod local_only;
 mod mapped;
 mod mapped_r;
 mod model;

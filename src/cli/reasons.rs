@@ -158,6 +158,9 @@ fn reason(reason: &Reason, names: usize) -> String {
         Reason::Refresh { age_ms } => format!("made {}, longer than `refresh` allows", words::age(*age_ms)),
         Reason::Edited { paths } => format!("edited: {}", words::list(paths, names)),
         Reason::Lost { paths } => format!("gone everywhere: {}", words::list(paths, names)),
+        Reason::Elsewhere { paths } => {
+            format!("`local_only` where it was made: {}", words::list(paths, names))
+        }
         Reason::Unsettled { changed } => format!("changed while it ran: {}", words::list(changed, names)),
         Reason::Failed { error, .. } => error.clone(),
         Reason::Uncacheable { problems } => words::list(problems, names),

@@ -79,6 +79,7 @@ impl Lowering<'_> {
             cache: words.cache.value.unwrap_or(true),
             reuse: words.reuse.value.map(Into::into),
             keep: words.keep.value.unwrap_or(false),
+            local_only: words.local_only.value.unwrap_or(false),
             workers: words.workers.value.map(Into::into).or(self.workers).unwrap_or_default(),
             places: places.0,
         };

@@ -108,6 +108,8 @@ pub(super) struct TaskWords {
     pub reuse: Given<ReuseWord>,
     /// `true`: it updates its outputs in place, so they are not removed before it runs.
     pub keep: Given<bool>,
+    /// `true`: its files, results and logs are never sent to a remote; that it finished is.
+    pub local_only: Given<bool>,
     /// Whether items share a process (`warm`, the default) or have one each (`fresh`).
     pub workers: Given<WorkersWord>,
 }

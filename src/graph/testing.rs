@@ -51,6 +51,7 @@ fn task(name: &str, deps: &[&str]) -> Task {
         cache: true,
         reuse: None,
         keep: false,
+        local_only: false,
         workers: Workers::Warm,
         renamed_from: Vec::new(),
         places: BTreeMap::new(),

@@ -54,7 +54,7 @@ pub use run::{
     AfterFailure, BaseRecord, CacheUse, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL,
     RunId, RunPlan, Stream,
 };
-pub use snapshot::{Snapshot, SnapshotEntry};
+pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};
 pub use task::{Argument, Cwd, Input, Language, MapDeps, Refresh, Retries, Reuse, Script, Task, Workers};
 pub use template::{Template, TemplateError, Variables};

@@ -87,6 +87,9 @@ pub struct Record {
     /// Why a person said that what lay there counts; absent where all of it was made by running.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub accepted: Option<String>,
+    /// Whether what it made and printed was to stay on the machine that made it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub local_only: bool,
 }
 
 /// One finished item of a mapped task.

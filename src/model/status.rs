@@ -59,6 +59,8 @@ pub enum Reason {
     Edited { paths: Vec<String> },
     /// Outputs whose bytes exist nowhere any more.
     Lost { paths: Vec<String> },
+    /// Outputs whose bytes stay on the machine that made them (`local_only`).
+    Elsewhere { paths: Vec<String> },
     /// Its code or inputs changed while it ran last.
     Unsettled { changed: Vec<String> },
     /// The latest attempt failed.

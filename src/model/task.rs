@@ -178,6 +178,9 @@ pub struct Task {
     pub reuse: Option<Reuse>,
     /// `true`: updates its outputs in place, so they are not removed before it runs.
     pub keep: bool,
+    /// `true`: what it makes and prints never leaves this machine; that it was made does.
+    #[serde(default)]
+    pub local_only: bool,
     /// Whether items share processes.
     pub workers: Workers,
     /// Places in `kptn.yaml` by field (`task`, `file`, `outputs[0]`, `deps.A`), for errors.

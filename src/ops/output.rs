@@ -39,6 +39,8 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
     let no_log = || OpsError::NoLog { task: name.clone() };
     let record: Record = session.store()?.load_json(&known.current_digest(&name).ok_or_else(no_log)?)?;
     let bytes = match &record.log {
+        // Of a task that is `local_only` elsewhere, what it printed is not here.
+        Some(log) if !session.store()?.can_have(log)? => return Err(no_log()),
         Some(log) => session.store()?.load(log)?,
         None => Vec::new(),
     };

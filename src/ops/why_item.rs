@@ -78,6 +78,9 @@ fn of_item(reason: &Reason, stale: &StaleItem) -> Option<Reason> {
         Reason::Edited { paths } => {
             Some(own(paths)).filter(|paths| !paths.is_empty()).map(|paths| Reason::Edited { paths })
         }
+        Reason::Elsewhere { paths } => {
+            Some(own(paths)).filter(|paths| !paths.is_empty()).map(|paths| Reason::Elsewhere { paths })
+        }
         Reason::Lost { paths } => {
             Some(own(paths)).filter(|paths| !paths.is_empty()).map(|paths| Reason::Lost { paths })
         }

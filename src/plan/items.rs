@@ -129,7 +129,7 @@ fn records_before(
 }
 
 fn broken_paths(state: &OutputsState) -> HashSet<&str> {
-    state.edited.iter().chain(&state.lost).map(String::as_str).collect()
+    state.edited.iter().chain(&state.lost).chain(&state.elsewhere).map(String::as_str).collect()
 }
 
 /// What every item shares: of the task that made the list only its output files count.

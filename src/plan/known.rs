@@ -15,6 +15,8 @@ pub struct OutputsState {
     pub edited: Vec<String>,
     /// Files that are not here and whose bytes exist nowhere.
     pub lost: Vec<String>,
+    /// Files that are not here and whose bytes stay on the machine that made them.
+    pub elsewhere: Vec<String>,
 }
 
 /// Answers about the past; read only. `task` implements it over state and store.

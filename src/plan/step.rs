@@ -272,6 +272,9 @@ fn broken_outputs(state: &OutputsState) -> Vec<Reason> {
     if !state.lost.is_empty() {
         reasons.push(Reason::Lost { paths: state.lost.clone() });
     }
+    if !state.elsewhere.is_empty() {
+        reasons.push(Reason::Elsewhere { paths: state.elsewhere.clone() });
+    }
     reasons
 }
 

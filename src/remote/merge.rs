@@ -72,12 +72,7 @@ mod tests {
             record: Digest::of(record.as_bytes()),
             outputs: Digest::of(b"o"),
         };
-        Snapshot {
-            format: 1,
-            parents: Vec::new(),
-            entries: rows.iter().map(entry).collect(),
-            unfinished: None,
-        }
+        Snapshot::of(Vec::new(), rows.iter().map(entry).collect())
     }
 
     #[test]

@@ -17,7 +17,9 @@ use super::format::{self, Intent};
 use super::index::Index;
 use super::push::Ends;
 use super::{Move, RemoteError};
-use crate::model::{Digest, GraphName, Phase, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask};
+use crate::model::{
+    Digest, GraphName, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask,
+};
 use crate::state::{Hidden, Need, Reach};
 
 /// What comes besides records, results, code and item tables.
@@ -83,6 +85,10 @@ pub async fn pull(
 
     let mut fetched = fetch(&[of_branch(moved.snapshot)]).await?;
     let snapshot: Snapshot = store.load_json(&moved.snapshot)?;
+    if snapshot.format > SNAPSHOT_FORMAT {
+        let (url, found, known) = (bucket.url().to_owned(), snapshot.format, SNAPSHOT_FORMAT);
+        return Err(RemoteError::NewerFormat { url, found, known });
+    }
     let mut unfinished: Option<Unfinished> = None;
     if let Some(digest) = snapshot.unfinished {
         fetched += fetch(&[of_branch(digest)]).await?;
@@ -114,6 +120,8 @@ pub async fn pull(
 enum Thing<'a> {
     /// A record.
     Record(&'a SnapshotEntry),
+    /// A record of which only that it was made is there (`local_only`).
+    LocalOnly(&'a SnapshotEntry),
     /// What a task did not finish.
     Unfinished(&'a UnfinishedTask),
 }
@@ -121,7 +129,7 @@ enum Thing<'a> {
 impl Thing<'_> {
     fn task(&self) -> &TaskName {
         match self {
-            Self::Record(entry) => &entry.task,
+            Self::Record(entry) | Self::LocalOnly(entry) => &entry.task,
             Self::Unfinished(one) => &one.task,
         }
     }
@@ -133,15 +141,24 @@ impl Thing<'_> {
     /// Returns what comes whatever else does: lines of what failed are why it is pulled.
     fn named(&self) -> Vec<Wanted> {
         let digests = match self {
-            Self::Record(entry) => vec![entry.record],
+            Self::Record(entry) | Self::LocalOnly(entry) => vec![entry.record],
             Self::Unfinished(one) => [one.log, one.item_logs, one.items].into_iter().flatten().collect(),
         };
         digests.into_iter().map(|digest| self.wanted(digest)).collect()
     }
 
-    fn follow(&self, reach: &mut Reach<'_>, visit: &mut dyn FnMut(Need<'_>, Digest)) -> Vec<Hidden> {
+    fn follow(
+        &self,
+        (reach, of_local): (&mut Reach<'_>, &mut Reach<'_>),
+        visit: &mut dyn FnMut(Need<'_>, Digest),
+    ) -> Vec<Hidden> {
         match self {
             Self::Record(entry) => reach.follow(&entry.record, visit),
+            Self::LocalOnly(entry) => of_local.follow(&entry.record, &mut |need, digest| {
+                if !need.is_made() {
+                    visit(need, digest);
+                }
+            }),
             Self::Unfinished(UnfinishedTask { items: Some(items), .. }) => reach.follow_items(items, visit),
             Self::Unfinished(_) => Vec::new(),
         }
@@ -157,7 +174,11 @@ fn things<'a>(
         snapshot.entries.iter().filter(|one| chosen(unfinished, Part::Record, &one.graph, &one.task));
     let open = unfinished.map(|all| all.tasks.as_slice()).unwrap_or_default();
     let open = open.iter().filter(|one| chosen(unfinished, Part::Unfinished, &one.graph, &one.task));
-    records.map(Thing::Record).chain(open.map(Thing::Unfinished)).collect()
+    let record = |entry: &'a SnapshotEntry| match snapshot.local_only.contains(&entry.record) {
+        true => Thing::LocalOnly(entry),
+        false => Thing::Record(entry),
+    };
+    records.map(record).chain(open.map(Thing::Unfinished)).collect()
 }
 
 /// Makes sure that the remote has what is left there.
@@ -174,12 +195,13 @@ fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<(Vec<Di
 
 /// Returns what things need and the store does not have, and whether all of it could be named.
 fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<Wanted>, bool), RemoteError> {
-    let mut reach = Reach::new(ends.store);
+    // Each has its own: a shard that was entered for what stays elsewhere is not known to need its files.
+    let (mut reach, mut of_local) = (Reach::new(ends.store), Reach::new(ends.store));
     let (mut missing, mut is_complete) = (Vec::new(), true);
     for thing in things {
         let mut absent = false;
         let mut failed = Ok(());
-        let hidden = thing.follow(&mut reach, &mut |need, digest| {
+        let hidden = thing.follow((&mut reach, &mut of_local), &mut |need, digest| {
             let bytes = matches!(need, Need::Output(_) | Need::Log);
             if bytes && take != Take::All {
                 return;

@@ -168,7 +168,8 @@ fn holds_the_same(store: &Store, theirs: Digest, ours: Digest) -> Result<bool, R
         return Ok(false);
     }
     let (theirs, ours) = (store.load_json::<Snapshot>(&theirs)?, store.load_json::<Snapshot>(&ours)?);
-    Ok(theirs.entries == ours.entries && theirs.unfinished == ours.unfinished)
+    Ok((&theirs.entries, theirs.unfinished, &theirs.local_only)
+        == (&ours.entries, ours.unfinished, &ours.local_only))
 }
 
 /// The snapshot to push.
@@ -212,7 +213,9 @@ async fn next_snapshot(
     let own: HashSet<_> = snapshot.entries.iter().map(|entry| entry.record).collect();
     let merged = entries.iter().filter(|entry| !own.contains(&entry.record)).count() as u64;
     let unfinished = unfinished(ends, catalog, &entries, &snapshot, &other).await?;
-    let next = Snapshot { format: 1, parents: vec![at_remote, ours], entries, unfinished };
+    let of_theirs = other.local_only.into_iter().filter(|record| !own.contains(record));
+    let local_only = snapshot.local_only.into_iter().chain(of_theirs).collect();
+    let next = Snapshot::of(vec![at_remote, ours], entries).beside(unfinished, local_only);
     Ok(Next { digest: store.put_json(&next)?, snapshot: next, merged })
 }
 
@@ -268,15 +271,27 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
         && store.has(&tip.latest.snapshot)?
     {
         let snapshot: Snapshot = store.load_json(&tip.latest.snapshot)?;
-        there.extend(snapshot.entries.iter().map(|entry| entry.record));
+        let records = snapshot.entries.iter().map(|entry| entry.record);
+        // What was `local_only` until now is not there.
+        let is_whole = |record: &Digest| {
+            !snapshot.local_only.contains(record) || next.snapshot.local_only.contains(record)
+        };
+        there.extend(records.filter(is_whole));
     }
     let mut all = vec![next.digest];
-    let mut reach = Reach::new(store);
+    // Each has its own: a shard that was entered for what stays is not known as sent.
+    let (mut reach, mut of_local) = (Reach::new(store), Reach::new(store));
     for entry in &next.snapshot.entries {
         if there.contains(&entry.record) {
             continue;
         }
-        let hidden = reach.follow(&entry.record, &mut |_, digest| all.push(digest));
+        let stays = next.snapshot.local_only.contains(&entry.record);
+        let reach = if stays { &mut of_local } else { &mut reach };
+        let hidden = reach.follow(&entry.record, &mut |need, digest| {
+            if !(stays && need.is_made()) {
+                all.push(digest);
+            }
+        });
         if let Some(hidden) = hidden.into_iter().next() {
             return Err(RemoteError::Hidden { task: entry.task.clone(), source: hidden });
         }

@@ -65,6 +65,7 @@ fn task(name: &str, deps: &[&str]) -> Task {
         cache: true,
         reuse: None,
         keep: false,
+        local_only: false,
         workers: Default::default(),
         places: Default::default(),
     }

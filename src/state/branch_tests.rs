@@ -61,6 +61,7 @@ impl Place {
             provenance: Provenance { branch: branch.to_owned(), ..Provenance::default() },
             log: None,
             accepted: None,
+            local_only: false,
         };
         let digest = self.store.put_json(&record).unwrap();
         self.store.flush().unwrap();

@@ -115,8 +115,7 @@ impl State {
             let parents = unfolded.branch.point.snapshot.into_iter().collect();
             let entries = self.overlaid(unfolded.branch.point.snapshot, unfolded.rows.clone())?;
             let entries = entries.into_values().collect();
-            let next = Snapshot { format: 1, parents, entries, unfinished: None };
-            let to = store.put_json(&next)?;
+            let to = store.put_json(&Snapshot::of(parents, entries))?;
             store.flush()?;
             hit("state.close.stored", &self.path)?;
             let moved = self.write(|transaction| {
@@ -140,7 +139,7 @@ impl State {
         }
         let parents = point.snapshot.into_iter().collect();
         let entries = self.entries(point)?.into_values().collect();
-        let digest = store.put_json(&Snapshot { format: 1, parents, entries, unfinished: None })?;
+        let digest = store.put_json(&Snapshot::of(parents, entries))?;
         store.flush()?;
         Ok(Some(digest))
     }

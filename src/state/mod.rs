@@ -17,6 +17,7 @@ mod branches;
 mod candidates;
 mod clock;
 mod close;
+mod elsewhere;
 mod error;
 mod flat;
 mod git_branches;

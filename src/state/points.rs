@@ -81,11 +81,20 @@ impl State {
     ///
     /// What of it was put aside is back afterwards: whoever has a branch hold them may rely on all of it.
     pub fn count_lacking(&self, records: impl IntoIterator<Item = Digest>) -> Result<u64, StateError> {
-        let mut reach = Reach::new(&self.store);
+        let elsewhere = self.elsewhere()?;
+        let (mut reach, mut of_others) = (Reach::new(&self.store), Reach::new(&self.store));
         let mut lacking = 0;
         for record in records {
             let mut needed = Vec::new();
-            let hidden = reach.follow(&record, &mut |_, digest| needed.push(digest));
+            // What a task made that is `local_only` elsewhere is not expected here.
+            let hidden = match elsewhere.contains(&record) {
+                false => reach.follow(&record, &mut |_, digest| needed.push(digest)),
+                true => of_others.follow(&record, &mut |need, digest| {
+                    if !need.is_made() {
+                        needed.push(digest);
+                    }
+                }),
+            };
             let mut whole = hidden.is_empty();
             for digest in needed {
                 // What was damaged makes its task stale, wherever that record is.

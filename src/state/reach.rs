@@ -34,6 +34,11 @@ pub enum Need<'a> {
 }
 
 impl Need<'_> {
+    /// Tells whether the task made or printed it: what `local_only` keeps where it is.
+    pub fn is_made(self) -> bool {
+        matches!(self, Self::Output(_) | Self::Result | Self::Log)
+    }
+
     /// Returns what it is, in words.
     pub fn words(self) -> String {
         match self {
@@ -198,6 +203,7 @@ pub(super) mod tests {
             provenance: Provenance::default(),
             log: Some(digest("log")),
             accepted: None,
+            local_only: false,
         }
     }
 

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -247,4 +247,9 @@ CREATE TABLE promotions (
     PRIMARY KEY (project, record, branch, operation)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX promotions_of_operation ON promotions (project, operation);
+";
+
+const ELSEWHERE: &str = "
+-- Records whose files, results and logs stay on the machine that made them, which is not this one.
+CREATE TABLE elsewhere (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";

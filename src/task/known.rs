@@ -17,7 +17,7 @@ use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
     Attempt, BranchName, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project,
-    RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName,
+    RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName, canonical_json,
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{
@@ -286,6 +286,9 @@ impl Known for StateKnown<'_> {
         }
         if record.result.is_some_and(|result| !self.past.store.can_have(&result).unwrap_or(false)) {
             state.lost.push("its result".to_owned());
+        }
+        if !state.lost.is_empty() && self.past.state.is_elsewhere(&Digest::of(&canonical_json(record))) {
+            state.elsewhere = std::mem::take(&mut state.lost);
         }
         state
     }

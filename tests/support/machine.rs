@@ -49,6 +49,7 @@ impl Machine {
             provenance: Provenance::default(),
             log: None,
             accepted: None,
+            local_only: false,
         };
         SnapshotEntry {
             graph: record.graph.clone(),
@@ -59,10 +60,7 @@ impl Machine {
     }
 
     pub fn snapshot(&self, entries: Vec<SnapshotEntry>) -> Digest {
-        let digest = self
-            .store
-            .put_json(&Snapshot { format: 1, parents: Vec::new(), entries, unfinished: None })
-            .expect("a machine");
+        let digest = self.store.put_json(&Snapshot::of(Vec::new(), entries)).expect("a machine");
         self.store.flush().expect("a machine");
         digest
     }

@@ -26,7 +26,10 @@ pub fn restored(report: &RestoreReport, outputs_dir: &Path) -> String {
         out.push_str(&format!("{} {path}: tracked by git, left alone\n", Tone::Warn.paint("kept")));
     }
     for path in &report.lost {
-        out.push_str(&format!("{} {path}: its bytes are nowhere any more\n", Tone::Bad.paint("lost")));
+        out.push_str(&format!(
+            "{} {path}: neither this machine nor a remote that it knows has its bytes\n",
+            Tone::Bad.paint("lost")
+        ));
     }
     for path in &report.in_the_way {
         let blocked = Tone::Bad.paint("blocked");
@@ -139,7 +142,7 @@ mod tests {
         and 2 more files
         kept mine.csv: edited by hand, now .kept/now/mine.csv
         kept README.md: tracked by git, left alone
-        lost gone.csv: its bytes are nowhere any more
+        lost gone.csv: neither this machine nor a remote that it knows has its bytes
         blocked folder: a folder is in its place, or a file or a link above it; move that away
         22 files put back, 1,200 there already · scratch/main
         ");

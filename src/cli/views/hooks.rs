@@ -196,6 +196,7 @@ fn word(reason: &Reason) -> String {
         Reason::Refresh { .. } => "age",
         Reason::Edited { .. } => "edited",
         Reason::Lost { .. } => "lost",
+        Reason::Elsewhere { .. } => "made elsewhere, `local_only`",
         Reason::Unsettled { .. } => "changed while it ran",
         Reason::Failed { .. } => "failed",
         Reason::Uncacheable { .. } => "cannot be told",

@@ -11,6 +11,8 @@ use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteR
 
 /// So many failures are listed; more are counted.
 const LISTED: usize = 10;
+/// So many files of a task are listed.
+const FILES: usize = 3;
 
 /// Returns the list.
 pub fn list(rows: &[RemoteRow], width: usize) -> String {
@@ -86,6 +88,12 @@ pub fn pushed(report: &PushReport) -> String {
         let note = Tone::Warn.paint("stays here:");
         out.push_str(&format!("{note} {what}, whose code or inputs changed while it ran\n"));
     }
+    if !report.local_only.is_empty() {
+        let (count, what) = (report.local_only.len() as u64, quoted(&report.local_only));
+        let (tasks, are) = (words::count(count, "task", "tasks"), if count == 1 { "is" } else { "are" });
+        let their = if count == 1 { "its" } else { "their" };
+        out.push_str(&format!("{tasks} {are} local_only: {their} files and logs stay here ({what})\n"));
+    }
     out
 }
 
@@ -117,6 +125,15 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
     }
     if report.changed > 0 {
         out.push_str(HOW_FILES_COME);
+    }
+    for one in &report.stays {
+        let files: Vec<_> = one.files.iter().map(|path| format!("`{}`", harmless(path))).collect();
+        let what = if files.is_empty() { "nothing it made".to_owned() } else { words::list(&files, FILES) };
+        let not = if files.is_empty() { "is" } else { "not" };
+        out.push_str(&format!(
+            "{not} here: {what} of `{}`, which is `local_only` where it was made; it runs here instead\n",
+            one.task
+        ));
     }
     if let Some(stale) = report.stale.filter(|stale| *stale > 0) {
         let all = words::count(report.tasks.len() as u64, "pulled task", "pulled tasks");

@@ -76,6 +76,7 @@ T:
   cache: false
   reuse: branch
   keep: true
+  local_only: true
   workers: fresh
 "#,
     );
@@ -148,6 +149,7 @@ T:
       "cache": false,
       "reuse": "branch",
       "keep": true,
+      "local_only": true,
       "workers": "fresh"
     }
     "#);

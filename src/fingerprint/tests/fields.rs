@@ -52,6 +52,7 @@ fn changes(task: &Task) -> Vec<(&'static str, Task)> {
         cache: _,
         reuse: _,
         keep: _,
+        local_only: _,
         workers: _,
         places: _,
     } = task;
@@ -88,6 +89,7 @@ fn changes(task: &Task) -> Vec<(&'static str, Task)> {
         with("cache", &|task| task.cache = false),
         with("reuse", &|task| task.reuse = Some(Reuse::Never)),
         with("keep", &|task| task.keep = true),
+        with("local_only", &|task| task.local_only = true),
         with("workers", &|task| task.workers = Workers::Fresh),
         with("places", &|task| {
             task.places.insert("task".into(), place);

@@ -82,6 +82,7 @@ pub(super) fn task(file: &str) -> Task {
         cache: true,
         reuse: None,
         keep: false,
+        local_only: false,
         workers: Workers::Warm,
         renamed_from: Vec::new(),
         places: BTreeMap::new(),

@@ -50,6 +50,15 @@ enum What {
     },
 }
 
+/// Where what a record made is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// In the store, or at a remote that promised it.
+    Here,
+    /// On the machine that made it (`local_only`): its absence is no loss.
+    Elsewhere,
+}
+
 /// Reads every object, then follows everything that branches and tags lead to.
 pub fn fsck(session: Session, command: &str, mend: Mend) -> Result<FsckReport, OpsError> {
     let tasks: BTreeSet<TaskName> =
@@ -71,9 +80,11 @@ pub fn fsck(session: Session, command: &str, mend: Mend) -> Result<FsckReport, O
     }
     let mut reach = Reach::new(&store);
     let mut lost = Vec::new();
+    let elsewhere = state.elsewhere()?;
     for digest in roots.records.into_keys() {
         report.records += 1;
-        follow(&store, &mut reach, &digest, &mut lost)?;
+        let made = if elsewhere.contains(&digest) { Made::Elsewhere } else { Made::Here };
+        follow(&store, &mut reach, &digest, made, &mut lost)?;
     }
     repair.records(lost, &mut report)?;
     report.problems.extend(claims::doubled(&footing, &store, &tasks)?);
@@ -107,12 +118,14 @@ fn follow(
     store: &Store,
     reach: &mut Reach<'_>,
     record: &Digest,
+    made: Made,
     lost: &mut Vec<Lost>,
 ) -> Result<(), OpsError> {
     let mut trouble = None;
     let mut absent = Vec::new();
     let hidden = reach.follow(record, &mut |need, object| match store.can_have(&object) {
         Ok(true) => {}
+        Ok(false) if made == Made::Elsewhere && need.is_made() => {}
         Ok(false) => absent.push((need.words(), what(need))),
         Err(error) => trouble = Some(error),
     });

@@ -51,7 +51,7 @@ pub enum ReadingError {
         files: Vec<String>,
     },
     /// The bytes exist nowhere.
-    #[error("the bytes of {} are nowhere any more", .paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))]
+    #[error("neither this machine nor a remote that it knows has the bytes of {}", .paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))]
     Lost {
         /// The task, or an item of it.
         task: String,

@@ -93,19 +93,27 @@ pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport,
 /// Writes the bytes of a file, else the result as JSON, to `out`; nothing else.
 pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), OpsError> {
     let shelf = Shelf::find(start, wanted)?;
-    let digest = match &wanted.file {
+    let thing = match &wanted.file {
         Some(text) => match choose(&shelf.name(), &shelf.files()?, text)? {
             Chosen { folder: Some(folder), files } => {
                 let files = files.iter().map(|file| file.path.clone()).collect();
                 return Err(ReadingError::Folder { folder, files }.into());
             }
-            Chosen { files, .. } => files.first().map(|file| file.digest),
+            Chosen { files, .. } => files.first().map(|file| Thing::File((*file).clone())),
         },
         None => None,
     };
-    let written = match digest.map_or_else(|| shelf.only_thing(), |digest| Ok(Thing::File(digest)))? {
-        Thing::File(digest) => shelf.store.copy_to(&digest, out)?,
-        Thing::Result(digest) => shelf.store.copy_to(&digest, out)?.and_then(|()| out.write_all(b"\n")),
+    let thing = thing.map_or_else(|| shelf.only_thing(), Ok)?;
+    let (digest, name) = match &thing {
+        Thing::File(file) => (file.digest, file.path.as_str()),
+        Thing::Result(digest) => (*digest, "its result"),
+    };
+    if !shelf.store.can_have(&digest)? {
+        return Err(ReadingError::Lost { task: shelf.name(), paths: vec![name.to_owned()] }.into());
+    }
+    let written = match thing {
+        Thing::File(_) => shelf.store.copy_to(&digest, out)?,
+        Thing::Result(_) => shelf.store.copy_to(&digest, out)?.and_then(|()| out.write_all(b"\n")),
     };
     match written {
         // Nobody reads any more: that is how `head` ends.
@@ -117,7 +125,7 @@ pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), Op
 
 /// What `cat` prints.
 enum Thing {
-    File(Digest),
+    File(OutputFile),
     Result(Digest),
 }
 
@@ -129,7 +137,7 @@ impl Shelf {
         }
         match self.files()?.as_slice() {
             [] => Err(ReadingError::NoFiles { task: self.name() }.into()),
-            [only] => Ok(Thing::File(only.digest)),
+            [only] => Ok(Thing::File(only.clone())),
             files => {
                 let files = files.iter().map(|file| file.path.clone()).collect();
                 Err(ReadingError::WhichFile { task: self.name(), files }.into())

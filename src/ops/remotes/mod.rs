@@ -5,6 +5,7 @@
 //! one function that moves branches.
 
 mod inputs;
+mod local_only;
 mod peer;
 mod pull;
 mod push;
@@ -14,6 +15,7 @@ pub mod unsent;
 mod upkeep;
 mod want;
 
+pub use local_only::StaysThere;
 pub use peer::Peer;
 pub use pull::{Distance, FailedThere, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};

@@ -14,7 +14,7 @@ use std::collections::BTreeSet;
 use serde::Serialize;
 
 use super::want::{Choice, Want};
-use super::{Peer, inputs, unfinished};
+use super::{Peer, StaysThere, inputs, local_only, unfinished};
 use crate::model::{
     BranchName, Digest, GraphName, Progress, SnapshotEntry, Status, TaskName, Unfinished, UnfinishedTask,
 };
@@ -105,6 +105,8 @@ pub struct PullReport {
     pub failed: Vec<FailedThere>,
     /// How many of the branch's tasks that came are not fresh under the code here; absent where they were not looked at.
     pub stale: Option<u64>,
+    /// Tasks whose files are nowhere but where they were made (`local_only`).
+    pub stays: Vec<StaysThere>,
     /// Objects that came.
     pub objects: u64,
     /// Their bytes.
@@ -152,6 +154,10 @@ pub fn pull(
     peer.has_promised(&store, &arrived.left.0)?;
 
     let mut report = report(&footing, &peer, &there, &arrived);
+    let open = arrived.unfinished.as_ref();
+    let came = arrived.snapshot.entries.iter();
+    let came = came.filter(|one| choice.wants(open, Part::Record, &one.graph, &one.task));
+    report.stays = local_only::take(footing.state()?, &store, &arrived.snapshot.local_only, came)?;
     if request.moves {
         let places = (&there, &here);
         let moving = Moving { footing: &footing, store: &store, peer: &peer, places, choice: &choice };
@@ -239,6 +245,7 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
         unfinished: Vec::new(),
         failed: Vec::new(),
         stale: None,
+        stays: Vec::new(),
         objects: arrived.fetched.objects,
         bytes: arrived.fetched.raw,
         left: arrived.left.0.len() as u64,

@@ -2,10 +2,12 @@
 //!
 //! What is unsettled stays here: its outputs belong to no fingerprint.
 
+use std::collections::BTreeSet;
+
 use serde::Serialize;
 
-use super::{Peer, unfinished};
-use crate::model::{BranchName, Digest, Progress, Record, Settled, Snapshot, TaskName};
+use super::{Peer, local_only, unfinished};
+use crate::model::{BranchName, Digest, Progress, Project, Record, Settled, Snapshot, TaskName};
 use crate::ops::{Footing, OpsError, Session, protect};
 use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
@@ -49,6 +51,8 @@ pub struct PushReport {
     pub stored_bytes: u64,
     /// Tasks whose records stay here because something changed while they ran.
     pub unsettled: Vec<TaskName>,
+    /// Tasks whose files, results and logs stay here, as `local_only` says.
+    pub local_only: Vec<TaskName>,
 }
 
 /// Pushes the current branch.
@@ -69,6 +73,7 @@ pub fn push(
     }
     let unfinished =
         unfinished::gather(&session.project, &session.outputs_dir, session.state()?, &store, &session.key)?;
+    let project = session.project.clone();
     let footing = Footing::of(session, command);
     let there = match &request.to {
         Some(name) => footing.branch(name)?,
@@ -79,7 +84,8 @@ pub fn push(
     let Some(point) = point else {
         return Err(OpsError::NothingToPush { branch: footing.key.branch.clone() });
     };
-    let (ours, unsettled) = settled_snapshot(state, &store, &point, unfinished)?;
+    let Ours { snapshot: ours, unsettled, local_only } =
+        settled_snapshot(&project, state, &store, &point, unfinished)?;
     refuse_unpromoted(&footing, &there, &point)?;
     let seen = state.seen(peer.url(), &there)?;
     let entry = footing.entry("push", &peer.name, &footing.key);
@@ -108,6 +114,7 @@ pub fn push(
         bytes: pushed.sent.raw,
         stored_bytes: pushed.sent.stored,
         unsettled,
+        local_only,
     })
 }
 
@@ -130,31 +137,44 @@ fn has_state(session: &Session) -> Result<bool, OpsError> {
     Ok(session.state()?.point(&session.key)?.is_some_and(|point| !point.is_empty()))
 }
 
+/// What a branch has to push.
+struct Ours {
+    snapshot: Digest,
+    unsettled: Vec<TaskName>,
+    local_only: Vec<TaskName>,
+}
+
 /// Returns what a branch holds as a snapshot, without records whose ingredients did not hold still.
 fn settled_snapshot(
+    project: &Project,
     state: &State,
     store: &Store,
     point: &Point,
     unfinished: Option<Digest>,
-) -> Result<(Digest, Vec<TaskName>), OpsError> {
+) -> Result<Ours, OpsError> {
     let mut entries = Vec::new();
-    let mut unsettled = Vec::new();
+    let (mut unsettled, mut local_only, mut kept) = (Vec::new(), Vec::new(), BTreeSet::new());
     for entry in state.entries(point)?.into_values() {
         let record: Record = store.load_json(&entry.record)?;
-        if record.settled == Settled::Yes {
-            entries.push(entry);
-        } else {
+        if record.settled != Settled::Yes {
             unsettled.push(entry.task);
+            continue;
         }
+        if local_only::is_kept(project, state, store, &entry, &record)? {
+            kept.insert(entry.record);
+            local_only.push(entry.task.clone());
+        }
+        entries.push(entry);
     }
     if unsettled.is_empty()
         && unfinished.is_none()
-        && let Some(whole) = state.snapshot_of(store, point)?
+        && kept.is_empty()
+        && let Some(snapshot) = state.snapshot_of(store, point)?
     {
-        return Ok((whole, unsettled));
+        return Ok(Ours { snapshot, unsettled, local_only });
     }
     let parents = point.snapshot.into_iter().collect();
-    let digest = store.put_json(&Snapshot { format: 1, parents, entries, unfinished })?;
+    let snapshot = store.put_json(&Snapshot::of(parents, entries).beside(unfinished, kept))?;
     store.flush()?;
-    Ok((digest, unsettled))
+    Ok(Ours { snapshot, unsettled, local_only })
 }

@@ -33,13 +33,17 @@ pub fn gather(
     for graph in project.graphs.values() {
         let attempts = state.failed_attempts(key, &graph.namespace)?;
         for task in graph.tasks.values().filter(|task| seen.insert((&graph.namespace, &task.name))) {
-            let (failed, kept) = items(state, key, &graph.namespace, task)?;
+            let (mut failed, mut kept) = items(state, key, &graph.namespace, task)?;
             let attempt = attempts.get(&task.name).cloned();
             if attempt.is_none() && failed.is_empty() && kept.items().is_empty() {
                 continue;
             }
             let run = attempt.as_ref().map(|one| &one.run).or(failed.first().map(|one| &one.run)).cloned();
-            let log = attempt.as_ref().and_then(|one| one.log.as_deref());
+            if task.local_only {
+                failed.iter_mut().for_each(|item| item.log = None);
+                kept = ItemTable::default();
+            }
+            let log = attempt.as_ref().and_then(|one| one.log.as_deref()).filter(|_| !task.local_only);
             let log = log.map(|path| tail(Path::new(path), 0, u64::MAX)).filter(|bytes| !bytes.is_empty());
             let (failed, item_logs) = with_logs(store, outputs_dir, failed);
             tasks.push(UnfinishedTask {

@@ -26,7 +26,7 @@ pub enum ShoesError {
         dependency: TaskName,
     },
     /// Files of dependencies whose bytes exist nowhere.
-    #[error("the bytes of {} are nowhere any more", .paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))]
+    #[error("neither this machine nor a remote that it knows has the bytes of {}", .paths.iter().map(|path| format!("`{path}`")).collect::<Vec<_>>().join(", "))]
     Lost {
         /// The files.
         paths: Vec<String>,

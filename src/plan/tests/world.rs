@@ -91,6 +91,7 @@ pub(super) fn task(name: TaskName, deps: Vec<TaskName>, makes: Makes) -> Task {
         cache: true,
         reuse: None,
         keep: false,
+        local_only: false,
         workers: Workers::Warm,
         places: BTreeMap::new(),
     }
@@ -212,6 +213,7 @@ impl World {
             provenance: Provenance::default(),
             log: None,
             accepted: None,
+            local_only: false,
         }
     }
 
@@ -280,7 +282,12 @@ impl Known for World {
             let mine = |path: &&String| path.starts_with(record.task.as_str());
             paths.iter().filter(mine).cloned().collect()
         };
-        OutputsState { absent: own(&broken.absent), edited: own(&broken.edited), lost: own(&broken.lost) }
+        OutputsState {
+            absent: own(&broken.absent),
+            edited: own(&broken.edited),
+            lost: own(&broken.lost),
+            ..OutputsState::default()
+        }
     }
     fn result(&self, record: &Record) -> Option<Arc<Value>> {
         self.results.borrow().get(&record.result?).cloned()

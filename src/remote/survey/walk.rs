@@ -10,16 +10,13 @@ use std::sync::Arc;
 use serde::de::DeserializeOwned;
 
 use super::roots::Held;
-use crate::model::{Digest, Progress, Snapshot, UNFINISHED_FORMAT, Unfinished};
+use crate::model::{Digest, Progress, SNAPSHOT_FORMAT, Snapshot, UNFINISHED_FORMAT, Unfinished};
 use crate::remote::RemoteError;
 use crate::remote::bucket::Bucket;
 use crate::remote::fetch::{Wanted, fetch};
 use crate::remote::index::Index;
 use crate::state::{Hidden, Need, Reach};
 use crate::store::{Store, StoreError};
-
-/// The newest snapshot that this kptn understands.
-const SNAPSHOT: u32 = 1;
 
 /// Where to begin.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +88,7 @@ pub async fn walk(
     let mut needed = Needed { is_whole: true, ..Needed::default() };
     let source = Source { bucket, index, store, bad, progress };
     source.gather(roots.iter().map(|root| root.snapshot), &mut needed).await?;
-    let mut records: HashMap<Digest, (Held, Arc<str>)> = HashMap::new();
+    let mut records: HashMap<(Digest, Made), (Held, Arc<str>)> = HashMap::new();
     let mut unfinished = Vec::new();
     for root in roots {
         let of: Arc<str> = root.of.as_str().into();
@@ -100,21 +97,24 @@ pub async fn walk(
         let Some(snapshot) = source.load::<Snapshot>(&root.snapshot, root.held, &what, &mut needed) else {
             continue;
         };
-        needed.heed_format(&what, snapshot.format, SNAPSHOT);
+        needed.heed_format(&what, snapshot.format, SNAPSHOT_FORMAT);
         if let Some(digest) = snapshot.unfinished {
             unfinished.push((digest, root.held, Arc::clone(&of)));
         }
         for entry in snapshot.entries {
             let of: Arc<str> = format!("`{}` on {of}", entry.task).into();
-            let known = records.entry(entry.record).or_insert((root.held, of));
+            let made =
+                if snapshot.local_only.contains(&entry.record) { Made::Elsewhere } else { Made::There };
+            let known = records.entry((entry.record, made)).or_insert((root.held, of));
             if root.held == Held::Now {
                 known.0 = root.held;
             }
         }
     }
-    needed.records = records.len() as u64;
-    source.gather(records.keys().copied(), &mut needed).await?;
-    let record = |(digest, of): (Digest, (Held, Arc<str>))| (Namer::Record(digest), of);
+    let names: HashSet<Digest> = records.keys().map(|(record, _)| *record).collect();
+    needed.records = names.len() as u64;
+    source.gather(names.into_iter(), &mut needed).await?;
+    let record = |((digest, made), of): ((Digest, Made), (Held, Arc<str>))| (Namer::Record(digest, made), of);
     let mut left: Vec<_> = records.into_iter().map(record).collect();
     left.extend(source.unfinished(unfinished, &mut needed).await?);
     left.sort_by_key(|(namer, _)| *namer);
@@ -134,10 +134,18 @@ pub async fn walk(
     Ok(needed)
 }
 
+/// Where what a record made is, as a snapshot says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Made {
+    There,
+    /// On the machine that made it (`local_only`): it is not needed there.
+    Elsewhere,
+}
+
 /// What names other objects.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Namer {
-    Record(Digest),
+    Record(Digest, Made),
     /// The list of the shards of items that finished, of a task that did not.
     Items(Digest),
 }
@@ -146,17 +154,21 @@ type Namers = Vec<(Namer, (Held, Arc<str>))>;
 
 /// Follows records and lists of items; returns what must be read before more can be named, and whose it is.
 fn follow(store: &Store, all: Namers, needed: &mut Needed) -> (Vec<Digest>, Namers) {
-    let mut reach = Reach::new(store);
+    // Each has its own: a shard that was entered for what stays elsewhere is not known to need its files.
+    let (mut reach, mut of_local) = (Reach::new(store), Reach::new(store));
     let (mut namers, mut again) = (Vec::new(), Vec::new());
     for (namer, (held, of)) in all {
         let mut visit = |need: Need<'_>, digest| {
             if matches!(need, Need::ShardList | Need::ItemShard) {
                 namers.push(digest);
             }
-            needed.add(digest, held, need.words(), &of);
+            if !matches!(namer, Namer::Record(_, Made::Elsewhere) if need.is_made()) {
+                needed.add(digest, held, need.words(), &of);
+            }
         };
         let hidden = match namer {
-            Namer::Record(record) => reach.follow(&record, &mut visit),
+            Namer::Record(record, Made::There) => reach.follow(&record, &mut visit),
+            Namer::Record(record, Made::Elsewhere) => of_local.follow(&record, &mut visit),
             Namer::Items(list) => reach.follow_items(&list, &mut visit),
         };
         for one in hidden.iter().filter(|one| !one.is_absence()) {

@@ -141,6 +141,7 @@ pub fn put(
         provenance,
         log,
         accepted: why,
+        local_only: task.local_only,
     };
     let finished = FinishedTask {
         task: task.name.clone(),
