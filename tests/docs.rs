@@ -73,7 +73,13 @@ fn the_command_reference_is_what_help_says() {
     let mut text = "# Commands\n\nWhat `kptn COMMAND --help` says; made by `make reference`.\n".to_owned();
     let names = commands(&help(&[]));
     let calls = [vec![]].into_iter().chain(names.iter().map(|name| vec![name.as_str()]));
-    for call in calls.chain([vec!["task", "run"], vec!["task", "bundles"], vec!["config", "schema"]]) {
+    for call in calls.chain([
+        vec!["run", "open"],
+        vec!["run", "close"],
+        vec!["task", "run"],
+        vec!["task", "bundles"],
+        vec!["config", "schema"],
+    ]) {
         let title = [&["kptn"], &call[..]].concat().join(" ");
         text += &format!("\n## {title}\n\n```text\n{}\n```\n", help(&call).trim_end());
     }

@@ -18,6 +18,7 @@ mod data_frames;
 mod display;
 mod docs;
 mod earlier;
+mod engine_runs;
 mod examples;
 mod faults;
 mod file_log;

@@ -12,10 +12,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::carry::carry;
+use super::holding::holder;
 use super::mover::Mover;
 use super::probes::Probing;
 use super::report::{AcceptReport, AcceptedTask};
-use super::run::{holder, take_over};
+use super::run::take_over;
 use super::scope::{self, Words};
 use super::status::{all_before, select};
 use super::survey::{Question, Survey};

@@ -10,7 +10,7 @@ use super::items::{self, Addressed};
 use super::probes::Probing;
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
-use crate::model::{Bundle, Force, GraphName, RunId, Status, Task, TaskName};
+use crate::model::{Bundle, Force, Graph, GraphName, RunId, Status, Task, TaskName};
 use crate::plan::{Known, expand_items, list_provider, refuse_shared_output};
 
 /// No more bundles are named than an engine takes in one message.
@@ -50,6 +50,9 @@ pub fn bundles(
         return Err(OpsError::NoItems { task: task.name.clone() });
     }
     let run = run.map(|run| super::tasks::load_plan(session, run)).transpose()?;
+    if run.as_ref().is_some_and(|plan| !plan.tasks.contains(&task.name)) {
+        return Ok(none(graph, task, run.map(|plan| plan.id)));
+    }
     let force = run.as_ref().map_or(Force::No, |plan| plan.force);
     let memo = memo::open(session)?;
     let forced = |name: &TaskName| if *name == task.name { force } else { Force::No };
@@ -88,6 +91,20 @@ pub fn bundles(
         in_flight: task.group_size.map(|group| (u64::from(group) / size).max(1)),
         bundles,
     })
+}
+
+/// A task that the run was not opened for is left alone.
+fn none(graph: &Graph, task: &Task, run: Option<RunId>) -> BundlesReport {
+    BundlesReport {
+        graph: graph.name.clone(),
+        task: task.name.clone(),
+        run,
+        items: 0,
+        stale: 0,
+        bundle_size: u64::from(task.bundle_size.max(1)),
+        in_flight: None,
+        bundles: Vec::new(),
+    }
 }
 
 fn not_fresh_before(survey: &Survey<'_>, task: &Task) -> Vec<TaskName> {

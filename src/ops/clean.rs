@@ -2,8 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::holding::holder;
 use super::report::CleanReport;
-use super::run::holder;
 use super::session::{outputs_dir_of, outputs_template};
 use super::{MovingError, OpsError, Session, memo};
 use crate::model::{BranchName, OutputFile};

@@ -8,7 +8,8 @@
 use serde::Serialize;
 
 use super::carry::carry;
-use super::run::{holder, take_over};
+use super::holding::{holder, refuse_engine};
+use super::run::take_over;
 use super::shoes::{self, Shoes, ShoesError};
 use super::survey::find_interpreters;
 use super::{OpsError, Session, memo, probes, protect, unopened};
@@ -73,6 +74,7 @@ pub fn ready<'a>(
     let on = [LockOn::Branch(&session.key), LockOn::Outputs(&session.outputs_dir)];
     let locks = on.map(|on| RunLock::acquire(session.store_root(), on, Wait::No, &by));
     let locks = locks.into_iter().collect::<Result<_, _>>()?;
+    refuse_engine(session)?;
     Ok(Ready { standing, session, typed: text.to_owned(), command: command.to_owned(), locks })
 }
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::engine_error::EngineError;
 use super::moving_error::MovingError;
 use crate::config::ConfigError;
 use crate::git::GitError;
@@ -270,6 +271,9 @@ pub enum OpsError {
         /// What was given.
         run: String,
     },
+    /// A run of an engine.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
     /// Serving a run.
     #[error(transparent)]
     Serve(#[from] ServeError),

@@ -14,7 +14,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::run::holder;
+use super::holding::{holder, of_engine};
 use super::{Footing, MovingError, OpsError, protect};
 use crate::model::{BranchName, Digest};
 use crate::state::{
@@ -157,7 +157,11 @@ fn lock_briefly(footing: &Footing, key: &BranchKey) -> Result<RunLock, OpsError>
                 }
                 std::thread::sleep(PAUSE);
             }
-            other => return Ok(other?),
+            taken => {
+                let taken = taken?;
+                let Some(engine) = of_engine(footing.state()?, key) else { return Ok(taken) };
+                return Err(MovingError::Busy { branch: key.branch.clone(), holder: Some(engine) }.into());
+            }
         }
     }
 }

@@ -8,8 +8,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use super::OpsError;
+use super::holding::holder;
 use super::reading::ReadingError;
-use super::run::holder;
 use crate::fingerprint::{Memo, Plain};
 use crate::git::Repository;
 use crate::model::{LinkMode, OutputFile};

@@ -19,7 +19,7 @@ use crate::config;
 use crate::fingerprint::Memo;
 use crate::git::Repository;
 use crate::model::{BranchName, Digest, Project, Refresh, Status, TaggedHasher};
-use crate::state::{self, Basis, BranchKey, LocalMemo, LockOn, Now, State, StatusIndex, Verdict};
+use crate::state::{Basis, BranchKey, LocalMemo, Now, State, StatusIndex, Verdict};
 use crate::store;
 use crate::task::now_ms;
 
@@ -107,7 +107,7 @@ pub fn remembered(start: &Start) -> Option<StatusReport> {
         Verdict::Refreshed => drop(index.save()),
         Verdict::Same => {}
     }
-    let running = state::find_holder(&answer.store_root, LockOn::Branch(&key)).map(Into::into);
+    let running = super::holding::running(&answer.store_root, Some(&state), &key);
     Some(StatusReport { running, ..answer.report })
 }
 

@@ -7,12 +7,13 @@
 
 use serde::Serialize;
 
+use super::holding::running;
 use super::standing::is_detached;
 use super::{OpsError, Session, protect};
 use crate::git::Repository;
 use crate::model::{BranchName, ProjectId};
 use crate::process;
-use crate::state::{BranchKey, LockOn, LogEntry, State, StateError, find_holder};
+use crate::state::{BranchKey, LogEntry, State, StateError};
 use crate::task::now_ms;
 
 /// What was noticed of one branch.
@@ -72,12 +73,12 @@ pub fn notice(session: &Session) -> Result<Vec<Noticed>, OpsError> {
     let missing = seen.iter().filter(|one| one.gone_ms.is_none() && !branches.contains_key(&one.branch));
     for one in missing {
         let from = key(&one.branch);
-        if find_holder(session.store_root(), LockOn::Branch(&from)).is_some() {
+        if running(session.store_root(), Some(&state), &from).is_some() {
             continue;
         }
         let mut renamed = None;
         for to in branches.keys().filter(|name| repository.was_renamed(name, &one.branch)) {
-            let is_held = find_holder(session.store_root(), LockOn::Branch(&key(to))).is_some();
+            let is_held = running(session.store_root(), Some(&state), &key(to)).is_some();
             if !is_held && rename(session, &state, &from, to)? {
                 renamed = Some(to);
                 break;

@@ -7,10 +7,10 @@
 
 use std::collections::BTreeSet;
 
+use super::holding::holder;
 use super::placing::Placing;
 use super::probes::Probing;
 use super::report::{KeptFile, RestoreReport};
-use super::run::holder;
 use super::scope::{self, Words};
 use super::session::{is_shared, outputs_template};
 use super::status::select;

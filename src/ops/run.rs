@@ -11,6 +11,7 @@ use std::os::fd::AsRawFd;
 
 use super::carry::carry;
 use super::choice::{self, WhichItems};
+use super::holding::{self, EngineOpening, Taken, holder};
 use super::inherit::inherit;
 use super::probes::Probing;
 use super::report::{RenderedState, RunCounts, RunReport};
@@ -27,7 +28,7 @@ use crate::plan::{Action, Known};
 use crate::process::{self, Launch};
 use crate::task::now_ms;
 
-use crate::state::{Holder, LockOn, RunLock, Wait};
+use crate::state::{RunLock, Wait};
 
 /// What was asked of a run.
 #[derive(Debug, Clone)]
@@ -52,6 +53,8 @@ pub struct RunRequest {
     pub wait: Wait,
     /// Whether events go to standard output as JSON lines.
     pub events: Events,
+    /// The engine that is to carry it out; absent where this machine does.
+    pub engine: Option<EngineOpening>,
     /// What was typed, for who meets the lock.
     pub command: String,
     /// Global flags about the display, which the process that draws it is given too.
@@ -98,6 +101,8 @@ pub struct Opened {
     pub plan: RunPlan,
     /// Held until the last of runner and serve is gone.
     pub locks: Vec<RunLock>,
+    /// What was in the way.
+    pub notes: Vec<Diagnostic>,
 }
 
 /// What opening a run came to.
@@ -135,7 +140,8 @@ pub fn run(session: &Session, request: &RunRequest) -> Result<RunReport, OpsErro
         }
         Opening::Opened(opened) => *opened,
     };
-    let (runner, notes) = runner_notes(session, &opened.plan.graph)?;
+    let (runner, mut notes) = runner_notes(session, &opened.plan.graph)?;
+    notes.extend(opened.notes.iter().cloned());
     let exit = start_runner(session, request, &opened, &runner)?;
     let report = report(session, &opened.plan, notes, exit)?;
     drop(opened.locks);
@@ -151,8 +157,7 @@ pub fn open<'a>(
     let scope = scope::one_graph(session, &request.words)?;
     super::protect::refuse_elsewhere(session)?;
     session.store()?;
-    let locks = lock_all(session, request)?;
-    session.state()?.take_in_dead(&session.key)?;
+    let Taken { locks, notes } = holding::take(session, request)?;
     take_over(session)?;
     carry(session, scope.graph)?;
     let memo = memo::open(session)?;
@@ -177,9 +182,13 @@ pub fn open<'a>(
     }
     require_rscript(session, &survey, &tasks)?;
     let plan = plan_of(session, request, survey, tasks, fresh, items);
-    session.state()?.open_run(&plan, &crate::process::host_name(), now_ms())?;
+    let by = holder(&request.command);
+    match &request.engine {
+        Some(opening) => session.state()?.open_engine_run(&plan, &opening.engine, &by, now_ms())?,
+        None => session.state()?.open_run(&plan, &by.host, now_ms())?,
+    }
     super::renames::see(session)?;
-    Ok(Opening::Opened(Box::new(Opened { plan, locks })))
+    Ok(Opening::Opened(Box::new(Opened { plan, locks, notes })))
 }
 
 /// A detached HEAD runs from the state that it reads: it becomes its own first.
@@ -202,25 +211,6 @@ fn require_rscript(session: &Session, survey: &Survey<'_>, tasks: &[TaskName]) -
             Err(OpsError::NoRscript { task: task.clone(), named })
         }
         _ => Ok(()),
-    }
-}
-
-fn lock_all(session: &Session, request: &RunRequest) -> Result<Vec<RunLock>, OpsError> {
-    let root = session.store_root();
-    let by = holder(&request.command);
-    let branch = RunLock::acquire(root, LockOn::Branch(&session.key), request.wait, &by)?;
-    let outputs = RunLock::acquire(root, LockOn::Outputs(&session.outputs_dir), request.wait, &by)?;
-    Ok(vec![branch, outputs])
-}
-
-/// Returns who we are, for whoever meets our lock.
-pub fn holder(command: &str) -> Holder {
-    Holder {
-        pid: std::process::id(),
-        host: process::host_name(),
-        user: process::user_name(),
-        since_ms: now_ms(),
-        command: command.to_owned(),
     }
 }
 

@@ -17,7 +17,7 @@ use crate::config;
 use crate::git::{Head, Repository};
 use crate::graph::Dag;
 use crate::model::{BranchName, Diagnostic, Graph, GraphName, Project, ProjectId, safe_folder_name};
-use crate::state::{self, BranchKey, LockOn, State};
+use crate::state::{BranchKey, State};
 use crate::store::{self, Store};
 
 /// Where to start looking.
@@ -200,7 +200,8 @@ impl Session {
 
     /// Returns the run that holds this branch now; absent where none does.
     pub fn running(&self) -> Option<Running> {
-        state::find_holder(&self.store_root, LockOn::Branch(&self.key)).map(Into::into)
+        let state = State::open_existing(&self.store_root);
+        super::holding::running(&self.store_root, state.as_ref(), &self.key)
     }
 }
 

@@ -9,12 +9,15 @@ use std::io::{BufRead, Write};
 use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 
+use super::engines::{self, Entered};
 use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
-use crate::model::{Bundle, ItemChoice, ItemSelector, RunId, RunPlan, TaskName, TaskOutcome};
+use crate::model::{
+    Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, TaskName, TaskOutcome,
+};
 use crate::process::{self, Reaper, Starter};
-use crate::state::{RunCounts, RunLock};
+use crate::state::{Extent, RunCounts, RunLock};
 use crate::task::serve::{self, Served};
 use crate::task::{Config, Listener, Run};
 
@@ -64,37 +67,88 @@ pub fn serve(
 ) -> Result<Served, OpsError> {
     let joined = join(session, joining, handed_on)?;
     let run = make_run(session, joined.plan, &joined.locks, listeners)?;
+    joined.notes.into_iter().for_each(|note| run.note(None, note.message));
     Ok(serve::serve(&run, input, output)?)
 }
 
+/// Which part of a task to run, and how.
+#[derive(Debug, Clone, Copy)]
+pub struct Part<'a> {
+    /// The task.
+    pub task: &'a str,
+    /// The bundle; absent for the whole task.
+    pub bundle: Option<&'a Bundle>,
+    /// Who tries again what failed.
+    pub retrying: Retrying,
+}
+
+/// Who tries again what failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retrying {
+    /// We do, as `retries` says.
+    Here,
+    /// Whoever started us.
+    Elsewhere,
+}
+
 /// Runs one task, or one bundle of it, in a run that is open or in one of its own.
+///
+/// A task that the run was not opened for is left alone.
 pub fn run_one(
     session: &Session,
     joining: &Joining,
-    task: &str,
-    bundle: Option<&Bundle>,
+    part: &Part<'_>,
     handed_on: Vec<RunLock>,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<TaskOutcome, OpsError> {
-    let name = TaskName::parse(task).map_err(|error| OpsError::Name { error })?;
-    let mut joined = join(session, joining, handed_on)?;
-    if let Some(bundle) = bundle {
-        let choice = ItemChoice(vec![ItemSelector::Bundle(bundle.clone())]);
-        joined.plan.items.insert(name.clone(), choice);
+    let name = TaskName::parse(part.task).map_err(|error| OpsError::Name { error })?;
+    let Joined { mut plan, locks, notes, by_engine } = join(session, joining, handed_on)?;
+    if by_engine && plan.graph.tasks.contains_key(&name) {
+        if !plan.tasks.contains(&name) {
+            return Ok(TaskOutcome::Spared);
+        }
+        engines::refuse_early(session, &plan, &name)?;
     }
-    let run = make_run(session, joined.plan, &joined.locks, listeners)?;
+    if let Some(bundle) = part.bundle {
+        let choice = ItemChoice(vec![ItemSelector::Bundle(bundle.clone())]);
+        plan.items.insert(name.clone(), choice);
+    }
+    if let (Retrying::Elsewhere, Some(task)) = (part.retrying, plan.graph.tasks.get_mut(&name)) {
+        task.retries = Retries(0);
+    }
+    let run = make_run(session, plan, &locks, listeners)?;
+    notes.into_iter().for_each(|note| run.note(None, note.message));
     let outcome = serve::run_one(&run, &name)?;
+    if by_engine {
+        let extent = if part.bundle.is_some() { Extent::Bundle } else { Extent::Whole };
+        engines::note(session, &run.plan.id, &name, outcome, extent)?;
+    }
     if let Joining::ByHand(_) = joining {
         close(&run, outcome)?;
     }
     Ok(outcome)
 }
 
-fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result<Opened, OpsError> {
+/// A run that this process works for.
+struct Joined {
+    plan: RunPlan,
+    locks: Vec<RunLock>,
+    notes: Vec<Diagnostic>,
+    by_engine: bool,
+}
+
+fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result<Joined, OpsError> {
     match joining {
-        Joining::Opened { run } => Ok(Opened { plan: load_plan(session, run)?, locks: handed_on }),
+        Joining::Opened { run } => {
+            let plan = load_plan(session, run)?;
+            let Entered { locks, by_engine } = engines::enter(session, &plan, handed_on)?;
+            Ok(Joined { plan, locks, notes: Vec::new(), by_engine })
+        }
         Joining::ByHand(request) => match open(session, request, WhenNothing::Open)? {
-            Opening::Opened(opened) => Ok(*opened),
+            Opening::Opened(opened) => {
+                let Opened { plan, locks, notes } = *opened;
+                Ok(Joined { plan, locks, notes, by_engine: false })
+            }
             Opening::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
         },
     }
@@ -106,7 +160,8 @@ pub fn load_plan(session: &Session, run: &str) -> Result<RunPlan, OpsError> {
     Ok(session.state()?.load_plan(&id)?)
 }
 
-fn make_run(
+/// Puts together what a run is carried out with.
+pub(super) fn make_run(
     session: &Session,
     plan: RunPlan,
     locks: &[RunLock],

@@ -7,7 +7,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rusqlite::{OptionalExtension, Row};
+use rusqlite::{OptionalExtension, Row, Transaction};
 
 use super::close::RunCounts;
 use super::row::{from_json, number, parsed, text};
@@ -66,29 +66,7 @@ impl State {
     /// Opens a run: writes its plan to its folder and its row; the caller holds the branch's lock.
     pub fn open_run(&self, plan: &RunPlan, host: &str, now_ms: u64) -> Result<(), StateError> {
         write_plan(&self.layout().run_plan(&plan.id), plan)?;
-        self.write(|transaction| {
-            transaction.execute(
-                "UPDATE runs SET state = 'interrupted' WHERE state = 'open' AND project = ?1 AND branch = ?2",
-                (plan.project.as_str(), plan.branch.as_str()),
-            )?;
-            transaction.execute(
-                "INSERT INTO runs (id, project, branch, graph, state, started_ms, pid, host)
-                 VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7)",
-                (
-                    plan.id.as_str(),
-                    plan.project.as_str(),
-                    plan.branch.as_str(),
-                    plan.graph.name.as_str(),
-                    now_ms.cast_signed(),
-                    std::process::id(),
-                    host,
-                ),
-            )?;
-            // Git may rename it before anything has finished there.
-            let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
-            branches::find_or_make(transaction, &key)?;
-            Ok(())
-        })
+        self.write(|transaction| insert(transaction, plan, host, now_ms))
     }
 
     /// Returns the plan that a run was opened with.
@@ -136,8 +114,38 @@ impl State {
     }
 }
 
+/// Adds an open run in place of what was open on its branch.
+pub(super) fn insert(
+    transaction: &Transaction<'_>,
+    plan: &RunPlan,
+    host: &str,
+    now_ms: u64,
+) -> Result<(), StateError> {
+    transaction.execute(
+        "UPDATE runs SET state = 'interrupted' WHERE state = 'open' AND project = ?1 AND branch = ?2",
+        (plan.project.as_str(), plan.branch.as_str()),
+    )?;
+    transaction.execute(
+        "INSERT INTO runs (id, project, branch, graph, state, started_ms, pid, host)
+         VALUES (?1, ?2, ?3, ?4, 'open', ?5, ?6, ?7)",
+        (
+            plan.id.as_str(),
+            plan.project.as_str(),
+            plan.branch.as_str(),
+            plan.graph.name.as_str(),
+            now_ms.cast_signed(),
+            std::process::id(),
+            host,
+        ),
+    )?;
+    // Git may rename it before anything has finished there.
+    let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
+    branches::find_or_make(transaction, &key)?;
+    Ok(())
+}
+
 /// A reader finds no plan or the whole one.
-fn write_plan(path: &Path, plan: &RunPlan) -> Result<(), StateError> {
+pub(super) fn write_plan(path: &Path, plan: &RunPlan) -> Result<(), StateError> {
     let folder = path.parent().unwrap_or(path);
     fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
     let beside = path.with_extension("new");

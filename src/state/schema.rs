@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE, ENGINES],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -252,4 +252,29 @@ CREATE INDEX promotions_of_operation ON promotions (project, operation);
 const ELSEWHERE: &str = "
 -- Records whose files, results and logs stay on the machine that made them, which is not this one.
 CREATE TABLE elsewhere (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+";
+
+const ENGINES: &str = "
+-- Runs that an engine carries out: they hold their branch and output folder while no process of kptn does.
+CREATE TABLE engine_runs (
+    run TEXT PRIMARY KEY REFERENCES runs (id) ON DELETE CASCADE,
+    -- What it is called, for people.
+    engine TEXT NOT NULL,
+    -- The engine's own name for this execution; null where it has none.
+    key TEXT,
+    outputs TEXT NOT NULL,
+    -- How long it may be silent, and when it was last heard from.
+    lease_ms INTEGER NOT NULL,
+    heard_ms INTEGER NOT NULL,
+    -- Who opened it, as JSON.
+    opened_by TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+
+-- What the tasks of such a run came to.
+CREATE TABLE run_tasks (
+    run TEXT NOT NULL REFERENCES engine_runs (run) ON DELETE CASCADE,
+    task TEXT NOT NULL,
+    outcome TEXT NOT NULL,
+    PRIMARY KEY (run, task)
+) STRICT, WITHOUT ROWID;
 ";

@@ -95,7 +95,7 @@ fn ms(time: Duration) -> u64 {
 }
 
 /// Parses a time: a whole number of days, hours, minutes or seconds.
-fn parse_time(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     let error = || "use a whole number with a unit, such as `30d`, `12h`, `15min` or `0d`".to_owned();
     let text = text.trim();
     let at = text.find(|c: char| !c.is_ascii_digit()).ok_or_else(error)?;

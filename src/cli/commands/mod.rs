@@ -29,6 +29,7 @@ pub mod debug;
 pub mod diff;
 pub mod doctor;
 pub mod du;
+pub mod engine;
 pub mod env;
 pub mod fsck;
 pub mod gc;

@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::Context;
+use super::engine::{self, EngineWord};
 use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
@@ -26,7 +27,11 @@ use crate::state::Wait;
 /// (with what is before it), `A+` (with what depends on it), `A+2`, `clean_*`, `tag:x`,
 /// `state:failed`. A selection whose dependencies are stale runs nothing, and says both ways on.
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true, disable_help_subcommand = true)]
 pub struct Args {
+    /// For engines
+    #[command(subcommand)]
+    pub engine: Option<EngineWord>,
     /// What to run
     #[command(flatten)]
     pub selection: Selection,
@@ -141,6 +146,9 @@ struct Nothing<'a> {
 
 /// Runs it, or says what it would do.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    if let Some(word) = &args.engine {
+        return engine::run(word, context);
+    }
     if args.dry_run {
         return super::plan::show(&args.selection, context);
     }
@@ -215,6 +223,7 @@ pub fn request(
         },
         wait: if manner.wait { Wait::Yes } else { Wait::No },
         events: if context.printer.json { Events::Stdout } else { Events::Off },
+        engine: None,
         command: context.typed(),
         display: context.global.display_flags(),
     })

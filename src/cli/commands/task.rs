@@ -13,7 +13,7 @@ use crate::model::{Bundle, ItemChoice, ItemSelector, TaskOutcome};
 use crate::ops::bundles::AT_MOST;
 use crate::ops::choice::WhichItems;
 use crate::ops::run::{RunRequest, Streaming};
-use crate::ops::tasks::{self, Joining};
+use crate::ops::tasks::{self, Joining, Part, Retrying};
 use crate::ops::{self, Session};
 use crate::process;
 use crate::task::Listener;
@@ -59,6 +59,9 @@ pub struct Run {
     /// Run it even where it is fresh
     #[arg(short, long)]
     pub force: bool,
+    /// Try nothing again: who starts this does
+    #[arg(long)]
+    pub no_retries: bool,
 }
 
 /// Flags of `task bundles`.
@@ -165,11 +168,20 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     };
     let task = args.words.last().map(String::as_str).unwrap_or_default();
     let listeners = listeners(context, &session, handed_on.events);
-    let outcome = tasks::run_one(&session, &joining, task, args.bundle.as_ref(), handed_on.held, listeners)?;
-    Ok(if outcome == TaskOutcome::Failed { Exit::FAILED } else { Exit::FINE })
+    let retrying = if args.no_retries { Retrying::Elsewhere } else { Retrying::Here };
+    let part = Part { task, bundle: args.bundle.as_ref(), retrying };
+    let outcome = tasks::run_one(&session, &joining, &part, handed_on.held, listeners)?;
+    // What was stopped is not done, and who started it must not go on.
+    let done = !matches!(outcome, TaskOutcome::Failed | TaskOutcome::Skipped);
+    Ok(if done { Exit::FINE } else { Exit::FAILED })
 }
 
-fn listeners(context: &Context<'_>, session: &Session, events: Option<File>) -> Vec<Arc<dyn Listener>> {
+/// Returns who hears of what tasks do: people, and whoever asked for events.
+pub(super) fn listeners(
+    context: &Context<'_>,
+    session: &Session,
+    events: Option<File>,
+) -> Vec<Arc<dyn Listener>> {
     let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
     let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
     let names = graph.into_iter().flat_map(|graph| graph.tasks.keys());

@@ -5,6 +5,7 @@
 //! is one, a command to paste; `panic.rs` does so for a bug in kptn.
 
 mod accepting;
+mod engines;
 mod explain;
 mod making;
 mod moving;

@@ -16,8 +16,8 @@ mod undo;
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
+use super::holding::holder;
 use super::report::{GcReport, GoneBranch, TrashRow};
-use super::run::holder;
 use super::{Footing, MovingError, OpsError};
 use crate::model::{Digest, RunId};
 use crate::state::{LockError, LockOn, RunLock, State, Wait};

@@ -40,6 +40,19 @@ impl RunLock {
         Ok(lock)
     }
 
+    /// Joins the others who hold a lock together; absent while one holds it for itself.
+    ///
+    /// For the processes of an engine's run: while one lives, nobody takes the run over.
+    pub fn share(store_root: &Path, on: LockOn<'_>) -> Result<Option<Self>, LockError> {
+        let path = path_of(&Layout::new(store_root), on);
+        let file = open(&path)?;
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Some(Self { file })),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(error)) => Err(StoreError::writing("lock", &path, error).into()),
+        }
+    }
+
     /// Writes down another holder: who adopts a lock may outlive who took it.
     pub fn announce(&self, by: &Holder) -> io::Result<()> {
         write_holder(&self.file, by)
@@ -207,6 +220,20 @@ mod tests {
         assert_eq!(holder(root.path()), Some(me("kptn run")));
         drop(first);
         take(root.path(), Wait::No).unwrap();
+    }
+
+    #[test]
+    fn what_is_shared_by_some_is_nobodys_alone_and_the_other_way_round() {
+        let root = tempfile::tempdir().unwrap();
+        let share = || RunLock::share(root.path(), LockOn::Branch(&key())).unwrap();
+        let (one, other) = (share().unwrap(), share().unwrap());
+        drop(one);
+        assert!(matches!(take(root.path(), Wait::No), Err(LockError::Held { .. })));
+        drop(other);
+        let alone = take(root.path(), Wait::No).unwrap();
+        assert!(share().is_none());
+        drop(alone);
+        assert!(share().is_some());
     }
 
     #[test]

@@ -23,6 +23,7 @@ pub use event_log::EventLog;
 pub use machine::Machine;
 pub use protocol::{Hello, Said, Voice, hello_line};
 
+use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 
 use super::execute::{ExecuteError, Patience, Workers};
@@ -111,6 +112,28 @@ pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
             }
         }
     })
+}
+
+/// Begins a run that an engine carries out.
+pub fn begin_for_engine(run: &Run) -> Result<(), ServeError> {
+    run.tell(&ending::run_started(run, &hello(run, &Machine::here())));
+    tidy::leave_removed_tasks(&Shared::load(run, &run.key())?);
+    Ok(())
+}
+
+/// Closes such a run, whose tasks came to `outcomes`.
+pub fn close_for_engine(
+    run: &Run,
+    outcomes: BTreeMap<TaskName, TaskOutcome>,
+    began_ms: u64,
+) -> Result<Served, ServeError> {
+    let served = close(run, &Ending { outcomes, stop: None }, began_ms)?;
+    Ok(Served { exit: exit_code_of(&served.counts), ..served })
+}
+
+/// Returns the exit code of a run that nobody stopped: what was not started was left undone.
+pub fn exit_code_of(counts: &RunCounts) -> i32 {
+    if counts.failed + counts.skipped > 0 { ending::FAILED } else { 0 }
 }
 
 /// Sets up what tasks are run with, and works with it on this thread.
