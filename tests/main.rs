@@ -39,6 +39,7 @@ mod promoting;
 mod protected;
 mod pull_items;
 mod reading;
+mod remote_deltas;
 mod remote_ends;
 mod remote_faults;
 mod remote_fsck;

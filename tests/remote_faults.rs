@@ -18,12 +18,18 @@ fn bytes_of(size: usize, seed: u64) -> Vec<u8> {
     bytes
 }
 
-/// What a machine pushes first, and then: of four tasks one is new, one changed, one gone; one file is large.
+/// What a machine pushes first, and then: of five tasks one is new, one changed, one gone; one file is large, and
+/// of another large one a little changed.
 fn states(one: &Machine, seed: u64) -> [(Digest, Vec<SnapshotEntry>); 2] {
     let small = |task: &str, n: u64| one.record(task, &bytes_of(3_000, seed * 100 + n));
     let large = |task: &str, n: u64| one.record(task, &bytes_of(1_500_000, seed * 100 + n));
-    let old = vec![small("a", 1), small("b", 2), large("c", 3)];
-    let new = vec![small("a", 4), large("c", 5), small("d", 6)];
+    let edited = |task: &str, n: u8| {
+        let mut bytes = bytes_of(1_200_000, seed * 100 + 7);
+        bytes[500_000..500_100].fill(n);
+        one.record(task, &bytes)
+    };
+    let old = vec![small("a", 1), small("b", 2), large("c", 3), edited("e", 1)];
+    let new = vec![small("a", 4), large("c", 5), small("d", 6), edited("e", 2)];
     [old, new].map(|entries| (one.snapshot(entries.clone()), entries))
 }
 
@@ -61,6 +67,10 @@ fn run(s3: &S3, seed: u64) {
     assert!(other.store.check_objects().expect("a check").damaged.is_empty(), "seed {seed}");
     // Going on ends well, with what is left.
     one.push(&remote, new).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+    let is_delta = |key: &String| {
+        key.strip_prefix(&format!("seed-{seed}/objects/")).is_some_and(|rest| rest.contains('-'))
+    };
+    assert!(s3.objects().keys().any(is_delta), "seed {seed}: a delta was part of it");
     let arrived = other.pull(&remote, Take::All).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
     assert_eq!(arrived.snapshot.entries, new_entries, "seed {seed}");
     assert_whole(&other, &arrived.snapshot, seed);

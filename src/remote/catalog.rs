@@ -13,7 +13,7 @@ use super::RemoteError;
 use super::branch::new_id;
 use super::bucket::{Bucket, Swapped, Version};
 use super::condemned::Condemned;
-use super::index::{Collections, Grown, Head, Index, Part, PartName};
+use super::index::{Collections, Grown, Head, Index, Located, Part, PartName};
 use super::layout;
 use crate::model::{Digest, canonical_json};
 
@@ -78,12 +78,15 @@ impl<'a> Catalog<'a> {
 
     /// Returns whether the remote has an object, and will.
     pub fn has(&self, digest: &Digest) -> bool {
-        let Some(found) = self.index.find(digest) else { return false };
+        let Some(found) = self.index.find_whole(digest) else { return false };
         if self.condemned.keys.is_empty() && self.distrusted.is_empty() {
             return true;
         }
-        let key = found.key();
-        !self.condemned.keys.contains(&key) && !self.distrusted.contains(&key)
+        let stays = |one: Located| {
+            let key = one.key();
+            !self.condemned.keys.contains(&key) && !self.distrusted.contains(&key)
+        };
+        found.all().all(stays)
     }
 
     /// Returns what a collection is about to delete.
@@ -181,7 +184,10 @@ impl<'a> Catalog<'a> {
         if *now == epoch {
             return true;
         }
-        let is_listed = |located: super::index::Located| self.condemned.keys.contains(&located.key());
+        let is_listed = |located: Located| {
+            let has_no_base = || located.entry.base().is_some_and(|base| !self.has(&base));
+            self.condemned.keys.contains(&located.key()) || has_no_base()
+        };
         *now == epoch + 1 && list.is_some() && self.heeds && !part.located().any(is_listed)
     }
 

@@ -9,6 +9,8 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::Digest;
+
 /// How the stored bytes become the object's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Encoding {
@@ -16,6 +18,21 @@ pub enum Encoding {
     Raw,
     /// One zstd frame.
     Zstd,
+    /// One zstd frame that refers to another object's bytes, as if they came just before it: `delta.rs`.
+    Delta {
+        /// That object, which must be there by itself.
+        base: Digest,
+    },
+}
+
+impl Encoding {
+    /// Returns the object that this one is a delta against; absent where it is none.
+    pub fn base(&self) -> Option<Digest> {
+        match self {
+            Self::Raw | Self::Zstd => None,
+            Self::Delta { base } => Some(*base),
+        }
+    }
 }
 
 /// The stored bytes are not what they are said to be.
@@ -58,6 +75,9 @@ pub fn decode(encoding: Encoding, stored: &[u8], raw: usize) -> Result<Cow<'_, [
         Encoding::Zstd => zstd::bulk::decompress(stored, raw)
             .map_err(|error| EncodingError { problem: format!("it cannot be decompressed: {error}") })?
             .into(),
+        Encoding::Delta { .. } => {
+            return Err(EncodingError { problem: "a delta cannot be decoded by itself".to_owned() });
+        }
     };
     if bytes.len() == raw {
         return Ok(bytes);

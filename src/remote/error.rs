@@ -147,6 +147,18 @@ pub enum RemoteError {
         /// What for.
         needed_by: String,
     },
+    /// An object that is there only as what changed since another one, which cannot be had.
+    #[error("`{url}` has the object {} only as a delta against {base}, which {problem}", digest.short())]
+    Base {
+        /// The remote.
+        url: String,
+        /// The object.
+        digest: Digest,
+        /// The other one.
+        base: Digest,
+        /// As the end of a sentence.
+        problem: String,
+    },
     /// The remote has no such branch.
     #[error("`{url}` has no state of the branch `{branch}`")]
     NoBranch {

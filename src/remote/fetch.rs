@@ -1,14 +1,16 @@
 //! Objects of a remote come into the store; every byte is verified first.
 //!
 //! What lies close together in a pack comes in one request. A large object goes
-//! through a temporary file, so that memory does not grow with it; nothing is
-//! put under a digest that it does not have.
+//! through a temporary file, so that memory does not grow with it; a delta takes
+//! that of two objects, so one is read at a time. Nothing is put under a digest
+//! that it does not have.
 
 use std::collections::BTreeMap;
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
+use super::bases::Bases;
 use super::bucket::Bucket;
 use super::incoming::{Input, Problem};
 use super::index::{Entry, Index, Located, Place};
@@ -62,7 +64,7 @@ pub async fn fetch(
     progress: &dyn Progress,
 ) -> Result<Fetched, RemoteError> {
     let mut packed: BTreeMap<Digest, Vec<(Entry, std::ops::Range<u64>)>> = BTreeMap::new();
-    let mut own = Vec::new();
+    let (mut own, mut deltas) = (Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();
     let mut fetched = Fetched::default();
     for one in wanted {
@@ -76,6 +78,7 @@ pub async fn fetch(
                 let range = offset..offset.saturating_add(stored.into());
                 packed.entry(pack).or_default().push((located.entry, range));
             }
+            _ if located.entry.base().is_some() => deltas.push(located),
             _ => own.push(located),
         }
     }
@@ -85,7 +88,13 @@ pub async fn fetch(
     progress.begin(Phase::Fetching, fetched.objects, fetched.raw);
     let spans = packed.into_iter().flat_map(|(pack, members)| spans(pack, members));
     in_parallel(spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
-    in_parallel(own, async |one| fetch_large(bucket, store, one, progress).await).await?;
+    in_parallel(own, async |one| fetch_large(bucket, store, one, &[], progress).await).await?;
+    // After those that may be their bases; deltas against one base together.
+    deltas.sort_by_key(|one| one.entry.base());
+    let mut bases = Bases::new(bucket, index, store);
+    for one in deltas {
+        fetch_large(bucket, store, one, bases.of(&one).await?, progress).await?;
+    }
     Ok(fetched)
 }
 
@@ -156,12 +165,13 @@ async fn fetch_large(
     bucket: &Bucket,
     store: &Store,
     one: Located,
+    base: &[u8],
     progress: &dyn Progress,
 ) -> Result<(), RemoteError> {
     let key = one.key();
     let writing = |error| StoreError::writing("write", store.layout().root(), error);
     let mut file = tempfile::NamedTempFile::new_in(store.layout().root()).map_err(writing)?;
-    let mut input = Input::new(&one.entry, file.as_file_mut());
+    let mut input = Input::new(&one.entry, base, file.as_file_mut());
     let piece = |bytes: &[u8]| {
         let before = input.written();
         input.take(bytes).map_err(|problem| match problem {
@@ -175,7 +185,7 @@ async fn fetch_large(
         return Err(bucket.damaged(&key, "it is not there"));
     }
     let whole = input.end().map_err(|error| RemoteError::from(writing(error)))?;
-    if !whole {
+    if whole.is_none() {
         return Err(bucket.damaged(&key, "it is cut off, or its bytes are not its own"));
     }
     store.put_file(file.path())?;

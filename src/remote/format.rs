@@ -10,8 +10,12 @@ use super::bucket::{Bucket, Swapped};
 use super::layout;
 use crate::model::canonical_json;
 
-/// The format that this kptn writes. 1 knew no collections: who writes it does not look for them.
-pub const FORMAT: u32 = 2;
+/// The newest format that this kptn knows.
+const KNOWN: u32 = DELTAS;
+/// The format that a new remote gets. 1 knew no collections: who writes it does not look for them.
+pub const COLLECTIONS: u32 = 2;
+/// The format of a remote that has deltas: who knows 2 alone cannot read an index that names one.
+pub const DELTAS: u32 = 3;
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Format {
@@ -37,7 +41,7 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     if intent == Intent::Read {
         return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
     }
-    let format = Format { format: FORMAT, min_reader: FORMAT, min_writer: FORMAT };
+    let format = Format { format: COLLECTIONS, min_reader: COLLECTIONS, min_writer: COLLECTIONS };
     match bucket.swap(layout::FORMAT, None, canonical_json(&format)).await? {
         Swapped::Yes => Ok(()),
         // Somebody else made it just now.
@@ -48,8 +52,8 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     }
 }
 
-/// Keeps away those who know no collections; before the first one is announced.
-pub async fn raise(bucket: &Bucket) -> Result<(), RemoteError> {
+/// Keeps away those who know less than a format; before anything is written that needs it.
+pub async fn raise(bucket: &Bucket, to: u32) -> Result<(), RemoteError> {
     let Some((bytes, version)) = bucket.read_versioned(layout::FORMAT).await? else {
         return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
     };
@@ -57,15 +61,15 @@ pub async fn raise(bucket: &Bucket) -> Result<(), RemoteError> {
     let mut found: serde_json::Map<String, serde_json::Value> =
         serde_json::from_slice(&bytes).map_err(|error| bucket.damaged(layout::FORMAT, error))?;
     let least = |name: &str| found.get(name).and_then(serde_json::Value::as_u64).unwrap_or(0);
-    let raised = ["format", "min_reader", "min_writer"].map(|name| (name, least(name).max(FORMAT.into())));
+    let raised = ["format", "min_reader", "min_writer"].map(|name| (name, least(name).max(to.into())));
     if raised.iter().all(|(name, needed)| least(name) == *needed) {
         return Ok(());
     }
     found.extend(raised.map(|(name, value)| (name.to_owned(), value.into())));
     match bucket.swap(layout::FORMAT, Some(&version), canonical_json(&found)).await? {
         Swapped::Yes => Ok(()),
-        // Somebody raised it just now.
-        Swapped::No => check(bucket, Intent::Write).await,
+        // Somebody raised it just now: at least as far, or we do it after them.
+        Swapped::No => Box::pin(raise(bucket, to)).await,
     }
 }
 
@@ -76,8 +80,8 @@ fn judge(bucket: &Bucket, intent: Intent, bytes: &[u8]) -> Result<(), RemoteErro
         Intent::Read => format.min_reader,
         Intent::Write => format.min_reader.max(format.min_writer),
     };
-    if needed > FORMAT {
-        return Err(RemoteError::NewerFormat { url: bucket.url().to_owned(), found: needed, known: FORMAT });
+    if needed > KNOWN {
+        return Err(RemoteError::NewerFormat { url: bucket.url().to_owned(), found: needed, known: KNOWN });
     }
     Ok(())
 }

@@ -1,51 +1,39 @@
-//! The first 16 bytes of a large object's key: how the rest becomes the object.
+//! What a large object's key begins with: how the rest becomes the object.
 //!
 //! ```text
-//! "kob1"  encoding (0 raw, 1 zstd)  0 0 0  raw length, u64 LE
+//! "kob1"  encoding (0 raw, 1 zstd, 2 delta)  0 0 0  raw length, u64 LE  of a delta: its base's digest
 //! ```
-//! So a large object explains itself where the index is lost.
+//! So a large object explains itself where the index is lost. Readers go by the
+//! index, and the header must say the same.
 
 use super::encoding::Encoding;
-
-/// How long a header is.
-pub const LENGTH: usize = 16;
 
 const MAGIC: &[u8; 4] = b"kob1";
 
 /// Returns the header of an object of `raw` bytes.
-pub fn encode(encoding: Encoding, raw: u64) -> [u8; LENGTH] {
-    let mut header = [0; LENGTH];
-    header[..4].copy_from_slice(MAGIC);
-    header[4] = match encoding {
+pub fn encode(encoding: Encoding, raw: u64) -> Vec<u8> {
+    let kind = match encoding {
         Encoding::Raw => 0,
         Encoding::Zstd => 1,
+        Encoding::Delta { .. } => 2,
     };
-    header[8..].copy_from_slice(&raw.to_le_bytes());
+    let mut header = [MAGIC.as_slice(), &[kind, 0, 0, 0], &raw.to_le_bytes()].concat();
+    if let Some(base) = encoding.base() {
+        header.extend_from_slice(base.as_bytes());
+    }
     header
-}
-
-/// Reads a header; absent where it is none.
-pub fn decode(header: &[u8; LENGTH]) -> Option<(Encoding, u64)> {
-    let (magic, rest) = header.split_first_chunk::<4>()?;
-    let (kind, raw) = rest.split_first_chunk::<4>()?;
-    let encoding = match kind {
-        [0, 0, 0, 0] => Encoding::Raw,
-        [1, 0, 0, 0] => Encoding::Zstd,
-        _ => return None,
-    };
-    (magic == MAGIC).then_some((encoding, u64::from_le_bytes(raw.try_into().ok()?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::Digest;
 
     #[test]
-    fn a_header_comes_back_and_others_are_none() {
-        for (encoding, raw) in [(Encoding::Raw, 0), (Encoding::Zstd, u64::MAX)] {
-            assert_eq!(decode(&encode(encoding, raw)), Some((encoding, raw)));
-        }
-        assert_eq!(decode(b"kob1\x02\0\0\0\0\0\0\0\0\0\0\0"), None);
-        assert_eq!(decode(b"kob2\0\0\0\0\0\0\0\0\0\0\0\0"), None);
+    fn a_header_is_what_the_page_says() {
+        assert_eq!(encode(Encoding::Raw, 5), b"kob1\0\0\0\0\x05\0\0\0\0\0\0\0");
+        assert_eq!(encode(Encoding::Zstd, 1 << 56), b"kob1\x01\0\0\0\0\0\0\0\0\0\0\x01");
+        let delta = encode(Encoding::Delta { base: Digest::from_bytes([7; 32]) }, 0);
+        assert_eq!(delta, [b"kob1\x02\0\0\0\0\0\0\0\0\0\0\0".as_slice(), &[7; 32]].concat());
     }
 }

@@ -2,12 +2,15 @@
 
 use std::io::Write;
 
+use zstd::stream::raw;
+use zstd::zstd_safe::DParameter;
+
 use super::encoding::Encoding;
-use super::header;
 use super::index::Entry;
+use super::{delta, header};
 use crate::model::Digest;
 
-/// A frame that needs a larger window than 128 MiB is not what kptn writes.
+/// A frame that needs a larger window than 128 MiB is not what kptn writes, but for deltas.
 const WINDOW_LOG_MOST: u32 = 27;
 
 /// Why a piece was not taken.
@@ -19,16 +22,21 @@ pub enum Problem {
 }
 
 /// Takes pieces of a stored object and writes the raw one, never more of it than there should be.
-pub struct Input<W: Write> {
+pub struct Input<'b, W: Write> {
     expected: Entry,
+    base: &'b [u8],
+    /// As it should be.
     header: Vec<u8>,
-    body: Option<Body<W>>,
+    /// How much of it came.
+    taken: usize,
+    body: Option<Body<'b, W>>,
     out: Option<W>,
 }
 
-enum Body<W: Write> {
+enum Body<'b, W: Write> {
     Raw(Checked<W>),
-    Zstd(Box<zstd::stream::write::Decoder<'static, Checked<W>>>),
+    /// A delta, too: with a base.
+    Zstd(Box<zstd::stream::zio::Writer<Checked<W>, raw::Decoder<'b>>>),
 }
 
 /// Writes and hashes, up to a length.
@@ -55,22 +63,25 @@ impl<W: Write> Write for Checked<W> {
     }
 }
 
-impl<W: Write> Input<W> {
-    /// Begins with nothing taken.
-    pub fn new(expected: &Entry, out: W) -> Self {
-        Self { expected: *expected, header: Vec::new(), body: None, out: Some(out) }
+impl<'b, W: Write> Input<'b, W> {
+    /// Begins with nothing taken; `base` has the bytes of the object that a delta is against, and none for others.
+    pub fn new(expected: &Entry, base: &'b [u8], out: W) -> Self {
+        let header = header::encode(expected.encoding, expected.raw);
+        Self { expected: *expected, base, header, taken: 0, body: None, out: Some(out) }
     }
 
     /// Takes the next stored bytes.
     pub fn take(&mut self, mut bytes: &[u8]) -> Result<(), Problem> {
         if self.body.is_none() {
-            let needed = (header::LENGTH - self.header.len()).min(bytes.len());
-            self.header.extend_from_slice(&bytes[..needed]);
-            bytes = &bytes[needed..];
-            let Some(header) = self.header.first_chunk::<{ header::LENGTH }>() else { return Ok(()) };
-            let found = header::decode(header);
-            if found != Some((self.expected.encoding, self.expected.raw)) {
+            let expected = &self.header[self.taken..];
+            let came = expected.len().min(bytes.len());
+            if bytes[..came] != expected[..came] {
                 return Err(Problem::Stored("its header is not what the index says".to_owned()));
+            }
+            self.taken += came;
+            bytes = &bytes[came..];
+            if self.taken < self.header.len() {
+                return Ok(());
             }
             self.body = self.begin().map_err(Problem::Disk)?;
         }
@@ -85,16 +96,15 @@ impl<W: Write> Input<W> {
         })
     }
 
-    fn begin(&mut self) -> std::io::Result<Option<Body<W>>> {
+    fn begin(&mut self) -> std::io::Result<Option<Body<'b, W>>> {
         let Some(out) = self.out.take() else { return Ok(None) };
         let most = self.expected.raw;
         let checked = Checked { out, hasher: Box::default(), written: 0, most };
         Ok(Some(match self.expected.encoding {
             Encoding::Raw => Body::Raw(checked),
-            Encoding::Zstd => {
-                let mut decoder = zstd::stream::write::Decoder::new(checked)?;
-                decoder.window_log_max(WINDOW_LOG_MOST)?;
-                Body::Zstd(Box::new(decoder))
+            Encoding::Zstd => zstd_body(checked, raw::Decoder::new()?, WINDOW_LOG_MOST)?,
+            Encoding::Delta { .. } => {
+                zstd_body(checked, raw::Decoder::with_ref_prefix(self.base)?, delta::WINDOW_LOG_MOST)?
             }
         }))
     }
@@ -103,22 +113,34 @@ impl<W: Write> Input<W> {
     pub fn written(&self) -> u64 {
         match &self.body {
             Some(Body::Raw(checked)) => checked.written,
-            Some(Body::Zstd(decoder)) => decoder.get_ref().written,
+            Some(Body::Zstd(decoder)) => decoder.writer().written,
             None => 0,
         }
     }
 
-    /// Returns whether exactly the expected bytes were written.
-    pub fn end(self) -> std::io::Result<bool> {
+    /// Returns where it was written to; absent where that is not exactly the expected bytes.
+    pub fn end(self) -> std::io::Result<Option<W>> {
         let checked = match self.body {
             Some(Body::Raw(checked)) => checked,
             Some(Body::Zstd(mut decoder)) => {
                 decoder.flush()?;
-                decoder.into_inner()
+                decoder.into_inner().0
             }
-            None => return Ok(false),
+            None => return Ok(None),
         };
         let digest = Digest::from(checked.hasher.finalize());
-        Ok(checked.written == self.expected.raw && digest == self.expected.digest)
+        let is_whole = checked.written == self.expected.raw && digest == self.expected.digest;
+        Ok(is_whole.then_some(checked.out))
     }
+}
+
+fn zstd_body<'b, W: Write>(
+    checked: Checked<W>,
+    mut decoder: raw::Decoder<'b>,
+    window_log_most: u32,
+) -> std::io::Result<Body<'b, W>> {
+    decoder.set_parameter(DParameter::WindowLogMax(window_log_most))?;
+    // As much as a block of a frame becomes.
+    const BLOCK: usize = 128 * 1024;
+    Ok(Body::Zstd(Box::new(zstd::stream::zio::Writer::new_with_capacity(checked, decoder, BLOCK))))
 }

@@ -68,6 +68,22 @@ pub struct Index {
     parts: Vec<Arc<Part>>,
 }
 
+/// All that an object is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Whole {
+    /// Its own place.
+    pub object: Located,
+    /// Where the object is that it is a delta against; absent where it is none.
+    pub base: Option<Located>,
+}
+
+impl Whole {
+    /// Returns both.
+    pub fn all(self) -> impl Iterator<Item = Located> {
+        std::iter::once(self.object).chain(self.base)
+    }
+}
+
 /// A head to write, and the new part that it names.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Grown {
@@ -88,9 +104,19 @@ impl Index {
         self.parts.iter().rev().find_map(|part| part.find(digest))
     }
 
-    /// Returns whether the remote has an object.
+    /// Returns where an object and, if it is a delta, its base are; absent where one of them is not there.
+    pub fn find_whole(&self, digest: &Digest) -> Option<Whole> {
+        let object = self.find(digest)?;
+        let base = match object.entry.base() {
+            Some(base) => Some(self.find(&base).filter(|base| base.entry.base().is_none())?),
+            None => None,
+        };
+        Some(Whole { object, base })
+    }
+
+    /// Returns whether the remote has an object, and the base that it may need.
     pub fn has(&self, digest: &Digest) -> bool {
-        self.find(digest).is_some()
+        self.find_whole(digest).is_some()
     }
 
     /// Returns the index as it is once `grown` is written; absent where its part cannot be read.
@@ -131,7 +157,11 @@ impl Index {
     }
 
     /// The same, and with other words about collections.
-    pub fn with_gc(&self, part: Part, gc: Collections, write_id: &str) -> Grown {
+    pub fn with_gc(&self, mut part: Part, gc: Collections, write_id: &str) -> Grown {
+        // A delta never hides an object that is there by itself: others may be deltas against it.
+        let is_by_itself =
+            |digest: &Digest| self.find(digest).is_some_and(|found| found.entry.base().is_none());
+        part.entries.retain(|entry| entry.base().is_none() || !is_by_itself(&entry.digest));
         let mut names = self.head.parts.clone();
         let mut parts = self.parts.clone();
         if part.entries.is_empty() {
@@ -169,6 +199,7 @@ impl Index {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::remote::encoding::Encoding;
     use crate::remote::layout;
     use crate::remote::pack::{Pack, pack_of};
 
@@ -189,6 +220,34 @@ mod tests {
         assert_eq!(index.head.writes.len(), REMEMBERED);
         assert_eq!(index.head.writes[0], "w99");
         assert!(index.has(&Digest::of(b"0-0")) && !index.has(&Digest::of(b"x")));
+    }
+
+    #[test]
+    fn a_delta_is_there_with_its_base_alone_and_hides_no_object() {
+        let of = |name: &str, base: Option<&str>| Entry {
+            digest: Digest::of(name.as_bytes()),
+            raw: 2_000_000,
+            encoding: base
+                .map_or(Encoding::Raw, |base| Encoding::Delta { base: Digest::of(base.as_bytes()) }),
+            place: Place::Own { stored: 9 },
+        };
+        let with = |index: &Index, entries: &[Entry]| {
+            index.grown(index.with(Part::of(&[], entries.to_vec()), "w")).unwrap()
+        };
+        let has = |index: &Index| ["a", "b", "c"].map(|name| index.has(&Digest::of(name.as_bytes())));
+        let index = with(&Index::default(), &[of("b", Some("a")), of("c", Some("b"))]);
+        assert_eq!(has(&index), [false; 3]);
+        let index = with(&index, &[of("a", None)]);
+        assert_eq!(has(&index), [true, true, false], "no chains");
+        // Somebody who did not know it yet sent it as a delta: others may count on it already.
+        let late = with(&index, &[of("a", Some("c"))]);
+        assert_eq!(has(&late), [true, true, false]);
+        assert_eq!(late.head.parts, index.head.parts);
+        let index = with(&index, &[of("b", None)]);
+        assert_eq!(has(&index), [true; 3]);
+        let whole = index.find_whole(&Digest::of(b"c")).unwrap();
+        let keys: Vec<_> = whole.all().map(|one| one.key()).collect();
+        assert!(keys[0].ends_with(&format!("-{}", Digest::of(b"b"))) && !keys[1].contains('-'), "{keys:?}");
     }
 
     #[test]

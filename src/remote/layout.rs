@@ -5,6 +5,7 @@
 //! refs/<project>/<branch>.json               a branch's last moves; moved by conditional put
 //! history/<project>/<branch>/<gen>-<id>.json every move, written once
 //! objects/ab/cdef…                           one large object, named by the digest of its raw bytes
+//! objects/ab/cdef…-<base>                    one large object as a delta against another
 //! packs/<digest>                             many small objects, readable by range
 //! index/<digest>                             where objects are: one part of the index
 //! index/head                                 which parts count; moved by conditional put
@@ -46,11 +47,24 @@ pub fn history_of(project: &ProjectId, branch: &BranchName) -> String {
 
 /// Returns the key of a large object; another one after each collection, so that none is written again.
 pub fn object(digest: &Digest, epoch: u64) -> String {
+    since(own(digest), epoch)
+}
+
+/// Returns the key of a large object that is a delta: never that of the object by itself, whatever others write.
+pub fn delta(digest: &Digest, base: &Digest, epoch: u64) -> String {
+    since(format!("{}-{base}", own(digest)), epoch)
+}
+
+fn own(digest: &Digest) -> String {
     let hex = digest.to_string();
     let (folder, name) = hex.split_at(2);
+    format!("objects/{folder}/{name}")
+}
+
+fn since(key: String, epoch: u64) -> String {
     match epoch {
-        0 => format!("objects/{folder}/{name}"),
-        epoch => format!("objects/{folder}/{name}.{epoch}"),
+        0 => key,
+        epoch => format!("{key}.{epoch}"),
     }
 }
 

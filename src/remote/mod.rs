@@ -4,6 +4,7 @@
 //! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
+//! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send               objects go                        fetch, incoming   they come
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
@@ -20,12 +21,14 @@
 //! end by [`block_on`].
 
 mod address;
+mod bases;
 mod branch;
 mod bring;
 mod bucket;
 mod catalog;
 mod collect;
 mod condemned;
+mod delta;
 mod encoding;
 mod error;
 mod fetch;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{self, Encoding, EncodingError};
-use super::layout;
 use super::pack::{Member, PACKED_MOST, Pack};
+use super::{delta, layout};
 use crate::model::Digest;
 
 /// A part of more bytes than this is not what kptn writes.
@@ -53,6 +53,11 @@ pub struct Entry {
 }
 
 impl Entry {
+    /// Returns the object that this one is a delta against; absent where it is none.
+    pub fn base(&self) -> Option<Digest> {
+        self.encoding.base()
+    }
+
     /// Returns the object's bytes of its stored ones; fails where they are not its own.
     pub fn decode<'s>(&self, stored: &'s [u8]) -> Result<Cow<'s, [u8]>, EncodingError> {
         let raw = encoding::decode(self.encoding, stored, usize::try_from(self.raw).unwrap_or(usize::MAX))?;
@@ -84,10 +89,14 @@ pub struct Located {
 impl Located {
     /// Returns the key that holds it.
     pub fn key(&self) -> String {
-        match (self.entry.place, &self.pack) {
-            (Place::Packed { .. }, Some(pack)) => layout::pack(pack),
-            (Place::OwnSince { epoch, .. }, _) => layout::object(&self.entry.digest, epoch),
-            _ => layout::object(&self.entry.digest, 0),
+        let epoch = match (self.entry.place, &self.pack) {
+            (Place::Packed { .. }, Some(pack)) => return layout::pack(pack),
+            (Place::OwnSince { epoch, .. }, _) => epoch,
+            _ => 0,
+        };
+        match self.entry.base() {
+            Some(base) => layout::delta(&self.entry.digest, &base, epoch),
+            None => layout::object(&self.entry.digest, epoch),
         }
     }
 
@@ -144,8 +153,10 @@ impl Part {
         let part: Self = postcard::from_bytes(&plain).ok()?;
         let sorted = part.entries.is_sorted_by(|a, b| a.digest < b.digest);
         let sound = |entry: &Entry| match entry.place {
-            Place::Own { .. } | Place::OwnSince { .. } => true,
-            Place::Packed { pack, .. } => (pack as usize) < part.packs.len() && entry.raw <= PACKED_MOST,
+            Place::Own { .. } | Place::OwnSince { .. } => entry.base().is_none() || entry.raw <= delta::MOST,
+            Place::Packed { pack, .. } => {
+                (pack as usize) < part.packs.len() && entry.raw <= PACKED_MOST && entry.base().is_none()
+            }
         };
         (sorted && part.entries.iter().all(sound)).then_some(part)
     }

@@ -8,7 +8,7 @@
 //! written then. With a lease, ours replaces theirs, but only where theirs is
 //! what was last seen here.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 use serde::de::DeserializeOwned;
@@ -21,7 +21,7 @@ use super::format::{self, Intent};
 use super::merge::{merge, merge_unfinished};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
-use super::{Move, RemoteError};
+use super::{Move, RemoteError, bases};
 use crate::model::{Digest, Snapshot, SnapshotEntry, Unfinished};
 use crate::model::{Phase, Progress};
 use crate::state::Reach;
@@ -121,10 +121,12 @@ pub async fn push(
             Some(digest) => Next { digest, snapshot: store.load_json(&digest)?, merged: 0 },
             None => next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?,
         };
-        let needed = needed(ends, tip.as_ref().filter(|_| trust == Trust::Index), &next)?;
+        let mut needed = needed(ends, tip.as_ref().filter(|_| trust == Trust::Index), &next)?;
         if trust == Trust::Nothing {
-            let lost = lost(bucket, &catalog.index, &needed, progress).await?;
+            let lost = lost(bucket, &catalog.index, store, &needed, progress).await?;
             catalog.distrust(lost);
+            // Others may need them besides.
+            needed.extend(bases_here(store, &catalog, &needed)?);
         }
         if earnest == Earnest::Yes {
             // What another remote has promised goes by way of this machine.
@@ -137,7 +139,15 @@ pub async fn push(
             let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
             return Ok(Pushed { snapshot: next.digest, moved: None, merged: next.merged, sent });
         }
-        let Some(sent) = send(bucket, &mut catalog, store, &missing, progress).await? else { continue };
+        let bases = match trust {
+            Trust::Index => {
+                let tip = tip.as_ref().map(|tip| tip.latest.snapshot);
+                bases::choose(&catalog, store, tip, &next.snapshot, &missing)?
+            }
+            Trust::Nothing => HashMap::new(),
+        };
+        let sent = send(bucket, &mut catalog, store, &missing, &bases, progress);
+        let Some(sent) = sent.await? else { continue };
         catalog.distrust(HashSet::new());
         if same.is_some() {
             return Ok(Pushed { snapshot: next.digest, moved: None, merged: 0, sent });
@@ -157,6 +167,21 @@ pub async fn push(
     }
     let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
     Err(RemoteError::Busy { url, branch, tries: TRIES })
+}
+
+/// Returns what objects are deltas against, as far as that is here.
+fn bases_here(
+    store: &Store,
+    catalog: &Catalog<'_>,
+    objects: &[Digest],
+) -> Result<HashSet<Digest>, RemoteError> {
+    let mut bases = HashSet::new();
+    for base in objects.iter().filter_map(|digest| catalog.index.find(digest)?.entry.base()) {
+        if !bases.contains(&base) && store.has(&base)? {
+            bases.insert(base);
+        }
+    }
+    Ok(bases)
 }
 
 /// Tells whether two snapshots have the same records, wherever they came from.

@@ -4,8 +4,10 @@
 //! packs and large objects  ->  one part of the index  ->  the index's head names it
 //! ```
 //! What the index has already is passed over, so going on after a cut sends
-//! what is left; packs that were written and not named are nobody's.
+//! what is left; packs that were written and not named are nobody's. A large
+//! object that has a base goes as a delta where that is much less (`delta.rs`).
 
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 use futures_util::StreamExt;
@@ -16,7 +18,7 @@ use super::catalog::{Added, Catalog};
 use super::encoding::{self, Encoding};
 use super::index::{Entry, Part, Place};
 use super::pack::{PACKED_MOST, Pack, PackBuilder};
-use super::{RemoteError, header, layout};
+use super::{RemoteError, delta, format, header, layout};
 use crate::model::Digest;
 use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
@@ -63,23 +65,32 @@ pub fn missing(
     Ok(missing)
 }
 
-/// Sends objects, and names them in the index; absent where a collection came between: all must be looked at again.
+/// Sends objects, those that have one as deltas against their `bases`, and names them in the index; absent where a
+/// collection came between: all must be looked at again.
 pub async fn send(
     bucket: &Bucket,
     catalog: &mut Catalog<'_>,
     store: &Store,
     objects: &[(Digest, u64)],
+    bases: &HashMap<Digest, Digest>,
     progress: &dyn Progress,
 ) -> Result<Option<Sent>, RemoteError> {
     if objects.is_empty() {
         return Ok(Some(Sent::default()));
     }
-    progress.begin(Phase::Sending, objects.len() as u64, objects.iter().map(|(_, size)| size).sum());
+    // What a delta is tried of is read once more where it comes to none.
+    let tried = objects.iter().filter(|(digest, _)| bases.contains_key(digest));
+    let bytes = objects.iter().chain(tried).map(|(_, size)| size).sum();
+    progress.begin(Phase::Sending, objects.len() as u64, bytes);
     let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
     let packs = send_small(bucket, store, &small, catalog.epoch(), progress).await?;
     let mut own = Vec::new();
+    let mut deltas = Deltas { bucket, store, bases, epoch: catalog.epoch(), allowed: None };
     for (digest, size) in large {
-        own.push(send_large(bucket, store, (digest, *size), catalog.epoch(), progress).await?);
+        own.push(match deltas.send((digest, *size), progress).await? {
+            Some(entry) => entry,
+            None => send_large(bucket, store, (digest, *size), catalog.epoch(), progress).await?,
+        });
     }
     let part = Part::of(&packs, own);
     store.hit("remote.send.written")?;
@@ -172,14 +183,63 @@ async fn send_large(
         Ok((!piece.is_empty()).then_some(piece))
     };
     bucket.write_pieces(&layout::object(digest, epoch), next).await?;
-    let place = match epoch {
-        0 => Place::Own { stored },
-        epoch => Place::OwnSince { stored, epoch },
-    };
-    Ok(Entry { digest: *digest, raw: size, encoding, place })
+    Ok(Entry { digest: *digest, raw: size, encoding, place: own_place(stored, epoch) })
 }
 
-fn read_full(store: &Store, source: &mut impl Read, block: &mut [u8]) -> Result<usize, RemoteError> {
+fn own_place(stored: u64, epoch: u64) -> Place {
+    match epoch {
+        0 => Place::Own { stored },
+        epoch => Place::OwnSince { stored, epoch },
+    }
+}
+
+/// What sends deltas, one at a time.
+struct Deltas<'a> {
+    bucket: &'a Bucket,
+    store: &'a Store,
+    bases: &'a HashMap<Digest, Digest>,
+    epoch: u64,
+    /// Whether who knows no deltas was kept away; absent where that was not tried yet.
+    allowed: Option<bool>,
+}
+
+impl Deltas<'_> {
+    /// Sends one object; absent where it has to go by itself.
+    async fn send(
+        &mut self,
+        (digest, size): (&Digest, u64),
+        progress: &dyn Progress,
+    ) -> Result<Option<Entry>, RemoteError> {
+        let Some(base) = self.bases.get(digest).filter(|_| self.allowed != Some(false)) else {
+            return Ok(None);
+        };
+        let Some(bytes) = delta::make(self.store, (digest, size), base, progress)? else { return Ok(None) };
+        if self.allowed.is_none() {
+            self.allowed = Some(match format::raise(self.bucket, format::DELTAS).await {
+                // A role may write objects and branches alone.
+                Err(RemoteError::Denied { .. }) => false,
+                raised => raised.map(|()| true)?,
+            });
+        }
+        if self.allowed == Some(false) {
+            return Ok(None);
+        }
+        let stored = bytes.len() as u64;
+        let key = layout::delta(digest, base, self.epoch);
+        if bytes.len() <= PIECE {
+            self.bucket.write(&key, bytes).await?;
+        } else {
+            let mut pieces = bytes.chunks(PIECE);
+            self.bucket.write_pieces(&key, || Ok(pieces.next().map(<[u8]>::to_vec))).await?;
+        }
+        progress.advance(size);
+        let encoding = Encoding::Delta { base: *base };
+        Ok(Some(Entry { digest: *digest, raw: size, encoding, place: own_place(stored, self.epoch) }))
+    }
+}
+
+/// Fills a block, but for the end of what is read.
+pub fn read_full(store: &Store, source: &mut impl Read, block: &mut [u8]) -> Result<usize, RemoteError> {
     let mut filled = 0;
     while filled < block.len() {
         match source.read(&mut block[filled..]) {
@@ -204,9 +264,10 @@ enum Output {
 
 impl Output {
     fn new(encoding: Encoding, raw: u64) -> std::io::Result<Self> {
-        let head = header::encode(encoding, raw).to_vec();
+        let head = header::encode(encoding, raw);
         Ok(match encoding {
-            Encoding::Raw => Self::Raw(head),
+            // What a delta has was made before.
+            Encoding::Raw | Encoding::Delta { .. } => Self::Raw(head),
             Encoding::Zstd => {
                 let mut encoder = zstd::stream::write::Encoder::new(head, encoding::LEVEL)?;
                 encoder.set_pledged_src_size(Some(raw))?;

@@ -333,7 +333,7 @@ fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::NewerFormat { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
         }
-        RemoteError::Damaged { .. } | RemoteError::Missing { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+        RemoteError::Damaged { .. } | RemoteError::Missing { .. } | RemoteError::Base { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; `kptn push --repair` where it is whole sends it again"),
         _ => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; the same command goes on with what is left"),

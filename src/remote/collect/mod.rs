@@ -103,7 +103,7 @@ pub async fn collect(
     let now_ms = match asked.earnest {
         Earnest::Yes => {
             format::check(bucket, Intent::Read).await?;
-            format::raise(bucket).await?;
+            format::raise(bucket, format::COLLECTIONS).await?;
             try_rights(bucket).await?
         }
         Earnest::No => {
@@ -132,6 +132,13 @@ pub async fn collect(
     };
     work.announce(&mut catalog, &marked, &gone, &mut report).await?;
     Ok(report)
+}
+
+/// Returns every object that is needed, by an index that may have moved on since the mark.
+fn with_bases(needed: &Needed, index: &Index) -> HashSet<Digest> {
+    let bases =
+        needed.objects.keys().filter_map(|digest| index.find(digest)).filter_map(|one| one.entry.base());
+    bases.chain(needed.objects.keys().copied()).collect()
 }
 
 /// Fails where keys may not be written or removed; returns the time, by the other end's clock.
@@ -168,7 +175,8 @@ impl Marked {
 
     /// Returns those keys of a list that nothing needs now.
     fn unneeded(&self, list: &Condemned, index: &Index) -> HashSet<String> {
-        let needed = self.needed.objects.keys().filter_map(|digest| index.find(digest));
+        let needed = with_bases(&self.needed, index);
+        let needed = needed.iter().filter_map(|digest| index.find(digest));
         let mut needed: HashSet<String> = needed.map(|found| found.key()).collect();
         needed.extend(index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
         list.keys.difference(&needed).cloned().collect()
@@ -304,7 +312,7 @@ impl Work<'_> {
         let is_old = |one: &Listed| self.now_ms.saturating_sub(one.at_ms) >= self.asked.grace_ms;
         let there = marked.listed.iter().filter(|one| layout::is_collected(&one.key));
         let there = there.filter(|one| is_old(one) && !gone.contains(&one.key) && !others.contains(&one.key));
-        let is_needed = |digest: &Digest| marked.needed.objects.contains_key(digest);
-        plan(there, &by_key, &is_needed)
+        let needed = with_bases(&marked.needed, index);
+        plan(there, &by_key, &|digest| needed.contains(digest))
     }
 }

@@ -9,6 +9,7 @@ use std::path::Path;
 
 use super::roots::Held;
 use super::sizes::wrong_keys;
+use super::walk::Use;
 use super::{Needed, Refs, sizes, verify, walk};
 use crate::model::{Digest, Phase, Progress};
 use crate::remote::bucket::Bucket;
@@ -101,7 +102,7 @@ async fn look(
     let needed = walk(bucket, &catalog.index, store, &bad, &refs.now(), progress).await?;
     if depth == Depth::Bytes {
         let readable = all.iter().filter(|one| !bad.contains(&one.key())).copied();
-        wrong.extend(verify(bucket, readable, progress).await?);
+        wrong.extend(verify(bucket, &catalog.index, store, readable, progress).await?);
     }
     let mut named: HashSet<String> = all.iter().map(Located::key).collect();
     named.extend(catalog.index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
@@ -124,8 +125,14 @@ async fn look(
 fn absent(needed: &Needed, catalog: &Catalog<'_>) -> Vec<String> {
     let lost =
         needed.objects.iter().filter(|(digest, used)| used.held == Held::Now && !catalog.index.has(digest));
-    let mut problems: Vec<_> =
-        lost.map(|(digest, used)| format!("{used} is not there (object {})", digest.short())).collect();
+    let problem = |digest: &Digest, used: &Use| match catalog.index.find(digest) {
+        None => format!("{used} is not there (object {})", digest.short()),
+        Some(_) => format!(
+            "{used} is there only as a delta, against an object that is not there by itself (object {})",
+            digest.short()
+        ),
+    };
+    let mut problems: Vec<_> = lost.map(|(digest, used)| problem(digest, used)).collect();
     problems.sort();
     problems
 }

@@ -5,23 +5,28 @@ use std::collections::{BTreeMap, HashMap};
 
 use crate::model::{Digest, Phase, Progress};
 use crate::remote::RemoteError;
+use crate::remote::bases::Bases;
 use crate::remote::bucket::Bucket;
 use crate::remote::fetch::in_parallel;
 use crate::remote::incoming::{Input, Problem};
-use crate::remote::index::{Located, Place};
+use crate::remote::index::{Index, Located, Place};
+use crate::store::Store;
 
 /// Reads the keys of some objects; returns those whose bytes are not their own, each with what is wrong.
 pub async fn verify(
     bucket: &Bucket,
+    index: &Index,
+    store: &Store,
     objects: impl Iterator<Item = Located>,
     progress: &dyn Progress,
 ) -> Result<BTreeMap<String, String>, RemoteError> {
     let mut packs: HashMap<Digest, Vec<Located>> = HashMap::new();
-    let (mut own, mut count, mut bytes) = (Vec::new(), 0, 0);
+    let (mut own, mut deltas, mut count, mut bytes) = (Vec::new(), Vec::new(), 0, 0);
     for one in objects {
         (count, bytes) = (count + 1, bytes + one.entry.raw);
         match one.pack {
             Some(pack) => packs.entry(pack).or_default().push(one),
+            None if one.entry.base().is_some() => deltas.push(one),
             None => own.push(one),
         }
     }
@@ -41,12 +46,24 @@ pub async fn verify(
     })
     .await?;
     in_parallel(own, async |one| {
-        let problem = of_own(bucket, &one).await?;
+        let problem = of_own(bucket, &one, &[]).await?;
         progress.advance(one.entry.raw);
         note(one.key(), problem);
         Ok(())
     })
     .await?;
+    // One at a time: each takes the memory of two objects.
+    deltas.sort_by_key(|one| one.entry.base());
+    let mut bases = Bases::new(bucket, index, store);
+    for one in deltas {
+        let problem = match bases.of(&one).await {
+            Ok(base) => of_own(bucket, &one, base).await?,
+            Err(error @ RemoteError::Base { .. }) => Some(error.to_string()),
+            Err(error) => return Err(error),
+        };
+        progress.advance(one.entry.raw);
+        note(one.key(), problem);
+    }
     Ok(wrong.into_inner())
 }
 
@@ -68,8 +85,8 @@ fn of_pack(pack: &Digest, members: &[Located], bytes: &[u8]) -> Option<String> {
     }
 }
 
-async fn of_own(bucket: &Bucket, one: &Located) -> Result<Option<String>, RemoteError> {
-    let mut input = Input::new(&one.entry, std::io::sink());
+async fn of_own(bucket: &Bucket, one: &Located, base: &[u8]) -> Result<Option<String>, RemoteError> {
+    let mut input = Input::new(&one.entry, base, std::io::sink());
     let mut problem = None;
     let take = |bytes: &[u8]| {
         if problem.is_none()
@@ -86,7 +103,7 @@ async fn of_own(bucket: &Bucket, one: &Located) -> Result<Option<String>, Remote
     Ok(match (read, problem) {
         (None, _) => Some("it is not there".to_owned()),
         (_, Some(problem)) => Some(problem),
-        _ if input.end().unwrap_or(false) => None,
+        _ if input.end().is_ok_and(|whole| whole.is_some()) => None,
         _ => Some("its bytes are not its own".to_owned()),
     })
 }

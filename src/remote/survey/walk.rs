@@ -66,6 +66,16 @@ impl Needed {
         }
     }
 
+    /// Adds what deltas are against.
+    fn add_bases(&mut self, index: &Index) {
+        let base = |digest: &Digest| index.find(digest)?.entry.base();
+        let bases: Vec<_> =
+            self.objects.iter().filter_map(|(digest, used)| Some((base(digest)?, used.clone()))).collect();
+        for (base, Use { held, what, of }) in bases {
+            self.add(base, held, format!("what is a delta's base, that of {what}"), &of);
+        }
+    }
+
     fn add(&mut self, digest: Digest, held: Held, what: String, of: &Arc<str>) {
         let new = || Use { held, what, of: Arc::clone(of) };
         // What is needed now is told of as that.
@@ -130,6 +140,7 @@ pub async fn walk(
         }
         left = again;
     }
+    needed.add_bases(index);
     store.flush()?;
     Ok(needed)
 }
