@@ -1,8 +1,9 @@
 //! The files of one record, those of its items too, without a copy of any.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::model::{ItemTable, OutputFile, Record};
+use crate::model::{ItemKey, ItemTable, OutputFile, Record};
 
 /// The files that a record lists: its own, then its items' in the order of their keys.
 #[derive(Debug, Clone, Default)]
@@ -21,6 +22,17 @@ impl Files {
     pub fn iter(&self) -> impl Iterator<Item = &OutputFile> {
         let own = self.record.iter().flat_map(|record| &record.outputs);
         own.chain(self.items.iter().flat_map(|table| table.files()))
+    }
+
+    /// Returns the record's own, and of its items those that are named: all where no list says which, and where it has
+    /// not all of those, as an item without a namesake takes all.
+    pub fn of_items(&self, items: Option<&BTreeSet<ItemKey>>) -> impl Iterator<Item = &OutputFile> {
+        let own = self.record.iter().flat_map(|record| &record.outputs);
+        let has = |key: &ItemKey| self.items.as_ref().is_some_and(|table| table.find(key).is_some());
+        let items = items.filter(|items| items.iter().all(has));
+        let of_items = self.items.iter().flat_map(|table| table.items());
+        let named = of_items.filter(move |item| items.is_none_or(|items| items.contains(&item.key)));
+        own.chain(named.flat_map(|item| &item.outputs))
     }
 
     /// Tells whether there is none.

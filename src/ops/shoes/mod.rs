@@ -6,7 +6,7 @@
 
 mod error;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -17,7 +17,7 @@ use super::survey::{Question, Survey, find_interpreters};
 use super::{OpsError, Session, memo, unopened};
 use crate::fingerprint::variables;
 use crate::model::{Force, Graph, OutputFile, Record, Task, TaskName};
-use crate::plan::Known;
+use crate::plan::{Known, takes_item_alone};
 use crate::process::{Environment, own_environment};
 use crate::state::LocalMemo;
 use crate::task::StateKnown;
@@ -87,7 +87,14 @@ pub fn stand<'a>(
         return Err(ShoesError::WhichItem { task: task.name.clone(), items }.into());
     }
     let dependencies = dependencies(session, graph, task, &known, &memo)?;
-    let edited = put_there(session, &known, &dependencies, command)?;
+    let of_item = item.as_ref().map(|item| BTreeSet::from([item.key]));
+    let read = |(name, record): &(&TaskName, Arc<Record>)| {
+        let by_item = graph.tasks.get(*name).is_some_and(|dependency| takes_item_alone(task, dependency));
+        let files = known.files(Arc::clone(record));
+        files.of_items(of_item.as_ref().filter(|_| by_item)).cloned().collect::<Vec<_>>()
+    };
+    let files: Vec<OutputFile> = dependencies.iter().flat_map(read).collect();
+    let edited = put_there(session, &files, command)?;
     let with_result = dependencies.iter().filter_map(|(name, record)| Some((*name, record.result?)));
     let results: BTreeMap<TaskName, Arc<[u8]>> = with_result
         .map(|(name, result)| Ok((name.clone(), session.store()?.load(&result)?.into())))
@@ -136,16 +143,9 @@ fn dependencies<'a>(
     task.deps.iter().map(stands_for).collect()
 }
 
-fn put_there(
-    session: &Session,
-    known: &StateKnown<'_>,
-    dependencies: &[(&TaskName, Arc<Record>)],
-    command: &str,
-) -> Result<Vec<String>, OpsError> {
+fn put_there(session: &Session, files: &[OutputFile], command: &str) -> Result<Vec<String>, OpsError> {
     let folder = Folder::at(&session.outputs_dir);
-    let files: Vec<OutputFile> =
-        dependencies.iter().flat_map(|(_, record)| known.files(Arc::clone(record)).to_vec()).collect();
-    let restored = placing(session, &folder, command)?.put_there(&files)?;
+    let restored = placing(session, &folder, command)?.put_there(files)?;
     if restored.lost.is_empty() {
         Ok(restored.edited)
     } else {

@@ -9,7 +9,7 @@
 //! what was running. The task itself is recorded when all its items are done;
 //! with a failed one it has failed, and the next run does the rest.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,7 @@ use super::table::{self, Finished};
 use super::unseen;
 use super::{Bench, Ended, TaskError, TaskFailure, in_one_line, item, python_lanes, r_lanes};
 use crate::fingerprint::variables;
-use crate::model::{Event, FailedItem, Item, ItemRecord, Language, OutputFile, Task, Variables};
+use crate::model::{Event, FailedItem, Item, ItemKey, ItemRecord, Language, OutputFile, Task, Variables};
 use crate::plan::{ItemPlan, StaleItem};
 use crate::state::{Journal, JournalScope};
 use crate::task::Lanes;
@@ -68,7 +68,8 @@ pub async fn run<'e>(
     let handed = environment::prepare(task, circumstances)?.with_packages(&decided.gathered.packages);
     let whole = {
         let (decided, items) = (Arc::clone(&decided), table::items_of(&plan));
-        bench.threads.run(move || prepare_whole(shared, task, &decided, &items)).await?
+        let stale: BTreeSet<ItemKey> = plan.stale.iter().map(|stale| stale.key).collect();
+        bench.threads.run(move || prepare_whole(shared, task, &decided, &items, &stale)).await?
     };
     let whole = Arc::new(whole);
     let stale = std::mem::take(&mut plan.stale);
@@ -198,9 +199,10 @@ fn prepare_whole<'e>(
     task: &'e Task,
     decided: &Decided<'_>,
     items: &[Item],
+    stale: &BTreeSet<ItemKey>,
 ) -> Result<Goal<'e>, TaskError> {
     table::refuse_shared_paths(shared, task, items)?;
-    prepare_dependencies(shared, task, &decided.dependencies)?;
+    prepare_dependencies(shared, task, &decided.dependencies, Some(stale))?;
     let outputs = task.outputs.iter().filter(|output| !task.is_item_output(output));
     let declared = Declared::expand(outputs, &variables(task, &shared.run.plan.graph))?;
     prepare_outputs(shared, task, None, declared, &shared.known.own_files(&task.name).to_vec())

@@ -3,14 +3,15 @@
 //! Files and results of direct dependencies, room for its outputs, a file for
 //! its lines. Where any of this fails, nothing has run and nothing is missing.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::TaskError;
 use super::attempts::{Goal, roll_back};
 use crate::failpoint;
-use crate::model::{Item, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::model::{Item, ItemKey, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::plan::takes_item_alone;
 use crate::store::StoreError;
 use crate::task::environment::{self, Circumstances};
 use crate::task::outputs::{Declared, Folder, Kept, Update};
@@ -20,15 +21,19 @@ use crate::task::work::Shared;
 ///
 /// An edited file of a dependency is left as it is, and that is said: the
 /// dependency was left stale on purpose (`--no-deps`), or was edited just now.
+/// Of a dependency that `items` are taken from one by one, only theirs are put back.
 pub fn prepare_dependencies(
     shared: &Shared<'_>,
     task: &Task,
     dependencies: &[(&Task, Arc<Record>)],
+    items: Option<&BTreeSet<ItemKey>>,
 ) -> Result<(), TaskError> {
     Folder::make(shared.folder.root())?;
     for (dependency, record) in dependencies {
         let files = shared.known.files(Arc::clone(record));
-        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(files.iter()))?;
+        let items = items.filter(|_| takes_item_alone(task, dependency));
+        let read = files.of_items(items);
+        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(read))?;
         if !restored.lost.is_empty() {
             let dependency = dependency.name.clone();
             return Err(TaskError::DependencyLost { dependency, paths: restored.lost });
