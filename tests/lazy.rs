@@ -129,3 +129,92 @@ fn a_whole_pull_brings_what_a_lazy_one_left_and_a_push_hands_it_on() {
     let (_folder, project) = pulled(&["--lazy", "-s", "B"]);
     assert_eq!(project.not_fresh(), "A=stale B=maybe C=stale");
 }
+
+/// Takes from `prod` what nothing there needs.
+fn collected_at_prod(project: &Project) {
+    for _ in 0..2 {
+        project.kptn(&["gc", "--remote", "prod", "--yes", "--keep", "0d", "--grace", "0d"]).succeeds();
+    }
+}
+
+#[test]
+fn what_the_remote_has_no_more_is_lost_and_made_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let one = project(folder.path());
+    // Each push has a pack of its own.
+    for words in [["run", "+B"], ["run", "C"]] {
+        one.kptn(&words).succeeds();
+        one.kptn(&["push", "prod"]).succeeds();
+    }
+    let other = project(folder.path());
+    other.kptn(&["pull", "prod", "--lazy"]).succeeds();
+    other.kptn(&["fsck"]).succeeds().prints("stay at a remote until something needs them");
+    one.edit("C.py", "'C')", "'c')");
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push", "prod"]).succeeds();
+    collected_at_prod(&one);
+
+    // What is there still comes; the rest is named, and its task runs again.
+    let restored = other.kptn(&["restore"]);
+    restored.says("lost C.txt");
+    assert_eq!(large_objects(&other), 2);
+    assert_eq!(other.not_fresh(), "C=stale");
+    other.kptn(&["cat", "C"]).exits(1).says("kptn run -f C");
+    other.kptn(&["run"]).succeeds();
+    assert_eq!((other.ran(), other.not_fresh()), ("C".to_owned(), String::new()));
+    other.kptn(&["fsck"]).succeeds();
+}
+
+/// The file below the refs of `prod` that is called so.
+fn key_of(folder: &Path, name: &str) -> std::path::PathBuf {
+    let projects = fs::read_dir(folder.join("prod/refs")).expect("refs").flatten();
+    projects.map(|project| project.path().join(name)).find(|path| path.exists()).expect("the branch")
+}
+
+#[test]
+fn what_a_collection_has_announced_comes_at_once() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let one = project(folder.path());
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push", "prod", "--to", "past"]).succeeds();
+    let other = project(folder.path());
+    // Announced, and not deleted yet: nothing that is on no branch is promised.
+    let (there, away) = (key_of(folder.path(), "past.json"), folder.path().join("past.json"));
+    fs::rename(&there, &away).expect("renamed");
+    fs::rename(folder.path().join("prod/history"), folder.path().join("history")).expect("renamed");
+    one.kptn(&["gc", "--remote", "prod", "--yes", "--keep", "0d", "--grace", "0d"])
+        .succeeds()
+        .prints("announced");
+    fs::rename(&away, &there).expect("renamed");
+    other.kptn(&["pull", "prod", "--from", "past", "--lazy"]).succeeds().never_says("until something needs");
+    assert_eq!(large_objects(&other), 3);
+}
+
+#[test]
+fn an_index_that_was_taken_away_is_no_answer() {
+    let (folder, project) = pulled(&["--lazy"]);
+    let head = folder.path().join("prod/index/head");
+    fs::rename(&head, folder.path().join("head")).expect("renamed");
+    project.kptn(&["restore"]).exits(4).says("index/head").says("kptn remote check prod");
+    assert_eq!(project.not_fresh(), "");
+    fs::rename(folder.path().join("head"), head).expect("renamed");
+    project.kptn(&["restore"]).succeeds().says("3 files put back");
+}
+
+#[test]
+fn a_dry_run_tells_the_size_of_what_another_remote_has() {
+    let (_folder, project) = pulled(&["--lazy"]);
+    project.kptn(&["push", "team", "-n"]).succeeds().says("kB").never_says("0 B");
+    let told = project.kptn(&["push", "team", "-n", "--json"]).succeeds();
+    assert!(told.json()["bytes"].as_u64().is_some_and(|bytes| bytes > 3 * LARGE as u64), "{told:?}");
+}
+
+#[test]
+fn a_remote_whose_address_changed_is_reached_once_something_is_pulled_from_it() {
+    let (folder, project) = pulled(&["--lazy"]);
+    // Another name for the same place, so that the promise holds and its words do not.
+    project.edit("kptn.yaml", "  prod: {", "  production: {");
+    project.kptn(&["fetch", "production"]).succeeds();
+    fs::rename(folder.path().join("prod"), folder.path().join("away")).expect("renamed");
+    project.kptn(&["restore"]).exits(4).says("`production` does not give them");
+}

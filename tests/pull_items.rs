@@ -75,6 +75,7 @@ fn one_item_comes_with_what_it_reads_its_log_and_its_reason_and_can_be_debugged(
     // It fails here as it did there; once it is mended, it does not.
     laptop.kptn(&["debug", "C[NC]"]).exits(1);
     assert_eq!(laptop.ran(), "CNC");
+    assert_eq!(large_objects(&laptop), 1, "an item reads its namesake alone");
     laptop.edit("C.py", "assert n != 'NC', 'no data of NC'", "assert n != 'NC' or text");
     laptop.kptn(&["debug", "C[NC]"]).succeeds();
     laptop.kptn(&["fsck"]).succeeds();
@@ -92,6 +93,7 @@ fn all_failed_items_come_and_a_run_goes_on_with_them_alone() {
     laptop.edit("A.py", "return", "# to be sure\n    return");
     laptop.kptn(&["run", "C"]).exits(1);
     assert_eq!(laptop.ran(), "CNC", "what finished there counts here");
+    assert_eq!(large_objects(&laptop), 1, "and what it read came alone");
 }
 
 #[test]
@@ -193,4 +195,100 @@ fn a_protected_branch_takes_no_finished_items_of_others() {
     pull(&laptop, &[]).says("`C` did not finish there");
     laptop.kptn(&["run", "C"]).exits(1);
     assert_eq!(laptop.ran(), "CNC CSC CVA");
+}
+
+#[test]
+fn a_part_is_pulled_again_and_what_this_machine_made_is_not_dropped() {
+    let (_folder, prod, laptop) = failed();
+    let first = prod.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    pull(&laptop, &["C[NC]"]);
+    prod.edit("B.py", "n * ", "'b' + n * ");
+    prod.commit("another B");
+    prod.kptn(&["run", "-k"]).exits(1);
+    prod.kptn(&["push"]).succeeds();
+    pull(&laptop, &["C[NC]"]).says("failed C[NC]");
+    pull(&laptop, &["--at", &first]);
+    pull(&laptop, &[]);
+    laptop.edit("D.py", "'d' *", "'e' *");
+    laptop.kptn(&["run", "D"]).succeeds();
+    pull(&laptop, &["-s", "D", "--at", &first]).says("kept this branch's own `D`");
+    prod.edit("D.py", "'d' *", "'f' *");
+    prod.kptn(&["run", "D"]).succeeds();
+    prod.kptn(&["push"]).succeeds();
+    laptop.kptn(&["pull", "prod", "-s", "D"]).exits(3).says("only `main` has: `D`");
+}
+
+#[test]
+fn a_task_that_once_succeeded_there_brings_its_failure_with_where_it_was_tried() {
+    let (_folder, prod, laptop) = failed();
+    prod.edit("C.py", "    assert n != 'NC', 'no data of NC'\n", "");
+    prod.commit("mended");
+    prod.kptn(&["run"]).succeeds();
+    prod.edit("C.py", "    text = ", "    assert n != 'VA', 'no data of VA'\n    text = ");
+    prod.commit("broken again");
+    prod.kptn(&["run", "-k"]).exits(1);
+    prod.kptn(&["push"]).succeeds();
+    laptop.git(&["pull", "-q", &prod.path("").display().to_string(), "HEAD:main"]);
+    let commit = prod.git(&["rev-parse", "--short=12", "HEAD"]).trim().to_owned();
+    let pulled = pull(&laptop, &["--for", "C"]);
+    pulled.says("failed C: ").says(&format!("at {commit} with ")).says("python");
+    assert_eq!(laptop.not_fresh(), "C=failed D=stale");
+    let json = pull(&laptop, &["--items", "failed", "--json"]).json();
+    assert_eq!(json["failed"][0]["name"], "C[VA]");
+    assert_eq!(json["failed"][0]["tried"]["commit"].as_str().map(|full| &full[..12]), Some(&*commit));
+}
+
+#[test]
+fn two_machines_that_changed_nothing_do_not_push_in_turn() {
+    let (_folder, prod, laptop) = failed();
+    pull(&laptop, &[]);
+    laptop.kptn(&["push"]).succeeds().says("has all of it already");
+    prod.kptn(&["push"]).succeeds().says("has all of it already");
+}
+
+#[test]
+fn a_first_run_in_which_nothing_finished_is_pushed_and_pulled() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let prod = project(folder.path());
+    prod.edit("A.py", "    return", "    raise ValueError('no list')\n    return");
+    prod.commit("broken");
+    prod.kptn(&["run", "A"]).exits(1);
+    prod.kptn(&["push"]).succeeds();
+    let laptop = project(folder.path());
+    pull(&laptop, &["--for", "A"]).says("failed A: ").says("no list");
+    laptop.edit("A.py", "    return", "    raise ValueError('no list')\n    return");
+    assert_eq!(laptop.not_fresh(), "A=failed B=stale C=stale D=stale");
+    laptop.kptn(&["output", "A"]).succeeds();
+}
+
+#[test]
+fn fifty_moves_back_a_state_is_found_by_its_commit_and_a_tag_of_it() {
+    let (folder, prod, laptop) = failed();
+    let first = prod.git(&["rev-parse", "HEAD"]).trim().to_owned();
+    // A move that lost its swap is in the history as any other.
+    let projects = fs::read_dir(folder.path().join("prod/history")).expect("the history").flatten();
+    let history = projects.map(|project| project.path().join("main")).next().expect("a project");
+    let key = fs::read_dir(&history).expect("its moves").flatten().next().expect("a move").path();
+    let lost = fs::read_to_string(&key).expect("read");
+    let mut lost: serde_json::Value = serde_json::from_str(&lost).expect("JSON");
+    for (generation, commit) in (1..=40).map(|number| (number + 1, format!("{number:040}"))) {
+        prod.git(&["commit", "-q", "--allow-empty", "-m", &commit]);
+        let text = format!("def D(output_dir):\n    (output_dir / 'd.txt').write_text('{generation}')\n");
+        prod.write("D.py", text);
+        prod.kptn(&["run", "D"]).succeeds();
+        prod.kptn(&["push"]).succeeds();
+        if generation == 5 {
+            lost["generation"] = generation.into();
+            lost["commit"] = "f".repeat(40).into();
+            lost["write_id"] = "ffffffffffffffff".into();
+            fs::write(history.join(format!("{generation:010}-ffffffffffffffff.json")), lost.to_string())
+                .expect("written");
+        }
+    }
+    pull(&laptop, &["--at", &first, "--into", "then"]);
+    assert!(laptop.kptn(&["cat", "D", "--branch", "then"]).succeeds().stdout.starts_with("dd"));
+    laptop.git(&["tag", "release"]);
+    pull(&laptop, &["--at", "release", "--into", "tagged"]);
+    laptop.kptn(&["pull", "prod", "--at", &"f".repeat(40)]).exits(2).says("was never pushed from");
+    laptop.kptn(&["pull", "prod", "--at", "yesterdy"]).exits(2).says("`yesterdy` is no time, and no commit");
 }

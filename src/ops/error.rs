@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use super::engine_error::EngineError;
 use super::moving_error::MovingError;
+use super::remotes::PeerError;
 use crate::config::ConfigError;
 use crate::git::GitError;
 use crate::graph::{CycleError, SelectError};
@@ -280,47 +281,9 @@ pub enum OpsError {
     /// The output folder.
     #[error(transparent)]
     Outputs(#[from] OutputsError),
-    /// A remote that `kptn.yaml` does not name.
-    #[error("no remote is called `{name}`")]
-    UnknownRemote {
-        /// What was typed.
-        name: String,
-        /// The nearest name; absent where none is near.
-        near: Option<String>,
-        /// All that there are.
-        known: Vec<String>,
-    },
-    /// No remote at all.
-    #[error("the project has no remotes")]
-    NoRemote,
-    /// Several, and none was named.
-    #[error("the project has several remotes: {}", .known.join(", "))]
-    WhichRemote {
-        /// All that there are.
-        known: Vec<String>,
-    },
-    /// `writable: false`.
-    #[error("`{remote}` is not to be written: `kptn.yaml` says `writable: false`")]
-    NotWritable {
-        /// The remote.
-        remote: String,
-    },
-    /// A branch on which nothing ever finished.
-    #[error("`{branch}` has no state to push")]
-    NothingToPush {
-        /// The branch.
-        branch: BranchName,
-    },
-    /// A pull that would drop results that exist nowhere else.
-    #[error("pulling from `{remote}` would drop results that only `{branch}` has: {}", list(.tasks))]
-    PullWouldLose {
-        /// The remote.
-        remote: String,
-        /// The branch here.
-        branch: BranchName,
-        /// Their tasks.
-        tasks: Vec<TaskName>,
-    },
+    /// Remotes, and what is there or here already.
+    #[error(transparent)]
+    Peer(#[from] PeerError),
     /// A remote.
     #[error(transparent)]
     Remote(#[from] RemoteError),

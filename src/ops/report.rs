@@ -285,6 +285,8 @@ pub struct FsckReport {
     pub objects: u64,
     /// Records read.
     pub records: u64,
+    /// Objects of those records that are not here, and a remote has promised.
+    pub promised: u64,
     /// What is wrong, one line each; empty where all is well.
     pub problems: Vec<String>,
     /// What was wrong and is not any more, one line each; empty without `--repair`.

@@ -25,6 +25,9 @@ pub struct Move {
     pub snapshot: Digest,
     /// Random, so that no two writes are equal.
     pub write_id: String,
+    /// The `write_id` of the move that it came after; absent for the first one, and where an older kptn wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
     /// In ms since the epoch, by the clock of who moved it.
     pub at_ms: u64,
     /// Who moved it.
@@ -53,6 +56,13 @@ pub struct Tip {
     pub latest: Move,
     file: RefFile,
     version: Version,
+}
+
+impl Tip {
+    /// Returns its last moves, the latest first.
+    pub fn moves(&self) -> &[Move] {
+        &self.file.moves
+    }
 }
 
 /// Which branch.
@@ -89,45 +99,6 @@ pub async fn read(bucket: &Bucket, which: Which<'_>) -> Result<Option<Tip>, Remo
     Ok(Some(Tip { latest, file, version }))
 }
 
-/// A moment in the past of a branch.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum At {
-    /// When the branch was last moved from where a commit was checked out; its first digits are enough.
-    Commit(String),
-    /// What it had at a time, in ms since the epoch, by the clocks of who moved it.
-    Time(u64),
-}
-
-impl At {
-    fn is(&self, moved: &Move) -> bool {
-        match self {
-            Self::Commit(commit) => moved.commit.as_ref().is_some_and(|made| made.starts_with(commit)),
-            Self::Time(ms) => moved.at_ms <= *ms,
-        }
-    }
-}
-
-/// Finds the latest move that a moment means: among those that the branch names, then in its whole history.
-pub async fn find(bucket: &Bucket, which: Which<'_>, tip: &Tip, at: &At) -> Result<Move, RemoteError> {
-    if let Some(found) = tip.file.moves.iter().find(|one| at.is(one)) {
-        return Ok(found.clone());
-    }
-    let known = tip.file.moves.last().map_or(0, |one| one.generation);
-    let prefix = layout::history_of(which.project, which.branch);
-    let mut keys: Vec<String> = bucket.list(&prefix).await?.into_iter().map(|(key, _)| key).collect();
-    // A generation has a fixed number of digits.
-    keys.sort_unstable_by(|one, other| other.cmp(one));
-    for key in keys {
-        let Some(bytes) = bucket.read(&key).await? else { continue };
-        let moved: Move = serde_json::from_slice(&bytes).map_err(|error| bucket.damaged(&key, error))?;
-        if moved.generation < known && at.is(&moved) {
-            return Ok(moved);
-        }
-    }
-    let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
-    Err(RemoteError::NoMove { url, branch, at: at.clone() })
-}
-
 /// Returns the names of a project's branches at the remote.
 pub async fn names(bucket: &Bucket, project: &ProjectId) -> Result<Vec<String>, RemoteError> {
     let mut names = Vec::new();
@@ -155,6 +126,7 @@ pub async fn move_to(
         generation,
         snapshot,
         write_id: new_id(),
+        after: from.map(|tip| tip.latest.write_id.clone()),
         at_ms: mover.at_ms,
         user: mover.user.clone(),
         commit: mover.commit.clone(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 use super::catalog::Catalog;
 use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
-use super::{Absent, RemoteError, block_on, open};
+use super::{Absent, RemoteError, block_on, layout, open};
 use crate::model::{Digest, Progress, RemoteSettings, canonical_json};
 use crate::store::{Layout, Store, StoreError};
 
@@ -46,6 +46,15 @@ pub enum BringError {
     },
 }
 
+/// Writes down how a remote is reached, where that was written down before and is not so any more.
+pub fn renew(layout: &Layout, remote: &str, promiser: &Promiser) -> Result<(), StoreError> {
+    let path = layout.remote_settings(remote);
+    match fs::read(&path) {
+        Ok(known) if known != canonical_json(promiser) => remember(layout, remote, promiser),
+        _ => Ok(()),
+    }
+}
+
 /// Writes down how a remote is reached.
 pub fn remember(layout: &Layout, remote: &str, promiser: &Promiser) -> Result<(), StoreError> {
     let path = layout.remote_settings(remote);
@@ -58,13 +67,13 @@ pub fn remember(layout: &Layout, remote: &str, promiser: &Promiser) -> Result<()
     Ok(())
 }
 
-/// Brings objects into the store.
+/// Brings objects into the store; returns those that the remote has no more.
 pub fn bring(
     store: &Store,
     remote: &str,
     objects: &[Digest],
     progress: &dyn Progress,
-) -> Result<(), Box<dyn Error + Send + Sync>> {
+) -> Result<Vec<Digest>, Box<dyn Error + Send + Sync>> {
     let path = store.layout().remote_settings(remote);
     let read = fs::read(&path).map_err(Into::into);
     let read = read.and_then(|bytes| serde_json::from_slice::<Promiser>(&bytes).map_err(Into::into));
@@ -84,12 +93,19 @@ async fn come(
     index_folder: &Path,
     objects: &[Digest],
     progress: &dyn Progress,
-) -> Result<(), RemoteError> {
+) -> Result<Vec<Digest>, RemoteError> {
     let bucket = open(settings, Absent::Fail)?;
     format::check(&bucket, Intent::Read).await?;
     let catalog = Catalog::read(&bucket, index_folder).await?;
+    if catalog.index.head.generation == 0 {
+        // That is no answer to what it has: something took it away.
+        return Err(bucket.damaged(layout::INDEX_HEAD, "it is not there"));
+    }
+    let (there, gone): (Vec<Digest>, Vec<Digest>) =
+        objects.iter().partition(|digest| catalog.index.find(digest).is_some());
     let wanted =
         |digest: &Digest| Wanted { digest: *digest, needed_by: "a file that was left there".to_owned() };
-    let wanted: Vec<_> = objects.iter().map(wanted).collect();
-    fetch(&bucket, &catalog.index, store, &wanted, progress).await.map(drop)
+    let wanted: Vec<_> = there.iter().map(wanted).collect();
+    fetch(&bucket, &catalog.index, store, &wanted, progress).await?;
+    Ok(gone)
 }

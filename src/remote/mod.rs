@@ -7,6 +7,7 @@
 //! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send               objects go                        fetch, incoming   they come
+//! history            what a branch had earlier
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
@@ -34,6 +35,7 @@ mod error;
 mod fetch;
 mod format;
 mod header;
+mod history;
 mod incoming;
 mod index;
 mod layout;
@@ -50,12 +52,13 @@ mod send;
 mod survey;
 
 pub use address::{Absent, open, shown_address};
-pub use branch::{At, Move, Mover, Which};
-pub use bring::{BringError, Promiser, bring, remember};
+pub use branch::{Move, Mover, Which};
+pub use bring::{BringError, Promiser, bring, remember, renew};
 pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
+pub use history::At;
 pub use policy::{Role, policy};
 pub use probe::{Probe, probe};
 pub use pull::{Arrived, Chosen, Part, Take, pull};

@@ -7,16 +7,16 @@
 //! Each step asks for what the one before it named, for all tasks at once.
 //! Nothing here moves a branch of this machine: that is for who asked.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use super::branch::{self, At};
+use super::branch;
 use super::bucket::Bucket;
 use super::catalog::Catalog;
 use super::fetch::{Fetched, Wanted, fetch, locate};
 use super::format::{self, Intent};
 use super::index::Index;
 use super::push::Ends;
-use super::{Move, RemoteError};
+use super::{At, Move, RemoteError, history};
 use crate::model::{
     Digest, GraphName, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask,
 };
@@ -44,8 +44,8 @@ pub struct Arrived {
     pub unfinished: Option<Unfinished>,
     /// How much came.
     pub fetched: Fetched,
-    /// What of [`Take::Lazy`] is left there, each once, and how many bytes that is.
-    pub left: (Vec<Digest>, u64),
+    /// What of [`Take::Lazy`] is left there, each once, and of how many bytes it is.
+    pub left: Vec<(Digest, u64)>,
 }
 
 /// What of a task may be wanted.
@@ -76,10 +76,14 @@ pub async fn pull(
         return Err(RemoteError::NoBranch { url, branch, known });
     };
     let moved = match at {
-        Some(at) => branch::find(bucket, which, &tip, at).await?,
+        Some(at) => history::find(bucket, which, &tip, at).await?,
         None => tip.latest,
     };
-    let catalog = Catalog::read(bucket, ends.index_folder).await?;
+    let catalog = match take {
+        // What is left there must be there for a while.
+        Take::Lazy => Catalog::read_to_rely_on(bucket, ends.index_folder).await?,
+        _ => Catalog::read(bucket, ends.index_folder).await?,
+    };
     let fetch = async |wanted: &[Wanted]| fetch(bucket, &catalog.index, store, wanted, progress).await;
     let of_branch = |digest| Wanted { digest, needed_by: which.branch.to_string() };
 
@@ -104,11 +108,16 @@ pub async fn pull(
             break;
         }
     }
-    let mut left = (Vec::new(), 0);
+    let mut left = Vec::new();
     if take != Take::State {
         let (missing, _) = missing_of(ends, &things, Take::All)?;
         match take {
-            Take::Lazy => left = promised(bucket, &catalog.index, &missing)?,
+            Take::Lazy => {
+                let (stays, goes): (Vec<_>, Vec<_>) =
+                    missing.into_iter().partition(|one| catalog.has(&one.digest));
+                fetched += fetch(&goes).await?;
+                left = promised(bucket, &catalog.index, &stays)?;
+            }
             _ => fetched += fetch(&missing).await?,
         }
     }
@@ -181,16 +190,13 @@ fn things<'a>(
     records.map(record).chain(open.map(Thing::Unfinished)).collect()
 }
 
-/// Makes sure that the remote has what is left there.
-fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<(Vec<Digest>, u64), RemoteError> {
-    let (mut left, mut bytes) = (BTreeSet::new(), 0);
+/// Makes sure that the remote has what is left there; returns each object once, and its size.
+fn promised(bucket: &Bucket, index: &Index, wanted: &[Wanted]) -> Result<Vec<(Digest, u64)>, RemoteError> {
+    let mut left = BTreeMap::new();
     for one in wanted {
-        let located = locate(bucket, index, one)?;
-        if left.insert(one.digest) {
-            bytes += located.entry.raw;
-        }
+        left.insert(one.digest, locate(bucket, index, one)?.entry.raw);
     }
-    Ok((left.into_iter().collect(), bytes))
+    Ok(left.into_iter().collect())
 }
 
 /// Returns what things need and the store does not have, and whether all of it could be named.

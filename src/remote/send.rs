@@ -55,11 +55,12 @@ pub fn missing(
         }
         match store.size_of(&digest)? {
             Some(size) => missing.push((digest, size)),
-            // How large it is, another remote knows.
-            None if store.can_have(&digest)? => missing.push((digest, 0)),
-            None => {
-                return Err(StoreError::Absent { digest, root: store.layout().root().to_owned() }.into());
-            }
+            None => match store.promised_size(&digest)? {
+                Some(size) => missing.push((digest, size)),
+                None => {
+                    return Err(StoreError::Absent { digest, root: store.layout().root().to_owned() }.into());
+                }
+            },
         }
     }
     Ok(missing)

@@ -28,6 +28,7 @@ mod items;
 mod journal;
 mod lock;
 mod memo;
+mod on_remotes;
 mod operations;
 mod points;
 mod promotions;

@@ -6,7 +6,7 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE, ENGINES],
+    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE, ENGINES, ON_REMOTES],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -277,4 +277,9 @@ CREATE TABLE run_tasks (
     outcome TEXT NOT NULL,
     PRIMARY KEY (run, task)
 ) STRICT, WITHOUT ROWID;
+";
+
+const ON_REMOTES: &str = "
+-- Records that a remote has had: pushed from here, or pulled.
+CREATE TABLE on_remotes (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
 ";

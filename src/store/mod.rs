@@ -56,7 +56,7 @@ pub use layout::Layout;
 pub use locate::locate;
 pub use old::amount_of_runs;
 pub use place::{FileSystem, existing};
-pub use promised::{Bring, bring_by};
+pub use promised::{Bring, Brought, bring_by};
 pub use stat::FileStat;
 pub use temporary::is_temporary;
 pub use trash::{Amount, Batch};
@@ -134,7 +134,7 @@ impl Store {
     /// promised is brought first.
     pub fn get(&self, digest: &Digest) -> Result<Option<Vec<u8>>, StoreError> {
         match self.get_here(digest)? {
-            None if self.bring(&[*digest], &Silent)? > 0 => self.get_here(digest),
+            None if self.bring(&[*digest], &Silent)?.objects > 0 => self.get_here(digest),
             found => Ok(found),
         }
     }

@@ -3,7 +3,8 @@
 //! A promise is a row: the object, the remote, and when it was made. Who reads such
 //! an object has it brought first. The store itself speaks with no remote: it calls
 //! what [`bring_by`] was given. An object that came keeps its row, as it may be
-//! collected here and come again.
+//! collected here and come again. One that the remote has no more loses it: it is
+//! lost like any other, and what needs it is stale.
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -14,8 +15,9 @@ use rusqlite::OptionalExtension;
 use super::{Store, StoreError, database};
 use crate::model::{Digest, Progress, Silent};
 
-/// Brings objects of the remote that is known by an id into a store.
-pub type Bring = fn(&Store, &str, &[Digest], &dyn Progress) -> Result<(), Box<dyn Error + Send + Sync>>;
+/// Brings objects of the remote that is known by an id into a store; returns those that the remote has no more.
+pub type Bring =
+    fn(&Store, &str, &[Digest], &dyn Progress) -> Result<Vec<Digest>, Box<dyn Error + Send + Sync>>;
 
 static BRING: OnceLock<Bring> = OnceLock::new();
 
@@ -24,16 +26,33 @@ pub fn bring_by(bring: Bring) {
     let _ = BRING.set(bring);
 }
 
+/// How much came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Brought {
+    /// Objects.
+    pub objects: u64,
+    /// Their bytes.
+    pub bytes: u64,
+}
+
+/// Who promised an object.
+struct Promise {
+    remote: String,
+    size: u64,
+}
+
 impl Store {
-    /// Writes down that a remote has objects.
-    pub fn promise(&self, remote: &str, objects: &[Digest], now_ms: u64) -> Result<(), StoreError> {
+    /// Writes down that a remote has objects, each of so many bytes.
+    pub fn promise(&self, remote: &str, objects: &[(Digest, u64)], now_ms: u64) -> Result<(), StoreError> {
         self.small.query(|connection| {
             let transaction = database::begin(connection)?;
             {
-                let mut statement = transaction
-                    .prepare("INSERT OR REPLACE INTO promised (digest, remote, at_ms) VALUES (?1, ?2, ?3)")?;
-                for digest in objects {
-                    statement.execute((digest.as_bytes(), remote, now_ms.cast_signed()))?;
+                let mut statement = transaction.prepare(
+                    "INSERT OR REPLACE INTO promised (digest, remote, at_ms, size) VALUES (?1, ?2, ?3, ?4)",
+                )?;
+                for (digest, size) in objects {
+                    let (at_ms, size) = (now_ms.cast_signed(), size.cast_signed());
+                    statement.execute((digest.as_bytes(), remote, at_ms, size))?;
                 }
             }
             transaction.commit()
@@ -42,31 +61,57 @@ impl Store {
 
     /// Tells whether the store has an object, or a remote has promised it.
     pub fn can_have(&self, digest: &Digest) -> Result<bool, StoreError> {
-        Ok(self.has(digest)? || self.promised_by(digest)?.is_some())
+        Ok(self.has(digest)? || self.promise_of(digest)?.is_some())
     }
 
-    /// Brings those objects that are promised and not here; returns how many.
-    pub fn bring(&self, objects: &[Digest], progress: &dyn Progress) -> Result<u64, StoreError> {
-        let mut wanted: BTreeMap<String, Vec<Digest>> = BTreeMap::new();
+    /// Returns how many bytes an object has that a remote has promised; absent where none has.
+    pub fn promised_size(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
+        Ok(self.promise_of(digest)?.map(|promise| promise.size))
+    }
+
+    /// Brings those objects that are promised and not here. What its remote has no more is promised no more.
+    pub fn bring(&self, objects: &[Digest], progress: &dyn Progress) -> Result<Brought, StoreError> {
+        let mut wanted: BTreeMap<String, BTreeMap<Digest, u64>> = BTreeMap::new();
         for digest in objects {
             if !self.has(digest)?
-                && let Some(remote) = self.promised_by(digest)?
+                && let Some(Promise { remote, size }) = self.promise_of(digest)?
             {
-                wanted.entry(remote).or_default().push(*digest);
+                wanted.entry(remote).or_default().insert(*digest, size);
             }
         }
-        let mut brought = 0;
-        for (remote, objects) in wanted {
-            let count = objects.len() as u64;
-            let failed = |source| StoreError::NotBrought { count, source };
+        let mut brought = Brought::default();
+        for (remote, mut sizes) in wanted {
+            let objects: Vec<Digest> = sizes.keys().copied().collect();
+            let failed = |source| StoreError::NotBrought { count: objects.len() as u64, source };
             let bring = BRING.get().ok_or_else(|| failed("nobody can bring it".into()))?;
-            bring(self, &remote, &objects, progress).map_err(failed)?;
-            brought += count;
+            let gone = bring(self, &remote, &objects, progress).map_err(failed)?;
+            sizes.retain(|digest, _| !gone.contains(digest));
+            self.break_promises(&remote, &gone)?;
+            brought.objects += sizes.len() as u64;
+            brought.bytes += sizes.values().sum::<u64>();
         }
-        if brought > 0 {
+        if brought.objects > 0 {
             self.flush()?;
         }
         Ok(brought)
+    }
+
+    /// Forgets what a remote has promised and has no more.
+    fn break_promises(&self, remote: &str, objects: &[Digest]) -> Result<(), StoreError> {
+        if objects.is_empty() {
+            return Ok(());
+        }
+        self.small.query(|connection| {
+            let transaction = database::begin(connection)?;
+            {
+                let mut forget =
+                    transaction.prepare("DELETE FROM promised WHERE digest = ?1 AND remote = ?2")?;
+                for digest in objects {
+                    forget.execute((digest.as_bytes(), remote))?;
+                }
+            }
+            transaction.commit()
+        })
     }
 
     /// Does something with an object; where it is absent and promised, brings it and does it again.
@@ -76,7 +121,7 @@ impl Store {
         mut act: impl FnMut() -> Result<T, StoreError>,
     ) -> Result<T, StoreError> {
         match act() {
-            Err(StoreError::Absent { .. }) if self.bring(&[*digest], &Silent)? > 0 => act(),
+            Err(StoreError::Absent { .. }) if self.bring(&[*digest], &Silent)?.objects > 0 => act(),
             done => done,
         }
     }
@@ -102,11 +147,15 @@ impl Store {
         })
     }
 
-    /// Returns the id of the remote that has promised an object.
-    fn promised_by(&self, digest: &Digest) -> Result<Option<String>, StoreError> {
+    /// Returns who has promised an object, by the id of the remote.
+    fn promise_of(&self, digest: &Digest) -> Result<Option<Promise>, StoreError> {
         self.small.query(|connection| {
-            let mut statement = connection.prepare_cached("SELECT remote FROM promised WHERE digest = ?1")?;
-            statement.query_row([digest.as_bytes()], |row| row.get(0)).optional()
+            let mut statement =
+                connection.prepare_cached("SELECT remote, size FROM promised WHERE digest = ?1")?;
+            let read = |row: &rusqlite::Row<'_>| {
+                Ok(Promise { remote: row.get(0)?, size: row.get::<_, i64>(1)?.cast_unsigned() })
+            };
+            statement.query_row([digest.as_bytes()], read).optional()
         })
     }
 }

@@ -40,6 +40,8 @@ const SCHEMA: Schema = Schema {
             remote TEXT NOT NULL,
             at_ms INTEGER NOT NULL
         ) STRICT, WITHOUT ROWID;",
+        // Its size in bytes; 0 where it was promised before sizes were kept.
+        "ALTER TABLE promised ADD COLUMN size INTEGER NOT NULL DEFAULT 0;",
     ],
     page_size: 16384,
     durability: Durability::EachCommit,

@@ -24,8 +24,8 @@ pub struct Args {
     /// The branch there; what `kptn.yaml` says of the remote, else the current one
     #[arg(long, value_name = "BRANCH")]
     pub from: Option<String>,
-    /// As it was then: a commit that was pushed from, or a time
-    #[arg(long, value_name = "COMMIT|TIME")]
+    /// As it was then: a commit that was pushed from, a tag of it, or a time
+    #[arg(long, value_name = "COMMIT|TIME|TAG")]
     pub at: Option<String>,
     /// The branch here that gets it; the current one where nothing is said
     #[arg(long, value_name = "BRANCH")]

@@ -2,7 +2,7 @@
 
 use std::io::ErrorKind;
 
-use super::CommandError;
+use super::{CommandError, remotes};
 use crate::cli::exit::Exit;
 use crate::cli::words;
 use crate::config::ConfigError;
@@ -14,7 +14,6 @@ use crate::ops::reading::ReadingError;
 use crate::ops::shoes::ShoesError;
 use crate::plan::ChoiceError;
 use crate::process::ProcessError;
-use crate::remote::RemoteError;
 use crate::state::{LockError, StateError};
 
 use crate::store::StoreError;
@@ -68,7 +67,7 @@ impl From<StoreError> for CommandError {
                 told.hint("`kptn fsck` tells what else is not whole")
             }
             StoreError::NewerFormat { .. } => told.hint("use the kptn that wrote it, or a newer one"),
-            _ => told,
+            ref other => remotes::away(other, told),
         }
     }
 }
@@ -160,6 +159,8 @@ impl From<OpsError> for CommandError {
             OpsError::NotAccepted(error) => error.into(),
             OpsError::NotPromoted(error) => error.into(),
             OpsError::NotMade(error) => error.into(),
+            OpsError::Peer(error) => error.into(),
+            OpsError::Remote(error) => remotes::of_remote(&error),
             OpsError::Broken { diagnostics } => Self::findings(diagnostics),
             OpsError::Cycle { ref path, location, .. } => Self::findings(vec![
                 Diagnostic::new(Severity::Error, error.to_string())
@@ -225,18 +226,6 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
                 names("")
             ))
         }
-        OpsError::UnknownRemote { near: Some(near), .. } => told.hint(format!("did you mean `{near}`?")),
-        OpsError::UnknownRemote { known, .. } if !known.is_empty() => {
-            told.hint(format!("the remotes are: {}", known.join(", ")))
-        }
-        OpsError::UnknownRemote { .. } | OpsError::NoRemote => {
-            told.hint("write `remotes: {prod: {url: s3://bucket/prefix}}` into kptn.yaml; `file:///folder` works too")
-        }
-        OpsError::WhichRemote { known } => {
-            told.hint(format!("name one: `kptn push {0}` or `kptn pull {0}`", known.first().map_or("REMOTE", String::as_str)))
-        }
-        OpsError::NotWritable { .. } => told.hint("name another remote; `kptn remote` lists them"),
-        OpsError::NothingToPush { .. } => told.hint("`kptn run` makes one"),
         OpsError::Exists { .. } => told.hint("nothing was written; name another folder: `kptn init DIR`"),
         OpsError::NoItemLog { task, item } => {
             told.hint(format!("`kptn run {task} --item '{item}'` runs it alone"))
@@ -280,63 +269,11 @@ fn around_it(error: &OpsError) -> CommandError {
             .hint("install git 2.31 or newer: this repository has a format that kptn reads through it"),
         OpsError::State(StateError::Protected { made_on, .. }) => CommandError::of(Exit::CONFLICT, error)
             .hint(format!("merge `{made_on}` in git; then `kptn promote {made_on}`, or run it there")),
-        OpsError::PullWouldLose { remote, .. } => CommandError::of(Exit::CONFLICT, error).hint(format!(
-            "`kptn pull {remote} --into debug/{remote}` leaves them alone; with `--force` they are given up, and `kptn undo` brings them back"
-        )),
-        OpsError::Remote(error) => of_remote(error),
         OpsError::NoPython { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
         OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install R, or set `settings.rscript`; `kptn doctor` shows where it was looked for"),
-        _ => CommandError::of(Exit::ENVIRONMENT, error),
-    }
-}
-
-/// Somewhere else: the network, a bucket, somebody who was faster.
-fn of_remote(error: &RemoteError) -> CommandError {
-    match error {
-        RemoteError::Store(StoreError::NoSpace { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("what came is kept; make room, and the same command goes on from there"),
-        RemoteError::Address { .. } => CommandError::of(Exit::USAGE, error).hint("mend `remotes` in kptn.yaml"),
-        RemoteError::NoBranch { known, .. } if !known.is_empty() => CommandError::of(Exit::USAGE, error)
-            .hint(format!("`--from` names one of: {}", known.join(", "))),
-        RemoteError::NoMove { .. } => CommandError::of(Exit::USAGE, error)
-            .hint("`--at` takes a commit that was pushed from, or a time such as 2026-11-25 or '3 days ago'"),
-        RemoteError::NoBranch { .. } => CommandError::of(Exit::USAGE, error).hint("nobody has pushed yet"),
-        RemoteError::Conflict { tasks, .. } if tasks.is_empty() => CommandError::of(Exit::CONFLICT, error)
-            .hint("somebody pushed since you last saw it: `kptn pull`, then look, then push again"),
-        RemoteError::Conflict { .. } => CommandError::of(Exit::CONFLICT, error).hint(
-            "`kptn pull` first; `kptn push --force-with-lease` then puts yours in place of what you saw",
-        ),
-        RemoteError::Busy { .. } => CommandError::of(Exit::CONFLICT, error).hint("try again in a while"),
-        RemoteError::Expired { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(
-            "log in again (`aws sso login`), then give the same command: what was sent is not sent again",
-        ),
-        RemoteError::OtherRegion { .. } => {
-            CommandError::of(Exit::ENVIRONMENT, error).hint("set `region` of the remote in kptn.yaml")
-        }
-        RemoteError::Clock { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint("set the clock"),
-        RemoteError::NotWhole { .. } => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("`kptn fsck --remote` names all that is lost, and what to do"),
-        RemoteError::Collecting { .. } => {
-            CommandError::of(Exit::CONFLICT, error).hint("it goes on; `kptn gc --remote` says what is left")
-        }
-        RemoteError::Denied { action: "remove", .. } => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("a collection needs the right to delete (`s3:DeleteObject`); a push does not"),
-        RemoteError::Denied { .. } | RemoteError::NoCredentials { .. } | RemoteError::Credentials { .. } => {
-            CommandError::of(Exit::ENVIRONMENT, error)
-                .hint("`kptn remote check` tries what is allowed; `profile` or the AWS environment names credentials")
-        }
-        RemoteError::NotOurs { .. } | RemoteError::Nothing { .. } => {
-            CommandError::of(Exit::ENVIRONMENT, error).hint("the first `kptn push` makes it; is the address right?")
-        }
-        RemoteError::NewerFormat { .. } => {
-            CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
-        }
-        RemoteError::Damaged { .. } | RemoteError::Missing { .. } | RemoteError::Base { .. } => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("nothing here was changed; `kptn push --repair` where it is whole sends it again"),
-        _ => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("nothing here was changed; the same command goes on with what is left"),
+        _ => remotes::away(error, CommandError::of(Exit::ENVIRONMENT, error)),
     }
 }
 

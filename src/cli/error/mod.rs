@@ -11,6 +11,7 @@ mod making;
 mod moving;
 mod panic;
 mod promoting;
+mod remotes;
 
 use std::error::Error;
 use std::path::Path;

@@ -115,6 +115,10 @@ pub fn checked(report: &FsckReport) -> String {
         problems => words::count(problems, "problem", "problems"),
     };
     out.push_str(&format!("{read}: {found}\n"));
+    if report.promised > 0 {
+        let what = words::count(report.promised, "object stays", "objects stay");
+        out.push_str(&format!("{what} at a remote until something needs them (`kptn pull --lazy`)\n"));
+    }
     out
 }
 

@@ -5,7 +5,7 @@ use super::status::{self, Fresh};
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Side, Table};
 use crate::cli::words;
-use crate::model::{BranchName, TaskName};
+use crate::model::{BranchName, Provenance, TaskName};
 use crate::ops::remotes::unsent::{RemoteSeen, UnsentReport};
 use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
 
@@ -182,6 +182,15 @@ fn failures(report: &PullReport) -> String {
         let more = (report.failed.len() - LISTED) as u64;
         out.push_str(&format!("and {}\n", words::count(more, "more", "more")));
     }
+    let mut told = Vec::new();
+    for tried in report.failed.iter().map(|one| tried(&one.tried)).filter(|tried| !tried.is_empty()) {
+        if !told.contains(&tried) {
+            told.push(tried);
+        }
+    }
+    for tried in told.iter().take(LISTED) {
+        out.push_str(&format!("tried {tried}\n"));
+    }
     let branch = |into: &BranchName| format!(" --branch {into}");
     if let Some(first) = report.failed.first() {
         let name = shlex::try_quote(&first.name).unwrap_or_default();
@@ -194,6 +203,20 @@ fn failures(report: &PullReport) -> String {
         out.push_str(&format!("{what} did not finish there; `kptn status` says how\n"));
     }
     out
+}
+
+/// Returns `on batch-7 at 3f2a91c with /usr/bin/python3 (3.11.2), kptn 0.3.0`; empty where nothing is known.
+fn tried(tried: &Provenance) -> String {
+    let commit = tried.commit.as_deref().map(|commit| commit.get(..12).unwrap_or(commit));
+    let host = Some(&tried.host).filter(|host| !host.is_empty());
+    let kptn = Some(&tried.kptn).filter(|version| !version.is_empty());
+    let parts = [
+        host.map(|host| format!("on {host}")),
+        commit.map(|commit| format!("at {commit}")),
+        tried.interpreter.as_ref().map(|interpreter| format!("with {interpreter}")),
+        kptn.map(|version| format!("by kptn {version}")),
+    ];
+    harmless(&parts.into_iter().flatten().collect::<Vec<_>>().join(" ")).to_string()
 }
 
 fn quoted(tasks: &[TaskName]) -> String {

@@ -79,13 +79,14 @@ pub fn fsck(session: Session, command: &str, mend: Mend) -> Result<FsckReport, O
         repair.snapshot(snapshot, &mut report)?;
     }
     let mut reach = Reach::new(&store);
-    let mut lost = Vec::new();
+    let (mut lost, mut promised) = (Vec::new(), BTreeSet::new());
     let elsewhere = state.elsewhere()?;
     for digest in roots.records.into_keys() {
         report.records += 1;
         let made = if elsewhere.contains(&digest) { Made::Elsewhere } else { Made::Here };
-        follow(&store, &mut reach, &digest, made, &mut lost)?;
+        follow(&store, &mut reach, &digest, made, &mut lost, &mut promised)?;
     }
+    report.promised = promised.len() as u64;
     repair.records(lost, &mut report)?;
     report.problems.extend(claims::doubled(&footing, &store, &tasks)?);
     repair.end()?;
@@ -120,17 +121,27 @@ fn follow(
     record: &Digest,
     made: Made,
     lost: &mut Vec<Lost>,
+    promised: &mut BTreeSet<Digest>,
 ) -> Result<(), OpsError> {
     let mut trouble = None;
     let mut absent = Vec::new();
-    let hidden = reach.follow(record, &mut |need, object| match store.can_have(&object) {
-        Ok(true) => {}
-        Ok(false) if made == Made::Elsewhere && need.is_made() => {}
-        Ok(false) => absent.push((need.words(), what(need))),
-        Err(error) => trouble = Some(error),
+    let mut look = |need: Need<'_>, object| {
+        if !store.has(&object)? {
+            match store.promised_size(&object)? {
+                Some(_) => drop(promised.insert(object)),
+                None if made == Made::Elsewhere && need.is_made() => {}
+                None => absent.push((need.words(), what(need))),
+            }
+        }
+        Ok(())
+    };
+    let hidden = reach.follow(record, &mut |need, object| {
+        if let Err(error) = look(need, object) {
+            trouble = Some(error);
+        }
     });
     if let Some(error) = trouble {
-        return Err(error.into());
+        return Err(OpsError::Store(error));
     }
     if absent.is_empty() && hidden.is_empty() {
         return Ok(());

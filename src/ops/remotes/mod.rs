@@ -4,8 +4,10 @@
 //! tasks and what may be given up, and a pulled state becomes a branch's by the
 //! one function that moves branches.
 
+mod error;
 mod inputs;
 mod local_only;
+mod look;
 mod peer;
 mod pull;
 mod push;
@@ -15,9 +17,11 @@ pub mod unsent;
 mod upkeep;
 mod want;
 
+pub use error::PeerError;
 pub use local_only::StaysThere;
+pub use look::FailedThere;
 pub use peer::Peer;
-pub use pull::{Distance, FailedThere, PullReport, PullRequest, pull};
+pub use pull::{Distance, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list, policy};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};

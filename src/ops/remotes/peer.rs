@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
+use super::PeerError;
 use crate::model::{BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
-use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember};
+use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember, renew};
 use crate::state::BranchKey;
 use crate::store::{Layout, Store};
 use crate::task::now_ms;
@@ -35,13 +36,15 @@ impl Peer {
                 Some(found) => found,
                 None => {
                     let near = near(name, project.remotes.keys().map(String::as_str));
-                    return Err(OpsError::UnknownRemote { name: name.to_owned(), near, known: known() });
+                    return Err(
+                        PeerError::UnknownRemote { name: name.to_owned(), near, known: known() }.into()
+                    );
                 }
             },
             None => match project.remotes.len() {
-                1 => project.remotes.first().ok_or(OpsError::NoRemote)?,
-                0 => return Err(OpsError::NoRemote),
-                _ => return Err(OpsError::WhichRemote { known: known() }),
+                1 => project.remotes.first().ok_or(PeerError::NoRemote)?,
+                0 => return Err(PeerError::NoRemote.into()),
+                _ => return Err(PeerError::WhichRemote { known: known() }.into()),
             },
         };
         let bucket = open(settings, absent)?;
@@ -57,13 +60,21 @@ impl Peer {
     }
 
     /// Writes down in the store that objects are there, and how they are reached.
-    pub fn has_promised(&self, store: &Store, objects: &[Digest]) -> Result<(), OpsError> {
+    pub fn has_promised(&self, store: &Store, objects: &[(Digest, u64)]) -> Result<(), OpsError> {
         if !objects.is_empty() {
-            let promiser = Promiser { name: self.name.clone(), settings: self.settings.clone() };
-            remember(store.layout(), &self.id, &promiser)?;
+            remember(store.layout(), &self.id, &self.promiser())?;
             store.promise(&self.id, objects, now_ms())?;
         }
         Ok(())
+    }
+
+    /// Where it has promised objects before, writes down how it is reached now.
+    pub fn is_reached_so(&self, store: &Store) -> Result<(), OpsError> {
+        Ok(renew(store.layout(), &self.id, &self.promiser())?)
+    }
+
+    fn promiser(&self) -> Promiser {
+        Promiser { name: self.name.clone(), settings: self.settings.clone() }
     }
 
     /// Returns its address, without anything secret.

@@ -13,19 +13,19 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
+use super::look::{Came, FailedThere, look};
 use super::want::{Choice, Want};
-use super::{Peer, StaysThere, inputs, local_only, unfinished};
-use crate::model::{
-    BranchName, Digest, GraphName, Progress, SnapshotEntry, Status, TaskName, Unfinished, UnfinishedTask,
-};
+use super::{Peer, PeerError, StaysThere, local_only, unfinished};
+use crate::model::{BranchName, Digest, GraphName, Progress, SnapshotEntry, TaskName, Unfinished};
 use crate::ops::branch::Unkept;
 use crate::ops::mover::Mover;
-use crate::ops::report::StatusRow;
-use crate::ops::scope::Words;
-use crate::ops::{Footing, OpsError, Probing, Session, Start, named, status};
+use crate::ops::{Footing, OpsError, Session, Start, named};
 use crate::remote::{self, Absent, Arrived, At, Part, Take, block_on};
 use crate::state::{BranchKey, Change, Entries, LastSeen, Point, Promotes, State, Target};
 use crate::store::Store;
+
+/// So many digits name a commit.
+const DIGITS: std::ops::RangeInclusive<usize> = 4..=64;
 
 /// What was asked of a pull.
 #[derive(Debug, Clone)]
@@ -65,15 +65,6 @@ pub enum Distance {
     Elsewhere,
     /// The remote does not say, or there is no git.
     Unknown,
-}
-
-/// A task or an item that failed there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FailedThere {
-    /// `B` or `B[NC]`.
-    pub name: String,
-    /// What went wrong, in one line.
-    pub error: String,
 }
 
 /// What a pull did.
@@ -137,6 +128,7 @@ pub fn pull(
 ) -> Result<PullReport, OpsError> {
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), request.remote.as_deref(), Absent::Fail)?;
+    peer.is_reached_so(&store)?;
     let choice = Choice::of(&session, &request.want)?;
     let there = peer.branch(request.from.as_deref(), &session.key)?;
     let footing = Footing::open(start, command)?;
@@ -151,17 +143,18 @@ pub fn pull(
     };
     let arrived = block_on(remote::pull(ends, at.as_ref(), request.take, &wanted))?;
     // Before a branch relies on it.
-    peer.has_promised(&store, &arrived.left.0)?;
+    peer.has_promised(&store, &arrived.left)?;
 
     let mut report = report(&footing, &peer, &there, &arrived);
     let open = arrived.unfinished.as_ref();
-    let came = arrived.snapshot.entries.iter();
-    let came = came.filter(|one| choice.wants(open, Part::Record, &one.graph, &one.task));
-    report.stays = local_only::take(footing.state()?, &store, &arrived.snapshot.local_only, came)?;
+    let arriving = arrived.snapshot.entries.iter();
+    let arriving = arriving.filter(|one| choice.wants(open, Part::Record, &one.graph, &one.task));
+    report.stays = local_only::take(footing.state()?, &store, &arrived.snapshot.local_only, arriving)?;
+    let mut came = Came::default();
     if request.moves {
         let places = (&there, &here);
         let moving = Moving { footing: &footing, store: &store, peer: &peer, places, choice: &choice };
-        moving.go(request.unkept, &arrived, &mut report)?;
+        came = moving.go(request.unkept, &arrived, &mut report)?;
     }
     let seen = LastSeen {
         snapshot: arrived.tip.snapshot,
@@ -174,41 +167,12 @@ pub fn pull(
     }
     if request.moves {
         drop(session);
-        look(start, &here, request, progress, &mut report)?;
+        look(start, &here, request, &came, progress, &mut report)?;
     }
     Ok(report)
 }
 
-/// Looks at what came as it stands here, and brings what the items read that were asked for.
-fn look(
-    start: &Start,
-    here: &BranchKey,
-    request: &PullRequest,
-    progress: &dyn Progress,
-    report: &mut PullReport,
-) -> Result<(), OpsError> {
-    let session = Session::open(&Start { branch: Some(here.branch.to_string()), ..start.clone() })?;
-    let named = match &request.want {
-        Want::ReadBy(task) => inputs::named(&session, std::slice::from_ref(task))?,
-        Want::Items(names) => inputs::named(&session, names)?,
-        Want::FailedItems(_) => inputs::failed(&session, &|task| report.unfinished.contains(&task.name))?,
-        Want::All | Want::Tasks(_) => Vec::new(),
-    };
-    if matches!(request.want, Want::Items(_) | Want::FailedItems(_)) {
-        let came = inputs::bring(&session, &named, progress)?;
-        report.objects += came;
-        report.left = report.left.saturating_sub(came);
-    }
-    let failed = named.into_iter().filter_map(|one| Some(FailedThere { name: one.name, error: one.error? }));
-    report.failed = failed.collect();
-    let status = status::status(&session, &Words::default(), Probing::Believe)?;
-    let came = |row: &&StatusRow| report.tasks.contains(&row.task);
-    report.stale =
-        Some(status.rows.iter().filter(came).filter(|row| row.status != Status::Fresh).count() as u64);
-    Ok(())
-}
-
-/// Returns the moment that a word means: a time, or a commit that was pushed from.
+/// Returns the moment that a word means: a time, or a commit that was pushed from, by its digits, a branch or a tag.
 fn moment(footing: &Footing, word: &str) -> Result<At, OpsError> {
     if let Some(ms) = named::time(word) {
         return Ok(At::Time(ms));
@@ -217,8 +181,12 @@ fn moment(footing: &Footing, word: &str) -> Result<At, OpsError> {
         Some(repository) => repository.commit(word)?,
         None => None,
     };
+    let tags = footing.state()?.tags(&footing.key.project)?;
+    let tagged = || tags.into_iter().find(|tag| tag.name.as_str() == word)?.commit;
     // One that is not here may be known there.
-    Ok(At::Commit(known.unwrap_or_else(|| word.to_owned())))
+    let digits = || DIGITS.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let commit = known.or_else(tagged).or_else(|| digits().then(|| word.to_ascii_lowercase()));
+    Ok(At::Commit(commit.ok_or_else(|| PeerError::NoMoment { word: word.to_owned() })?))
 }
 
 fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) -> PullReport {
@@ -248,8 +216,8 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
         stays: Vec::new(),
         objects: arrived.fetched.objects,
         bytes: arrived.fetched.raw,
-        left: arrived.left.0.len() as u64,
-        left_bytes: arrived.left.1,
+        left: arrived.left.len() as u64,
+        left_bytes: arrived.left.iter().map(|(_, size)| size).sum(),
         commit: tip.commit.clone(),
         distance,
         user: tip.user.clone(),
@@ -268,22 +236,31 @@ struct Moving<'a> {
 }
 
 impl Moving<'_> {
-    fn go(&self, unkept: Unkept, arrived: &Arrived, report: &mut PullReport) -> Result<(), OpsError> {
+    fn go(&self, unkept: Unkept, arrived: &Arrived, report: &mut PullReport) -> Result<Came, OpsError> {
         let Self { footing, peer, places: (there, here), .. } = *self;
         let state = footing.state()?;
         let mover = Mover::of(footing, here)?;
         let from = mover.from().unwrap_or_default();
         let ours = state.entries(&from)?;
-        let (changes, losing) = self.changes(&ours, arrived, report)?;
-        report.given_up = lost(footing, here, &from, &losing)?;
+        let mut came = Came::default();
+        let (changes, losing) = self.changes(&ours, arrived, report, &mut came)?;
+        let mut alone = BTreeSet::new();
+        for record in losing {
+            if !state.is_on_remote(&record)? {
+                alone.insert(record);
+            }
+        }
+        report.given_up = lost(footing, here, &from, &alone)?;
         if !report.given_up.is_empty() && unkept == Unkept::Refuse {
             let tasks = report.given_up.clone();
-            return Err(OpsError::PullWouldLose {
+            return Err(PeerError::PullWouldLose {
                 remote: peer.name.clone(),
                 branch: here.branch.clone(),
                 tasks,
-            });
+            }
+            .into());
         }
+        state.is_there(&arrived.snapshot)?;
         report.into = Some(here.branch.clone());
         report.elsewhere = (here.branch != footing.key.branch).then(|| here.branch.clone());
         report.changed = changes.len() as u64;
@@ -298,15 +275,15 @@ impl Moving<'_> {
             };
             report.operation = Some(moved.operation);
         }
-        let Some(unfinished) = &arrived.unfinished else { return Ok(()) };
-        let wants = |one: &&UnfinishedTask| {
-            self.choice.wants(Some(unfinished), Part::Unfinished, &one.graph, &one.task)
-        };
-        let open: Vec<_> = unfinished.tasks.iter().filter(wants).collect();
+        let Some(mut unfinished) = arrived.unfinished.clone() else { return Ok(came) };
+        let all = arrived.unfinished.as_ref();
+        unfinished.tasks.retain(|one| self.choice.wants(all, Part::Unfinished, &one.graph, &one.task));
+        came.open = unfinished.tasks;
         // Which branch they were made on, nothing proves: a protected one makes them itself.
         let takes_items = !mover.protection().covers(here.branch.as_str());
-        report.unfinished = unfinished::take(state, self.store, here, &arrived.snapshot, &open, takes_items)?;
-        Ok(())
+        report.unfinished =
+            unfinished::take(state, self.store, here, &arrived.snapshot, &came.open, takes_items)?;
+        Ok(came)
     }
 
     /// Returns which tasks get another record, and the records they have now that the remote never had.
@@ -315,6 +292,7 @@ impl Moving<'_> {
         ours: &Entries,
         arrived: &Arrived,
         report: &mut PullReport,
+        came: &mut Came,
     ) -> Result<(Vec<Change>, BTreeSet<Digest>), OpsError> {
         let Self { footing, store, peer, places: (there, here), choice } = *self;
         let state = footing.state()?;
@@ -335,6 +313,7 @@ impl Moving<'_> {
                 continue;
             }
             report.tasks.push(entry.task.clone());
+            came.records.insert(place);
             if our != Some(entry.record) {
                 changes.push(change(entry));
                 // What was agreed on is in the remote's history.

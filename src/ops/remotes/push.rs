@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use serde::Serialize;
 
-use super::{Peer, local_only, unfinished};
-use crate::model::{BranchName, Digest, Progress, Project, Record, Settled, Snapshot, TaskName};
+use super::{Peer, PeerError, local_only, unfinished};
+use crate::model::{
+    BranchName, Digest, Progress, Project, Record, Settled, Snapshot, TaskName, Unfinished, UnfinishedTask,
+};
 use crate::ops::{Footing, OpsError, Session, protect};
 use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
@@ -66,13 +68,19 @@ pub fn push(
     let find = |absent| Peer::find(&session.project, store.layout(), request.remote.as_deref(), absent);
     let mut peer = find(Absent::Pretend)?;
     if !peer.settings.writable {
-        return Err(OpsError::NotWritable { remote: peer.name });
+        return Err(PeerError::NotWritable { remote: peer.name }.into());
     }
-    if request.earnest == Earnest::Yes && has_state(&session)? {
+    let open =
+        unfinished::gather(&session.project, &session.outputs_dir, session.state()?, &store, &session.key)?;
+    let point = session.state()?.point(&session.key)?.unwrap_or_default();
+    // An empty branch makes no folder.
+    if point.is_empty() && open.is_empty() {
+        return Err(PeerError::NothingToPush { branch: session.key.branch.clone() }.into());
+    }
+    if request.earnest == Earnest::Yes {
         peer = find(Absent::Make)?;
     }
-    let unfinished =
-        unfinished::gather(&session.project, &session.outputs_dir, session.state()?, &store, &session.key)?;
+    peer.is_reached_so(&store)?;
     let project = session.project.clone();
     let footing = Footing::of(session, command);
     let there = match &request.to {
@@ -80,14 +88,12 @@ pub fn push(
         None => footing.key.clone(),
     };
     let state = footing.state()?;
-    let point = state.point(&footing.key)?.filter(|point| !point.is_empty());
-    let Some(point) = point else {
-        return Err(OpsError::NothingToPush { branch: footing.key.branch.clone() });
-    };
+    let seen = state.seen(peer.url(), &there)?;
+    let said = seen.and_then(|seen| said_there(&store, &seen.snapshot));
+    let unfinished = unfinished(&footing, &store, &there, open, said)?;
     let Ours { snapshot: ours, unsettled, local_only } =
         settled_snapshot(&project, state, &store, &point, unfinished)?;
     refuse_unpromoted(&footing, &there, &point)?;
-    let seen = state.seen(peer.url(), &there)?;
     let entry = footing.entry("push", &peer.name, &footing.key);
     let mover =
         Mover { user: entry.user.to_owned(), commit: entry.commit.map(str::to_owned), at_ms: entry.at_ms };
@@ -101,6 +107,8 @@ pub fn push(
         // next push must not take them for ones that this side gave up.
         let seen = LastSeen { snapshot: ours, generation: moved.generation, at_ms: entry.at_ms };
         state.see(peer.url(), &there, &seen)?;
+        let sent: Snapshot = store.load_json(&ours)?;
+        state.is_there(&sent)?;
         state.note(&footing.key, &entry)?;
     }
     Ok(PushReport {
@@ -132,9 +140,27 @@ fn refuse_unpromoted(footing: &Footing, there: &BranchKey, point: &Point) -> Res
     }
 }
 
-/// Tells whether there is anything to push: an empty branch makes no folder.
-fn has_state(session: &Session) -> Result<bool, OpsError> {
-    Ok(session.state()?.point(&session.key)?.is_some_and(|point| !point.is_empty()))
+/// Returns what a snapshot says did not finish; absent where that is nothing, or is not here any more.
+fn said_there(store: &Store, snapshot: &Digest) -> Option<Unfinished> {
+    let snapshot: Snapshot = store.load_json(snapshot).ok()?;
+    store.load_json(&snapshot.unfinished?).ok()
+}
+
+/// Puts into the store what is said of what did not finish; absent where that is nothing.
+fn unfinished(
+    footing: &Footing,
+    store: &Store,
+    there: &BranchKey,
+    mut open: Vec<UnfinishedTask>,
+    said: Option<Unfinished>,
+) -> Result<Option<Digest>, OpsError> {
+    let protection = protect::protection(footing, &there.branch)?;
+    if protection.covers(there.branch.as_str()) && !protection.covers(footing.key.branch.as_str()) {
+        // Where they were made, nothing would tell there.
+        open.iter_mut().for_each(|one| one.items = None);
+    }
+    let open = unfinished::as_said(store, open, said)?;
+    Ok(Unfinished::of(open).map(|all| store.put_json(&all)).transpose()?)
 }
 
 /// What a branch has to push.

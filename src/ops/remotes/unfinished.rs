@@ -3,10 +3,11 @@
 //! ```text
 //! attempts, failed items, kept items of state.db + their logs  <->  model::Unfinished, in the pushed snapshot
 //! ```
-//! A task's is taken where its record is the remote's, too: else this branch has gone on by itself.
+//! A task's is taken where it has no record here, or the remote's: else this branch has gone on by itself.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use crate::model::{
@@ -20,15 +21,19 @@ use crate::store::{Store, StoreError};
 
 /// Of what one attempt printed, so many bytes go, the last ones.
 const LOG_MOST: u64 = 256 * 1024;
+/// Of what all failed items of a task printed, about so many bytes go: the more there are, the less of each.
+const ITEM_LOGS_MOST: u64 = 32 * 1024 * 1024;
+/// Of each item no fewer, however many there are: the last lines say what went wrong.
+const LOG_LEAST: u64 = 512;
 
-/// Puts what a branch did not finish into the store; absent where that is nothing.
+/// Returns what a branch did not finish; what its tasks printed is in the store.
 pub fn gather(
     project: &Project,
     outputs_dir: &Path,
     state: &State,
     store: &Store,
     key: &BranchKey,
-) -> Result<Option<Digest>, OpsError> {
+) -> Result<Vec<UnfinishedTask>, OpsError> {
     let (mut seen, mut tasks) = (BTreeSet::new(), Vec::new());
     for graph in project.graphs.values() {
         let attempts = state.failed_attempts(key, &graph.namespace)?;
@@ -44,7 +49,9 @@ pub fn gather(
                 kept = ItemTable::default();
             }
             let log = attempt.as_ref().and_then(|one| one.log.as_deref()).filter(|_| !task.local_only);
-            let log = log.map(|path| tail(Path::new(path), 0, u64::MAX)).filter(|bytes| !bytes.is_empty());
+            let log = log
+                .map(|path| tail(Path::new(path), 0, u64::MAX, LOG_MOST))
+                .filter(|bytes| !bytes.is_empty());
             let (failed, item_logs) = with_logs(store, outputs_dir, failed);
             tasks.push(UnfinishedTask {
                 graph: graph.namespace.clone(),
@@ -58,7 +65,43 @@ pub fn gather(
             });
         }
     }
-    Ok(Unfinished::of(tasks).map(|all| store.put_json(&all)).transpose()?)
+    Ok(tasks)
+}
+
+/// Says of what a remote's branch did not finish either what is said there: where it was tried, that machine knows.
+pub fn as_said(
+    store: &Store,
+    tasks: Vec<UnfinishedTask>,
+    said: Option<Unfinished>,
+) -> Result<Vec<UnfinishedTask>, OpsError> {
+    let said = said.into_iter().flat_map(|all| all.tasks);
+    let mut said: BTreeMap<_, _> = said.map(|one| ((one.graph.clone(), one.task.clone()), one)).collect();
+    let mut as_said = Vec::new();
+    for one in tasks {
+        let same = said.remove(&(one.graph.clone(), one.task.clone())).filter(|said| is_same(said, &one));
+        as_said.push(match same {
+            Some(said) if has_logs(store, &said)? => said,
+            _ => one,
+        });
+    }
+    Ok(as_said)
+}
+
+/// Tells whether two tell of the same attempts, whatever was kept of what they printed.
+fn is_same(one: &UnfinishedTask, other: &UnfinishedTask) -> bool {
+    let silent = |item: &FailedItem| FailedItem { log: None, ..item.clone() };
+    one.attempt == other.attempt
+        && one.items == other.items
+        && one.failed.iter().map(silent).eq(other.failed.iter().map(silent))
+}
+
+fn has_logs(store: &Store, one: &UnfinishedTask) -> Result<bool, StoreError> {
+    for log in one.log.iter().chain(&one.item_logs) {
+        if !store.has(log)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
 
 fn items(
@@ -81,9 +124,10 @@ fn items(
 /// Returns failed items whose logs are parts of the bytes that come with them.
 fn with_logs(store: &Store, outputs_dir: &Path, failed: Vec<FailedItem>) -> (Vec<FailedItem>, Vec<u8>) {
     let mut all = Vec::new();
+    let share = (ITEM_LOGS_MOST / (failed.len() as u64).max(1)).clamp(LOG_LEAST, LOG_MOST);
     let with_log = |mut item: FailedItem| {
         let log = item.log.take();
-        let bytes = log.map(|log| tail(&log_file(store, outputs_dir, &log), log.offset, log.length));
+        let bytes = log.map(|log| tail(&log_file(store, outputs_dir, &log), log.offset, log.length, share));
         if let Some(bytes) = bytes.filter(|bytes| !bytes.is_empty()) {
             let (offset, length) = (all.len() as u64, bytes.len() as u64);
             let (run, file) = (item.run.clone(), String::new());
@@ -95,11 +139,11 @@ fn with_logs(store: &Store, outputs_dir: &Path, failed: Vec<FailedItem>) -> (Vec
     (failed.into_iter().map(with_log).collect(), all)
 }
 
-/// Reads the end of a part of a file; nothing where it is gone.
-fn tail(path: &Path, offset: u64, length: u64) -> Vec<u8> {
+/// Reads the end of a part of a file, of so many bytes at most; nothing where it is gone.
+fn tail(path: &Path, offset: u64, length: u64, most: u64) -> Vec<u8> {
     let Ok(metadata) = fs::metadata(path) else { return Vec::new() };
     let end = offset.saturating_add(length).min(metadata.len());
-    let start = offset.max(end.saturating_sub(LOG_MOST));
+    let start = offset.max(end.saturating_sub(most));
     read_range(path, start, end.saturating_sub(start)).unwrap_or_default()
 }
 
@@ -123,7 +167,7 @@ pub fn take(
     store: &Store,
     here: &BranchKey,
     theirs: &Snapshot,
-    unfinished: &[&UnfinishedTask],
+    unfinished: &[UnfinishedTask],
     takes_items: bool,
 ) -> Result<Vec<TaskName>, OpsError> {
     let mut taken = Vec::new();
@@ -133,8 +177,10 @@ pub fn take(
         let their_record = records.get(&(&one.graph, &one.task)).copied();
         let ours = state.failed_attempt(here, &one.graph, &one.task)?;
         let ended = |attempt: &Option<Attempt>| attempt.as_ref().map_or(0, |one| one.ended_ms);
-        if state.record_of(here, &one.graph, &one.task)? != their_record || ended(&ours) > ended(&one.attempt)
-        {
+        let record = state.record_of(here, &one.graph, &one.task)?;
+        // Where it never finished here, a part of their state came: their record of it did not.
+        let has_gone_on = record.is_some() && record != their_record;
+        if has_gone_on || ended(&ours) > ended(&one.attempt) {
             continue;
         }
         if let Some(attempt) = &one.attempt {
@@ -194,6 +240,11 @@ fn write(store: &Store, object: &Digest, path: &Path) -> Result<(), OpsError> {
     }
     let folder = path.parent().unwrap_or(store.layout().root());
     fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
-    fs::write(path, store.load(object)?).map_err(|error| StoreError::writing("write", path, error))?;
+    let bytes = store.load(object)?;
+    let writing = |error| StoreError::writing("write", path, error);
+    // At once or not at all: what is there is taken for the whole.
+    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(writing)?;
+    file.write_all(&bytes).map_err(writing)?;
+    file.persist(path).map_err(|error| writing(error.error))?;
     Ok(())
 }

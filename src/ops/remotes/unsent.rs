@@ -8,6 +8,7 @@ use std::collections::{BTreeSet, HashSet};
 
 use serde::Serialize;
 
+use super::PeerError;
 use crate::model::{GraphName, TaskName};
 use crate::ops::report::StatusReport;
 use crate::ops::{OpsError, Session};
@@ -71,7 +72,7 @@ pub fn unsent(session: &Session) -> Result<Unsent, OpsError> {
 /// Leaves the rows of tasks whose records no remote had; fails where the project has no remote.
 pub fn not_in_remote(session: &Session, status: StatusReport) -> Result<UnsentReport, OpsError> {
     if session.project.remotes.is_empty() {
-        return Err(OpsError::NoRemote);
+        return Err(PeerError::NoRemote.into());
     }
     let Unsent { tasks, remotes } = unsent(session)?;
     let is_left = |graph: &GraphName, task: &TaskName| tasks.contains(&(graph.clone(), task.clone()));

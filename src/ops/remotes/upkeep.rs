@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Peer;
+use super::{Peer, PeerError};
 use crate::model::Progress;
 use crate::ops::{OpsError, Session};
 use crate::remote::{self, Absent, Asked, Depth, Earnest, Waiting, block_on};
@@ -68,7 +68,7 @@ pub fn gc(
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), name, Absent::Fail)?;
     if !peer.settings.writable {
-        return Err(OpsError::NotWritable { remote: peer.name });
+        return Err(PeerError::NotWritable { remote: peer.name }.into());
     }
     let done = block_on(remote::collect(peer.bucket(), &store, peer.index_folder(), asked, progress))?;
     let Waiting { keys: waiting, until_ms } = done.waiting.unwrap_or(Waiting { keys: 0, until_ms: 0 });

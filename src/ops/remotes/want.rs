@@ -24,7 +24,8 @@ pub enum Want {
     FailedItems(Words),
 }
 
-type Names = BTreeSet<(GraphName, TaskName)>;
+/// Tasks, by the namespaces of their graphs.
+pub type Names = BTreeSet<(GraphName, TaskName)>;
 
 /// What a pull is about, as far as this project tells.
 pub struct Choice<'s> {

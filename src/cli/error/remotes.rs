@@ -1,0 +1,95 @@
+//! What went wrong with a remote, and what to do about it.
+
+use std::error::Error;
+
+use super::CommandError;
+use crate::cli::exit::Exit;
+use crate::ops::remotes::PeerError;
+use crate::remote::{BringError, RemoteError};
+use crate::store::StoreError;
+
+/// What `--at` takes.
+const AT: &str =
+    "`--at` takes a commit that was pushed from, a tag of it, or a time such as 2026-11-25 or '3 days ago'";
+
+impl From<PeerError> for CommandError {
+    fn from(error: PeerError) -> Self {
+        let told = Self::of(Exit::USAGE, &error);
+        match error {
+        PeerError::NoMoment { .. } => told.hint(AT),
+        PeerError::UnknownRemote { near: Some(near), .. } => told.hint(format!("did you mean `{near}`?")),
+        PeerError::UnknownRemote { known, .. } if !known.is_empty() => {
+            told.hint(format!("the remotes are: {}", known.join(", ")))
+        }
+        PeerError::UnknownRemote { .. } | PeerError::NoRemote => {
+            told.hint("write `remotes: {prod: {url: s3://bucket/prefix}}` into kptn.yaml; `file:///folder` works too")
+        }
+        PeerError::WhichRemote { known } => {
+            told.hint(format!("name one: `kptn push {0}` or `kptn pull {0}`", known.first().map_or("REMOTE", String::as_str)))
+        }
+        PeerError::NotWritable { .. } => told.hint("name another remote; `kptn remote` lists them"),
+        PeerError::NothingToPush { .. } => told.hint("`kptn run` makes one"),
+        PeerError::PullWouldLose { remote, .. } => Self { exit: Exit::CONFLICT, ..told }.hint(format!(
+            "`kptn pull {remote} --into debug/{remote}` leaves them alone; with `--force` they are given up, and `kptn undo` brings them back"
+        )),
+        }
+    }
+}
+
+/// Something that a lazy pull left at a remote did not come.
+pub(super) fn away(error: &(dyn Error + 'static), told: CommandError) -> CommandError {
+    let mut all = std::iter::successors(Some(error), |error| (*error).source());
+    match all.find_map(|error| error.downcast_ref::<BringError>()) {
+        Some(BringError::Refused { name, .. }) => told.hint(format!(
+            "`kptn remote check {name}` tries to reach it; where its address changed, `kptn pull {name} --lazy` writes that down"
+        )),
+        Some(BringError::Unknown { .. }) | None => told,
+    }
+}
+
+/// Somewhere else: the network, a bucket, somebody who was faster.
+pub(super) fn of_remote(error: &RemoteError) -> CommandError {
+    match error {
+        RemoteError::Store(StoreError::NoSpace { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("what came is kept; make room, and the same command goes on from there"),
+        RemoteError::Address { .. } => CommandError::of(Exit::USAGE, error).hint("mend `remotes` in kptn.yaml"),
+        RemoteError::NoBranch { known, .. } if !known.is_empty() => CommandError::of(Exit::USAGE, error)
+            .hint(format!("`--from` names one of: {}", known.join(", "))),
+        RemoteError::NoMove { .. } => CommandError::of(Exit::USAGE, error).hint(AT),
+        RemoteError::NoBranch { .. } => CommandError::of(Exit::USAGE, error).hint("nobody has pushed yet"),
+        RemoteError::Conflict { tasks, .. } if tasks.is_empty() => CommandError::of(Exit::CONFLICT, error)
+            .hint("somebody pushed since you last saw it: `kptn pull`, then look, then push again"),
+        RemoteError::Conflict { .. } => CommandError::of(Exit::CONFLICT, error).hint(
+            "`kptn pull` first; `kptn push --force-with-lease` then puts yours in place of what you saw",
+        ),
+        RemoteError::Busy { .. } => CommandError::of(Exit::CONFLICT, error).hint("try again in a while"),
+        RemoteError::Expired { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(
+            "log in again (`aws sso login`), then give the same command: what was sent is not sent again",
+        ),
+        RemoteError::OtherRegion { .. } => {
+            CommandError::of(Exit::ENVIRONMENT, error).hint("set `region` of the remote in kptn.yaml")
+        }
+        RemoteError::Clock { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint("set the clock"),
+        RemoteError::NotWhole { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("`kptn fsck --remote` names all that is lost, and what to do"),
+        RemoteError::Collecting { .. } => {
+            CommandError::of(Exit::CONFLICT, error).hint("it goes on; `kptn gc --remote` says what is left")
+        }
+        RemoteError::Denied { action: "remove", .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("a collection needs the right to delete (`s3:DeleteObject`); a push does not"),
+        RemoteError::Denied { .. } | RemoteError::NoCredentials { .. } | RemoteError::Credentials { .. } => {
+            CommandError::of(Exit::ENVIRONMENT, error)
+                .hint("`kptn remote check` tries what is allowed; `profile` or the AWS environment names credentials")
+        }
+        RemoteError::NotOurs { .. } | RemoteError::Nothing { .. } => {
+            CommandError::of(Exit::ENVIRONMENT, error).hint("the first `kptn push` makes it; is the address right?")
+        }
+        RemoteError::NewerFormat { .. } => {
+            CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
+        }
+        RemoteError::Damaged { .. } | RemoteError::Missing { .. } | RemoteError::Base { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("nothing here was changed; `kptn push --repair` where it is whole sends it again"),
+        _ => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("nothing here was changed; the same command goes on with what is left"),
+    }
+}

@@ -1,0 +1,56 @@
+//! Why nothing goes to a remote or comes from one, as far as this project and this machine tell.
+
+use crate::model::{BranchName, TaskName};
+use crate::ops::error::list;
+
+/// Why nothing went or came.
+#[derive(Debug, thiserror::Error)]
+pub enum PeerError {
+    /// A remote that `kptn.yaml` does not name.
+    #[error("no remote is called `{name}`")]
+    UnknownRemote {
+        /// What was typed.
+        name: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// No remote at all.
+    #[error("the project has no remotes")]
+    NoRemote,
+    /// Several, and none was named.
+    #[error("the project has several remotes: {}", .known.join(", "))]
+    WhichRemote {
+        /// All that there are.
+        known: Vec<String>,
+    },
+    /// `writable: false`.
+    #[error("`{remote}` is not to be written: `kptn.yaml` says `writable: false`")]
+    NotWritable {
+        /// The remote.
+        remote: String,
+    },
+    /// A branch on which nothing ever finished.
+    #[error("`{branch}` has no state to push")]
+    NothingToPush {
+        /// The branch.
+        branch: BranchName,
+    },
+    /// `--at` with a word that means no moment.
+    #[error("`{word}` is no time, and no commit, branch or tag of this repository")]
+    NoMoment {
+        /// What was typed.
+        word: String,
+    },
+    /// A pull that would drop results that exist nowhere else.
+    #[error("pulling from `{remote}` would drop results that only `{branch}` has: {}", list(.tasks))]
+    PullWouldLose {
+        /// The remote.
+        remote: String,
+        /// The branch here.
+        branch: BranchName,
+        /// Their tasks.
+        tasks: Vec<TaskName>,
+    },
+}
