@@ -15,6 +15,7 @@ mod collection;
 mod commands;
 mod config_errors;
 mod data_frames;
+mod defer;
 mod display;
 mod docs;
 mod earlier;

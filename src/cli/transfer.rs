@@ -79,4 +79,8 @@ impl Progress for Transfer {
             bar.inc(bytes);
         }
     }
+
+    fn end(&self) {
+        Self::end(self);
+    }
 }

@@ -47,7 +47,8 @@ pub use project::{
     AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings,
 };
 pub use record::{
-    Attempt, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record, Settled, Timing,
+    Attempt, Deferred, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record,
+    Settled, Timing,
 };
 pub use remote::RemoteSettings;
 pub use run::{

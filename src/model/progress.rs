@@ -22,6 +22,9 @@ pub trait Progress: Sync {
 
     /// So many more raw bytes are done.
     fn advance(&self, bytes: u64);
+
+    /// Nothing more comes: others may write where it was shown.
+    fn end(&self) {}
 }
 
 /// Hears nothing.

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    CodePart, Digest, Fingerprint, GraphName, Ingredient, Item, ItemKey, OutputFile, RunId, TaskName,
+    BranchName, CodePart, Digest, Fingerprint, GraphName, Ingredient, Item, ItemKey, OutputFile, RunId,
+    TaskName,
 };
 
 /// The version of the record's format that this kptn reads and writes; before 2, an item table was one object.
@@ -90,6 +91,22 @@ pub struct Record {
     /// Whether what it made and printed was to stay on the machine that made it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub local_only: bool,
+    /// What it, or what it was made from, took from a remote's state; then no protected branch takes it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
+}
+
+/// A dependency that was read from a remote's state, as the branch here had none that was fresh (`run --defer`).
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Deferred {
+    /// The dependency.
+    pub task: TaskName,
+    /// The remote, by the name that people said.
+    pub remote: String,
+    /// Its branch.
+    pub branch: BranchName,
+    /// The record that the dependency has there.
+    pub record: Digest,
 }
 
 /// One finished item of a mapped task.

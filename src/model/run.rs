@@ -6,7 +6,9 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BranchName, Bundle, Digest, Graph, ItemChoice, ItemSelector, Language, ProjectId, TaskName};
+use super::{
+    BranchName, Bundle, Deferred, Digest, Graph, ItemChoice, ItemSelector, Language, ProjectId, TaskName,
+};
 
 /// The version of the messages between a runner and `kptn task serve`.
 pub const RUNNER_PROTOCOL: u32 = 1;
@@ -207,6 +209,9 @@ pub struct RunPlan {
     /// Of these mapped tasks, the run is about some items alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub items: BTreeMap<TaskName, ItemChoice>,
+    /// Dependencies that are taken as a remote has them, not as they are here.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub deferred: BTreeMap<TaskName, Deferred>,
     /// Whether fresh tasks run all the same.
     pub force: Force,
     /// Whether records made elsewhere are taken, and its own are offered.

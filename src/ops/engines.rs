@@ -20,7 +20,7 @@ use super::run::{Opened, Opening, RunRequest, WhenNothing};
 use super::tasks::{load_plan, make_run};
 use super::{OpsError, Session, run};
 use crate::model::{
-    AfterFailure, BranchName, Diagnostic, Digest, Force, GraphName, RunId, RunPlan, Task, TaskName,
+    AfterFailure, BranchName, Diagnostic, Digest, Force, GraphName, RunId, RunPlan, Silent, Task, TaskName,
     TaskOutcome, canonical_json,
 };
 use crate::state::{BranchKey, Extent, LockOn, RunCounts, RunLock, RunState, Wait};
@@ -101,7 +101,7 @@ pub fn open(
     if let Some(plan) = find_open(session, request)? {
         return Ok(report(session, &plan, true, Vec::new()));
     }
-    match run::open(session, request, WhenNothing::Open)? {
+    match run::open(session, request, WhenNothing::Open, &Silent)? {
         Opening::Opened(opened) => {
             let Opened { plan, locks, notes } = *opened;
             let run = make_run(session, plan, &[], listeners)?;

@@ -206,7 +206,7 @@ pub enum OpsError {
     #[error(transparent)]
     NotPromoted(#[from] super::promote::NotPromoted),
     /// Something would be made for a protected branch from a commit that it does not have.
-    #[error("`{branch}` is protected, and {}", elsewhere(.branch, .commit, *.known))]
+    #[error("`{branch}` is protected, and {}", super::protect::elsewhere(.branch, .commit, *.known))]
     ElsewhereThanProtected {
         /// The branch.
         branch: BranchName,
@@ -337,16 +337,6 @@ impl OpsError {
             location: graph.place,
             error,
         }
-    }
-}
-
-fn elsewhere(branch: &BranchName, commit: &Option<String>, known: bool) -> String {
-    match commit {
-        Some(commit) if known => {
-            format!("the commit that is checked out, {}, is not on it", commit.get(..9).unwrap_or(commit))
-        }
-        Some(_) => format!("git has no `{branch}` here to tell what is on it"),
-        None => "no commit is checked out".to_owned(),
     }
 }
 

@@ -46,7 +46,7 @@ pub fn inherit(session: &Session, from: &BranchName, to: &BranchName) -> Result<
     match state.move_branch(&wanted, &protection, &entry) {
         Ok(Some(_)) => Ok(Inherited::Yes),
         Ok(None) => Ok(Inherited::No),
-        Err(StateError::Protected { .. }) => Ok(Inherited::Protected),
+        Err(StateError::Protected { .. } | StateError::Deferred { .. }) => Ok(Inherited::Protected),
         Err(error) => Err(error.into()),
     }
 }

@@ -5,8 +5,10 @@ use super::probes::Probing;
 use super::report::{StatusReport, StatusRow};
 use super::scope::{self, Words};
 use super::survey::Survey;
-use super::{OpsError, Session, memo, status};
-use crate::model::{Diagnostic, Force, IngredientKind, MapDeps, Reason, Severity, Status, Task, TaskName};
+use super::{OpsError, Session, memo, remotes, status};
+use crate::model::{
+    Diagnostic, Force, IngredientKind, MapDeps, Progress, Reason, Severity, Status, Task, TaskName,
+};
 use crate::plan::could_take_item_alone;
 
 /// Returns the status of what would run; of the items that `which` names, how many.
@@ -15,6 +17,7 @@ pub fn plan(
     words: &Words,
     which: &WhichItems,
     force: Force,
+    defer: Option<(&str, &dyn Progress)>,
 ) -> Result<StatusReport, OpsError> {
     if *which != WhichItems::All {
         scope::one_graph(session, words)?;
@@ -26,6 +29,17 @@ pub fn plan(
         for row in report.rows.iter_mut().filter(|row| row.status == Status::Fresh) {
             row.status = Status::Stale;
             row.reasons = vec![Reason::Forced];
+        }
+    }
+    if let Some((remote, progress)) = defer {
+        for survey in &surveys {
+            let of_graph = report.rows.iter().filter(|row| row.graph == survey.graph.name);
+            let selected: Vec<TaskName> = of_graph.map(|row| row.task.clone()).collect();
+            for one in remotes::defer(session, survey, remote, &selected, progress)?.into_values() {
+                let message =
+                    format!("`{}` would be read as {} ({}) has it", one.task, one.remote, one.branch);
+                report.notes.push(Diagnostic::new(Severity::Note, message));
+            }
         }
     }
     for survey in &surveys {

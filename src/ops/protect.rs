@@ -78,3 +78,14 @@ pub fn refuse_elsewhere(session: &Session) -> Result<(), OpsError> {
         known: contains.is_some(),
     })
 }
+
+/// Says why what is checked out is not on a protected branch.
+pub(super) fn elsewhere(branch: &BranchName, commit: &Option<String>, known: bool) -> String {
+    match commit {
+        Some(commit) if known => {
+            format!("the commit that is checked out, {}, is not on it", commit.get(..9).unwrap_or(commit))
+        }
+        Some(_) => format!("git has no `{branch}` here to tell what is on it"),
+        None => "no commit is checked out".to_owned(),
+    }
+}

@@ -111,7 +111,7 @@ fn rename(session: &Session, state: &State, from: &BranchKey, to: &BranchName) -
     let protection = protect::as_session_sees(session, to);
     let to = BranchKey { branch: to.clone(), ..from.clone() };
     match state.rename_branch(from, &to, &protection, &entry) {
-        Err(StateError::Protected { .. }) => Ok(false),
+        Err(StateError::Protected { .. } | StateError::Deferred { .. }) => Ok(false),
         renamed => Ok(renamed?.is_some()),
     }
 }

@@ -17,7 +17,7 @@ pub use moves::*;
 pub use promoting::*;
 pub use room::*;
 
-use crate::model::{Diagnostic, GraphName, Reason, RunId, Status, TaskName};
+use crate::model::{Deferred, Diagnostic, GraphName, Reason, RunId, Status, TaskName};
 
 /// Whose state is being talked about; the head of most reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -141,6 +141,9 @@ pub struct Compared {
     /// The latest promotion of it that holds; absent where there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub promoted: Option<Promotion>,
+    /// What it, or what it was made from, took from a remote's state.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub deferred: Vec<Deferred>,
 }
 
 /// One part of the code, before and now.

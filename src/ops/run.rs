@@ -14,6 +14,7 @@ use super::choice::{self, WhichItems};
 use super::holding::{self, EngineOpening, Taken, holder};
 use super::inherit::inherit;
 use super::probes::Probing;
+use super::remotes::defer;
 use super::report::{RenderedState, RunCounts, RunReport};
 use super::runner::{Rendering, render_graph};
 use super::scope::{self, Words};
@@ -21,8 +22,8 @@ use super::status::{all_before, select, stale_before};
 use super::survey::{Question, Survey};
 use super::{OpsError, Session, memo};
 use crate::model::{
-    AfterFailure, BaseRecord, CacheUse, Diagnostic, Force, Graph, ItemChoice, Language, RunId, RunPlan,
-    Severity, Stream, TaskName,
+    AfterFailure, BaseRecord, CacheUse, Diagnostic, Force, Graph, ItemChoice, Language, Progress, RunId,
+    RunPlan, Severity, Stream, TaskName,
 };
 use crate::plan::{Action, Known};
 use crate::process::{self, Launch};
@@ -45,6 +46,8 @@ pub struct RunRequest {
     pub after_failure: AfterFailure,
     /// Whether stale dependencies that are not selected are taken as they are.
     pub ignore_stale_deps: bool,
+    /// The remote that has what is not fresh here and is not selected.
+    pub defer: Option<String>,
     /// The most tasks or items at once; absent means one a core.
     pub jobs: Option<u32>,
     /// Whose lines are shown as they come.
@@ -123,8 +126,8 @@ pub enum WhenNothing {
 }
 
 /// Runs what is stale of a selection.
-pub fn run(session: &Session, request: &RunRequest) -> Result<RunReport, OpsError> {
-    let opened = match open(session, request, WhenNothing::Skip)? {
+pub fn run(session: &Session, request: &RunRequest, progress: &dyn Progress) -> Result<RunReport, OpsError> {
+    let opened = match open(session, request, WhenNothing::Skip, progress)? {
         Opening::Nothing { graph, fresh } => {
             let notes = runner_notes(session, graph)?.1;
             let counts = RunCounts { fresh, ..RunCounts::default() };
@@ -153,6 +156,7 @@ pub fn open<'a>(
     session: &'a Session,
     request: &RunRequest,
     when_nothing: WhenNothing,
+    progress: &dyn Progress,
 ) -> Result<Opening<'a>, OpsError> {
     let scope = scope::one_graph(session, &request.words)?;
     super::protect::refuse_elsewhere(session)?;
@@ -170,8 +174,12 @@ pub fn open<'a>(
     };
     super::check::refuse_broken(session, &survey, &selected)?;
     let items = choice::of_request(session, &survey, &request.items, &selected)?;
+    let deferred = match &request.defer {
+        Some(remote) => defer(session, &survey, remote, &selected, progress)?,
+        None => BTreeMap::new(),
+    };
     let stale = stale_before(session, &survey, &selected);
-    if !stale.is_empty() && !request.ignore_stale_deps {
+    if !stale.is_empty() && !request.ignore_stale_deps && request.defer.is_none() {
         return Err(OpsError::StaleDependencies { stale, selected, graph: scope.graph.name.clone() });
     }
     let tasks = to_look_at(session, &survey, &selected, request.force);
@@ -181,7 +189,7 @@ pub fn open<'a>(
         return Ok(Opening::Nothing { graph: scope.graph, fresh });
     }
     require_rscript(session, &survey, &tasks)?;
-    let plan = plan_of(session, request, survey, tasks, fresh, items);
+    let plan = RunPlan { deferred, ..plan_of(session, request, survey, tasks, fresh, items) };
     let by = holder(&request.command);
     match &request.engine {
         Some(opening) => session.state()?.open_engine_run(&plan, &opening.engine, &by, now_ms())?,
@@ -258,6 +266,7 @@ fn plan_of(
         stream: request.streaming.of(survey.graph, &tasks),
         graph: survey.graph.clone(),
         items,
+        deferred: BTreeMap::new(),
         tasks,
         fresh,
         base,

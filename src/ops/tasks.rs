@@ -14,7 +14,7 @@ use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{
-    Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, TaskName, TaskOutcome,
+    Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, Silent, TaskName, TaskOutcome,
 };
 use crate::process::{self, Reaper, Starter};
 use crate::state::{Extent, RunCounts, RunLock};
@@ -30,7 +30,7 @@ pub enum Joining {
         run: String,
     },
     /// A new one: the runner was started by hand.
-    ByHand(RunRequest),
+    ByHand(Box<RunRequest>),
 }
 
 /// What `kptn run` handed on to this process.
@@ -144,7 +144,7 @@ fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result
             let Entered { locks, by_engine } = engines::enter(session, &plan, handed_on)?;
             Ok(Joined { plan, locks, notes: Vec::new(), by_engine })
         }
-        Joining::ByHand(request) => match open(session, request, WhenNothing::Open)? {
+        Joining::ByHand(request) => match open(session, request, WhenNothing::Open, &Silent)? {
             Opening::Opened(opened) => {
                 let Opened { plan, locks, notes } = *opened;
                 Ok(Joined { plan, locks, notes, by_engine: false })

@@ -37,6 +37,7 @@ pub fn plan(
         graph: graph.clone(),
         tasks,
         items: BTreeMap::new(),
+        deferred: BTreeMap::new(),
         fresh: 0,
         base: BTreeMap::new(),
         force: Force::No,

@@ -99,6 +99,7 @@ fn compared(
         user: record.provenance.user.clone(),
         accepted: record.accepted.clone(),
         promoted,
+        deferred: record.deferred.clone(),
     })
 }
 

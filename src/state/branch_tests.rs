@@ -62,6 +62,7 @@ impl Place {
             log: None,
             accepted: None,
             local_only: false,
+            deferred: Vec::new(),
         };
         let digest = self.store.put_json(&record).unwrap();
         self.store.flush().unwrap();

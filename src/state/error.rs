@@ -27,6 +27,11 @@ pub enum StateError {
     /// A protected branch would get what it must not have.
     #[error("`{branch}` is protected, and `{task}` was made on `{made_on}`, which is not")]
     Protected { branch: BranchName, task: TaskName, made_on: String },
+    /// A protected branch would get what was made of a remote's results.
+    #[error(
+        "`{branch}` is protected, and `{task}` was made with `{dependency}` as `{remote}` had it (`--defer`)"
+    )]
+    Deferred { branch: BranchName, task: TaskName, dependency: TaskName, remote: String },
     /// No run has this id here.
     #[error("there is no run `{run}`")]
     UnknownRun { run: RunId },

@@ -116,8 +116,13 @@ impl Protection {
         let above = points::rows_above(connection, to.over)?;
         for (place, entry) in state.overlaid(to.snapshot, above)? {
             let is_new = had.get(&place).is_none_or(|had| had.record != entry.record);
-            if is_new && !let_in.contains(&entry.record) {
-                self.admits_record(state, connection, key, &entry.record)?;
+            if !is_new {
+                continue;
+            }
+            match let_in.contains(&entry.record) {
+                false => self.admits_record(state, connection, key, &entry.record)?,
+                // What was made of another state's results is promoted by nobody.
+                true => refuse_deferred(key, &state.store.load_json(&entry.record)?)?,
             }
         }
         self.admits_items(connection, key, before, to)
@@ -162,6 +167,7 @@ impl Protection {
             return Ok(());
         }
         let found: Record = state.store.load_json(record)?;
+        refuse_deferred(key, &found)?;
         if self.trusts(&found.provenance.branch) || self.is_promoted(connection, &key.project, record)? {
             return Ok(());
         }
@@ -213,6 +219,19 @@ impl Protection {
             }
         }
         Ok(false)
+    }
+}
+
+/// Fails where a record was made of what a remote's state had.
+fn refuse_deferred(key: &BranchKey, record: &Record) -> Result<(), StateError> {
+    match record.deferred.first() {
+        None => Ok(()),
+        Some(there) => Err(StateError::Deferred {
+            branch: key.branch.clone(),
+            task: record.task.clone(),
+            dependency: there.task.clone(),
+            remote: there.remote.clone(),
+        }),
     }
 }
 

@@ -204,6 +204,7 @@ pub(super) mod tests {
             log: Some(digest("log")),
             accepted: None,
             local_only: false,
+            deferred: Vec::new(),
         }
     }
 

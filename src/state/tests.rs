@@ -73,6 +73,7 @@ impl Place {
             fresh: 0,
             base: BTreeMap::new(),
             items: BTreeMap::new(),
+            deferred: BTreeMap::new(),
             force: Force::No,
             cache: Default::default(),
             after_failure: AfterFailure::Stop,

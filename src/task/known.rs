@@ -221,11 +221,13 @@ impl<'a> StateKnown<'a> {
             candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();
         }
         candidates.retain(|one| self.may_take(reuse, one));
+        let is_protected = self.protection.covers(self.past.key.branch.as_str());
         candidates.sort_by_key(|one| one.branch != self.past.key.branch);
         candidates.into_iter().filter_map(move |one| {
             let record = self.record(one.record)?;
             let fits = record.fingerprint == fingerprint && record.settled == Settled::Yes;
-            fits.then_some((one, record))
+            let may_hold = !is_protected || record.deferred.is_empty();
+            (fits && may_hold).then_some((one, record))
         })
     }
 

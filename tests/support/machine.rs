@@ -50,6 +50,7 @@ impl Machine {
             log: None,
             accepted: None,
             local_only: false,
+            deferred: Vec::new(),
         };
         SnapshotEntry {
             graph: record.graph.clone(),

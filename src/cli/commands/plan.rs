@@ -4,8 +4,9 @@ use super::Context;
 use super::run::Selection;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
-use crate::model::Force;
+use crate::model::{Force, Progress};
 use crate::ops;
 
 /// Show what `kptn run` would do, in order, with times from earlier runs
@@ -27,7 +28,11 @@ pub fn show(selection: &Selection, context: &Context<'_>) -> Result<Exit, Comman
     let printer = &context.printer;
     let words = context.words(&selection.words(), &selection.exclude);
     let force = if selection.force { Force::Yes } else { Force::No };
-    let report = ops::plan::plan(&session, &words, &selection.items.which()?, force)?;
+    let transfer = Transfer::new(printer);
+    let defer = selection.defer.as_deref().map(|remote| (remote, &transfer as &dyn Progress));
+    let report = ops::plan::plan(&session, &words, &selection.items.which()?, force, defer);
+    transfer.end();
+    let report = report?;
     if printer.json {
         printer.document(&Document::of(&report));
     } else {

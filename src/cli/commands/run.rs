@@ -11,6 +11,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Volume;
 use crate::cli::terminal;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::status::Fresh;
 use crate::cli::views::{self, Document};
 use crate::cli::watching::{self, Going, Watched};
@@ -58,6 +59,9 @@ pub struct Selection {
     /// Take stale dependencies as they are
     #[arg(long)]
     pub no_deps: bool,
+    /// Take stale dependencies as this remote has them; what is made of them never counts on a protected branch
+    #[arg(long, value_name = "REMOTE", conflicts_with = "no_deps")]
+    pub defer: Option<String>,
     /// Run fresh tasks too, and reuse nothing; with items, those alone
     #[arg(short, long)]
     pub force: bool,
@@ -164,7 +168,9 @@ fn watch(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let manner = Manner { wait: true, ..args.manner.clone() };
     watching::run(&watched, context, || {
         let session = context.open()?;
-        let report = ops::run::run(&session, &request(&args.selection, &manner, context)?)?;
+        let request = request(&args.selection, &manner, context)?;
+        let transfer = Transfer::new(&context.printer);
+        let report = ops::run::run(&session, &request, &transfer)?;
         let stopped =
             report.runner_exit.is_some() || (report.counts.skipped > 0 && report.counts.failed == 0);
         Ok(if stopped { Going::Stopped } else { Going::On })
@@ -180,7 +186,8 @@ pub fn start(selection: &Selection, manner: &Manner, context: &Context<'_>) -> R
 pub fn carry_out(request: &RunRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
     let session = context.open()?;
     let printer = &context.printer;
-    let report = ops::run::run(&session, request)?;
+    let transfer = Transfer::new(printer);
+    let report = ops::run::run(&session, request, &transfer)?;
     printer.say(views::findings(&report.notes, printer.width()));
     if report.run.is_none() {
         if printer.json {
@@ -215,6 +222,7 @@ pub fn request(
         },
         after_failure: if manner.keep_going { AfterFailure::KeepGoing } else { AfterFailure::Stop },
         ignore_stale_deps: selection.no_deps,
+        defer: selection.defer.clone(),
         jobs: manner.jobs,
         streaming: match context.printer.volume {
             Volume::Verbose => Streaming::Everybody,

@@ -139,7 +139,7 @@ fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandErro
     let session = context.open_quietly()?;
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
-        None => Joining::ByHand(by_hand(args, context)?),
+        None => Joining::ByHand(Box::new(by_hand(args, context)?)),
     };
     let listeners = listeners(context, &session, handed_on.events);
     let input = std::io::BufReader::new(std::io::stdin());
@@ -164,7 +164,7 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     }
     let joining = match &args.run {
         Some(run) => Joining::Opened { run: run.clone() },
-        None => Joining::ByHand(RunRequest { streaming: Streaming::Everybody, ..request }),
+        None => Joining::ByHand(Box::new(RunRequest { streaming: Streaming::Everybody, ..request })),
     };
     let task = args.words.last().map(String::as_str).unwrap_or_default();
     let listeners = listeners(context, &session, handed_on.events);

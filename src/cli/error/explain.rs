@@ -221,7 +221,7 @@ fn asked_for(error: &OpsError) -> Option<CommandError> {
             let names =
                 |before: &str| -> String { selected.iter().map(|task| format!(" {before}{task}")).collect() };
             told.hint(format!(
-                "`kptn run{}` runs them first; `kptn run{} --no-deps` takes them as they are",
+                "`kptn run{}` runs them first; `kptn run{} --no-deps` takes them as they are, `--defer REMOTE` as a remote has them",
                 names("+"),
                 names("")
             ))
@@ -269,6 +269,8 @@ fn around_it(error: &OpsError) -> CommandError {
             .hint("install git 2.31 or newer: this repository has a format that kptn reads through it"),
         OpsError::State(StateError::Protected { made_on, .. }) => CommandError::of(Exit::CONFLICT, error)
             .hint(format!("merge `{made_on}` in git; then `kptn promote {made_on}`, or run it there")),
+        OpsError::State(StateError::Deferred { task, .. }) => CommandError::of(Exit::CONFLICT, error)
+            .hint(format!("`kptn run -f +{task}` without `--defer` makes it of what is here")),
         OpsError::NoPython { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("install Python 3, or set `settings.python`; `kptn doctor` shows where it was looked for"),
         OpsError::NoRscript { .. } => CommandError::of(Exit::ENVIRONMENT, error)

@@ -4,6 +4,7 @@ use std::error::Error;
 
 use super::CommandError;
 use crate::cli::exit::Exit;
+use crate::model::TaskName;
 use crate::ops::remotes::PeerError;
 use crate::remote::{BringError, RemoteError};
 use crate::store::StoreError;
@@ -32,6 +33,11 @@ impl From<PeerError> for CommandError {
         PeerError::PullWouldLose { remote, .. } => Self { exit: Exit::CONFLICT, ..told }.hint(format!(
             "`kptn pull {remote} --into debug/{remote}` leaves them alone; with `--force` they are given up, and `kptn undo` brings them back"
         )),
+        PeerError::DeferOnProtected { .. } => Self { exit: Exit::CONFLICT, ..told }
+            .hint("run it on a branch of your own: `git switch -c try`"),
+        PeerError::NotThere { tasks, .. } | PeerError::LocalOnly { tasks, .. } => {
+            told.hint(format!("`kptn run {}` makes it here", with_before(&tasks)))
+        }
         }
     }
 }
@@ -92,4 +98,8 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         _ => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; the same command goes on with what is left"),
     }
+}
+
+fn with_before(tasks: &[TaskName]) -> String {
+    tasks.iter().map(|task| format!("+{task}")).collect::<Vec<_>>().join(" ")
 }

@@ -73,7 +73,7 @@ pub fn text(report: &WhyReport, hunks: Hunks, ingredients: Ingredients, width: u
 }
 
 fn compared(report: &WhyReport, now_ms: u64) -> String {
-    let Some(Compared { made_ms, branch, commit, record, user, accepted, promoted, .. }) =
+    let Some(Compared { made_ms, branch, commit, record, user, accepted, promoted, deferred, .. }) =
         &report.compared_with
     else {
         return "there is no earlier record to compare with".to_owned();
@@ -90,9 +90,16 @@ fn compared(report: &WhyReport, now_ms: u64) -> String {
         Some(why) => format!("{told}; {user} accepted it: {}", harmless(why)),
         None => told,
     };
-    match promoted {
+    let told = match promoted {
         Some(one) => format!("{told}; {}", promote::told(one, now_ms)),
         None => told,
+    };
+    let there = deferred.iter().map(|one| format!("{} of {} ({})", one.task, one.remote, one.branch));
+    match there.collect::<Vec<_>>().as_slice() {
+        [] => told,
+        there => {
+            format!("{told}; it was made with {}, so no protected branch takes it", words::list(there, 5))
+        }
     }
 }
 
@@ -179,6 +186,7 @@ mod tests {
                 user: "ada".into(),
                 accepted: None,
                 promoted: None,
+                deferred: Vec::new(),
             }),
             hunks: vec![CodeHunk {
                 part: "helpers.clean".into(),

@@ -53,4 +53,32 @@ pub enum PeerError {
         /// Their tasks.
         tasks: Vec<TaskName>,
     },
+    /// A protected branch takes nothing that was made of another state.
+    #[error("`{branch}` is protected: it takes nothing that was made with what `{remote}` has")]
+    DeferOnProtected {
+        /// The branch here.
+        branch: BranchName,
+        /// The remote.
+        remote: String,
+    },
+    /// The remote has no results of these tasks either.
+    #[error("`{remote}` ({branch}) has no result of {}, and there is none here that is fresh", list(.tasks))]
+    NotThere {
+        /// The remote.
+        remote: String,
+        /// Its branch.
+        branch: BranchName,
+        /// The tasks.
+        tasks: Vec<TaskName>,
+    },
+    /// Their files are not at the remote.
+    #[error("`{remote}` ({branch}) does not have the files of {}: `local_only` keeps them where they were made", list(.tasks))]
+    LocalOnly {
+        /// The remote.
+        remote: String,
+        /// Its branch.
+        branch: BranchName,
+        /// The tasks.
+        tasks: Vec<TaskName>,
+    },
 }

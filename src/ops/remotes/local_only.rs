@@ -66,7 +66,7 @@ pub fn take<'a>(
 }
 
 /// Tells whether everything that a record's task made can be had here.
-fn is_here(store: &Store, record: &Digest) -> Result<bool, StoreError> {
+pub fn is_here(store: &Store, record: &Digest) -> Result<bool, StoreError> {
     let (mut here, mut trouble) = (true, None);
     Reach::new(store).follow(record, &mut |need, object| {
         if need.is_made() && here {

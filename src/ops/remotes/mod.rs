@@ -4,6 +4,7 @@
 //! tasks and what may be given up, and a pulled state becomes a branch's by the
 //! one function that moves branches.
 
+mod defer;
 mod error;
 mod inputs;
 mod local_only;
@@ -17,6 +18,7 @@ pub mod unsent;
 mod upkeep;
 mod want;
 
+pub use defer::defer;
 pub use error::PeerError;
 pub use local_only::StaysThere;
 pub use look::FailedThere;

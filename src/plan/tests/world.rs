@@ -214,6 +214,7 @@ impl World {
             log: None,
             accepted: None,
             local_only: false,
+            deferred: Vec::new(),
         }
     }
 

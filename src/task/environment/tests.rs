@@ -43,6 +43,7 @@ impl Bench {
             fresh: 0,
             base: BTreeMap::new(),
             items: BTreeMap::new(),
+            deferred: BTreeMap::new(),
             force: Force::No,
             cache: Default::default(),
             after_failure: AfterFailure::Stop,

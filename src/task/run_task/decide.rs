@@ -78,7 +78,11 @@ pub fn decide_as<'e>(shared: &'e Shared<'e>, task: &'e Task, force: Force) -> Re
 
 fn dependencies<'e>(shared: &'e Shared<'e>, task: &Task) -> Result<Vec<(&'e Task, Arc<Record>)>, TaskError> {
     let record = |name: &crate::model::TaskName| {
-        let found = shared.run.plan.graph.tasks.get(name).zip(shared.known.current(name));
+        let record = match shared.run.plan.deferred.get(name) {
+            Some(there) => shared.known.record(there.record),
+            None => shared.known.current(name),
+        };
+        let found = shared.run.plan.graph.tasks.get(name).zip(record);
         found.ok_or_else(|| TaskError::NoRecord { dependency: name.clone() })
     };
     task.deps.iter().map(record).collect()

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use super::TaskError;
 use super::attempts::{Goal, roll_back};
 use crate::failpoint;
-use crate::model::{Item, ItemKey, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::model::{Deferred, Item, ItemKey, OutputFile, Record, Task, TaskName, safe_folder_name};
 use crate::plan::takes_item_alone;
 use crate::store::StoreError;
 use crate::task::environment::{self, Circumstances};
@@ -30,6 +30,10 @@ pub fn prepare_dependencies(
 ) -> Result<(), TaskError> {
     Folder::make(shared.folder.root())?;
     for (dependency, record) in dependencies {
+        if let Some(there) = shared.run.plan.deferred.get(&dependency.name) {
+            let Deferred { task: name, remote, branch, .. } = there;
+            shared.run.note(Some(task), format!("reads `{name}` as {remote} ({branch}) has it"));
+        }
         let files = shared.known.files(Arc::clone(record));
         let items = items.filter(|_| takes_item_alone(task, dependency));
         let read = files.of_items(items);

@@ -3,6 +3,7 @@
 //! Everything that a record names is put first; the recorder flushes before it
 //! writes the row that makes the record count.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -11,8 +12,8 @@ use std::sync::Arc;
 use super::decide::Decided;
 use super::{Bench, TaskError};
 use crate::model::{
-    CodePart, Digest, Fingerprint, Ingredient, ItemTable, OutputComparison, OutputFile, RECORD_FORMAT,
-    Record, RunId, Settled, Task, Timing,
+    CodePart, Deferred, Digest, Fingerprint, Ingredient, ItemTable, OutputComparison, OutputFile,
+    RECORD_FORMAT, Record, RunId, Settled, Task, Timing,
 };
 use crate::plan::Known;
 use crate::state::{Indexing, Recorded, put_item_table};
@@ -142,6 +143,7 @@ pub fn put(
         log,
         accepted: why,
         local_only: task.local_only,
+        deferred: deferred(shared, decided),
     };
     let finished = FinishedTask {
         task: task.name.clone(),
@@ -152,6 +154,16 @@ pub fn put(
         indexing: if trusted && task.cache && run.plan.cache.writes() { Indexing::Yes } else { Indexing::No },
     };
     Ok(Recordable { finished, comparison })
+}
+
+/// Returns what of a task's dependencies, and of what those were made from, is a remote's.
+fn deferred(shared: &Shared<'_>, decided: &Decided<'_>) -> Vec<Deferred> {
+    let of = |(task, record): &(&Task, Arc<Record>)| {
+        let own = shared.run.plan.deferred.get(&task.name).cloned();
+        own.into_iter().chain(record.deferred.iter().cloned()).collect::<Vec<_>>()
+    };
+    let all: BTreeSet<Deferred> = decided.dependencies.iter().flat_map(of).collect();
+    all.into_iter().collect()
 }
 
 /// Returns the record that a task had when the run was opened.

@@ -122,6 +122,7 @@ impl Place {
             graph,
             fresh: 0,
             items: BTreeMap::new(),
+            deferred: BTreeMap::new(),
             force: Force::No,
             cache: Default::default(),
             after_failure: AfterFailure::Stop,
