@@ -53,6 +53,10 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("remote.gc.deleting", "some of what goes is deleted"),
     ("remote.gc.deleted", "what goes is deleted, and the list of it"),
     ("remote.push.moved", "a remote's branch is moved; nothing here knows yet"),
+    ("remote.pull.named", "what names other objects came from a remote; outputs and logs did not"),
+    ("remote.pull.arrived", "everything came, or is promised; no branch here points at it"),
+    ("remote.pull.moved", "a branch here is moved to what came; what did not finish there is not taken"),
+    ("remote.pull.taken", "what did not finish there is taken; how the remote was seen is not written down"),
 ];
 
 /// Does what `KPTN_FAILPOINT` says for this place; nothing where it says nothing.

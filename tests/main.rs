@@ -25,6 +25,7 @@ mod faults;
 mod file_log;
 mod git_hooks;
 mod git_states;
+mod hostile_remote;
 mod item_faults;
 mod items_shown;
 mod layers;

@@ -121,6 +121,37 @@ fn a_push_that_is_killed_leaves_the_branch_as_it_was_and_goes_on() {
 }
 
 #[test]
+fn a_pull_that_is_killed_leaves_the_old_or_the_new_state_and_goes_on() {
+    let points = kptn::failpoint::FAILPOINTS.iter().map(|(point, _)| *point);
+    let points: Vec<_> = points
+        .filter(|point| {
+            ["remote.pull.", "state.move.", "store.flush."].iter().any(|kind| point.starts_with(kind))
+        })
+        .collect();
+    assert!(points.len() > 9, "{points:?}");
+    for (point, words) in
+        points.iter().flat_map(|point| [(point, &["pull"][..]), (point, &["pull", "--lazy"])])
+    {
+        let (_folder, one, other) = two();
+        one.kptn(&["run"]).succeeds();
+        one.kptn(&["push"]).succeeds();
+        let killed = other.kptn_with(&[("KPTN_FAILPOINT", &format!("{point}=kill"))], words);
+        assert_ne!(killed.code, Some(0), "{point} {words:?}");
+        let not_fresh = other.not_fresh();
+        let moved = ["remote.pull.moved", "remote.pull.taken", "state.move.committed"].contains(point);
+        assert_eq!(not_fresh.is_empty(), moved, "{point} {words:?}: {not_fresh}");
+        other.kptn(&["fsck"]).succeeds();
+        let again = other.kptn(words).succeeds();
+        if point.starts_with("state.move.") || moved {
+            again.says("0 objects, 0 B");
+        }
+        assert_eq!(other.not_fresh(), "", "{point} {words:?}");
+        other.kptn(&["restore"]).succeeds();
+        other.kptn(&["fsck"]).succeeds();
+    }
+}
+
+#[test]
 fn a_remote_is_tried_and_left_as_it_was() {
     let (folder, one, _other) = two();
     fs::create_dir(folder.path().join("team")).expect("a folder");

@@ -18,6 +18,7 @@ mod json;
 mod name;
 mod near;
 mod output;
+mod output_path;
 mod progress;
 mod project;
 mod record;
@@ -42,6 +43,7 @@ pub use json::canonical_json;
 pub use name::{BranchName, GraphName, NameError, ProjectId, TaskName, safe_folder_name};
 pub use near::nearest_name;
 pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
+pub use output_path::{KEPT, OutputPaths, output_path};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{
     AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings,

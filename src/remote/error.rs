@@ -215,6 +215,18 @@ pub enum RemoteError {
         /// Its last line.
         problem: String,
     },
+    /// A record there names an output that no task can have left.
+    #[error("`{task}` at {url} has the output `{path}`, which {problem}: nothing is taken of it")]
+    NoOutput {
+        /// The remote.
+        url: String,
+        /// The task.
+        task: TaskName,
+        /// The path.
+        path: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
     /// An object here that names others cannot be read.
     #[error("what `{task}` needs cannot be told")]
     Hidden {

@@ -18,7 +18,8 @@ use super::index::Index;
 use super::push::Ends;
 use super::{At, Move, RemoteError, history};
 use crate::model::{
-    Digest, GraphName, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, TaskName, Unfinished, UnfinishedTask,
+    Digest, GraphName, OutputPaths, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, TaskName, Unfinished,
+    UnfinishedTask,
 };
 use crate::state::{Hidden, Need, Reach};
 
@@ -108,6 +109,7 @@ pub async fn pull(
             break;
         }
     }
+    store.hit("remote.pull.named")?;
     let mut left = Vec::new();
     if take != Take::State {
         let (missing, _) = missing_of(ends, &things, Take::All)?;
@@ -206,8 +208,14 @@ fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<W
     let (mut missing, mut is_complete) = (Vec::new(), true);
     for thing in things {
         let mut absent = false;
-        let mut failed = Ok(());
+        let (mut failed, mut paths) = (Ok(()), OutputPaths::default());
         let hidden = thing.follow((&mut reach, &mut of_local), &mut |need, digest| {
+            if let Need::Output(file) = need
+                && let Err(problem) = paths.add(&file.path)
+            {
+                let (url, path) = (ends.bucket.url().to_owned(), file.path.escape_debug().to_string());
+                failed = Err(RemoteError::NoOutput { url, task: thing.task().clone(), path, problem });
+            }
             let bytes = matches!(need, Need::Output(_) | Need::Log);
             if bytes && take != Take::All {
                 return;
@@ -218,7 +226,7 @@ fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<W
                     absent |= matches!(need, Need::ShardList | Need::ItemShard);
                     missing.push(thing.wanted(digest));
                 }
-                Err(error) => failed = Err(error),
+                Err(error) => failed = Err(error.into()),
             }
         });
         failed?;

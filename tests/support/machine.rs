@@ -26,17 +26,26 @@ impl Machine {
 
     /// Records a task that wrote one file of these bytes.
     pub fn record(&self, task: &str, bytes: &[u8]) -> SnapshotEntry {
-        let outputs = vec![OutputFile {
-            path: format!("{task}.csv"),
+        self.record_of(task, vec![self.file(&format!("{task}.csv"), bytes)])
+    }
+
+    /// Takes a file in, under any path.
+    pub fn file(&self, path: &str, bytes: &[u8]) -> OutputFile {
+        OutputFile {
+            path: path.to_owned(),
             digest: self.store.put_bytes(bytes).expect("a machine"),
             size: bytes.len() as u64,
             executable: false,
-        }];
+        }
+    }
+
+    /// Records a task that wrote these files.
+    pub fn record_of(&self, task: &str, outputs: Vec<OutputFile>) -> SnapshotEntry {
         let record = Record {
             format: RECORD_FORMAT,
             graph: GraphName::parse("g").expect("a machine"),
             task: TaskName::parse(task).expect("a machine"),
-            fingerprint: Fingerprint(Digest::of(bytes)),
+            fingerprint: Fingerprint(outputs_digest(&outputs)),
             settled: Settled::Yes,
             ingredients: Vec::new(),
             code: Vec::new(),

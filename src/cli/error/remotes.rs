@@ -90,6 +90,9 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::NotOurs { .. } | RemoteError::Nothing { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("the first `kptn push` makes it; is the address right?")
         }
+        RemoteError::NoOutput { task, .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(format!(
+            "kptn has not written that: ask who may write there; `kptn run -f {task}` and `kptn push --force-with-lease` replace it"
+        )),
         RemoteError::NewerFormat { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
         }

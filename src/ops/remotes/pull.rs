@@ -144,6 +144,7 @@ pub fn pull(
     let arrived = block_on(remote::pull(ends, at.as_ref(), request.take, &wanted))?;
     // Before a branch relies on it.
     peer.has_promised(&store, &arrived.left)?;
+    store.hit("remote.pull.arrived")?;
 
     let mut report = report(&footing, &peer, &there, &arrived);
     let open = arrived.unfinished.as_ref();
@@ -156,6 +157,7 @@ pub fn pull(
         let moving = Moving { footing: &footing, store: &store, peer: &peer, places, choice: &choice };
         came = moving.go(request.unkept, &arrived, &mut report)?;
     }
+    store.hit("remote.pull.taken")?;
     let seen = LastSeen {
         snapshot: arrived.tip.snapshot,
         generation: arrived.tip.generation,
@@ -275,6 +277,7 @@ impl Moving<'_> {
             };
             report.operation = Some(moved.operation);
         }
+        self.store.hit("remote.pull.moved")?;
         let Some(mut unfinished) = arrived.unfinished.clone() else { return Ok(came) };
         let all = arrived.unfinished.as_ref();
         unfinished.tasks.retain(|one| self.choice.wants(all, Part::Unfinished, &one.graph, &one.task));

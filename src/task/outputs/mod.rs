@@ -30,12 +30,13 @@ mod prepare;
 mod restore;
 mod walk;
 
+pub use crate::model::KEPT;
 pub use capture::{CaptureNote, Captured};
 pub use clean::{Cleaned, Removing};
 pub use declared::{Declared, Pattern, is_at_or_below};
 pub use error::OutputsError;
 pub use glance::look;
-pub use path::{Folder, KEPT, checked};
+pub use path::{Folder, checked};
 pub use prepare::{Kept, Prepared, Update};
 pub use restore::{Edits, Restored};
 

@@ -10,26 +10,12 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::OutputsError;
-
-/// Where edits are kept; nobody's output.
-pub const KEPT: &str = ".kept";
+use crate::model::output_path;
 
 /// Returns a path in its one spelling; fails where it is not inside the output folder.
 pub fn checked(text: &str) -> Result<String, OutputsError> {
-    let refused = |problem| Err(OutputsError::Outside { path: text.escape_debug().to_string(), problem });
-    if text.starts_with('/') || Path::new(text).is_absolute() {
-        return refused("is absolute");
-    }
-    if text.contains('\0') {
-        return refused("holds a zero byte");
-    }
-    let parts: Vec<_> = text.split('/').filter(|part| !part.is_empty() && *part != ".").collect();
-    match parts.as_slice() {
-        [] => refused("names no file"),
-        parts if parts.contains(&"..") => refused("holds `..`"),
-        [KEPT, ..] | [".gitignore"] => refused("is kptn's own"),
-        parts => Ok(parts.join("/")),
-    }
+    output_path(text)
+        .map_err(|problem| OutputsError::Outside { path: text.escape_debug().to_string(), problem })
 }
 
 /// The output folder of a branch.

@@ -5,8 +5,9 @@
 
 use std::fs::{self, Metadata};
 
-use super::path::{Folder, KEPT, is_absence};
+use super::path::{Folder, is_absence};
 use super::{OutputsError, Pattern, path};
+use crate::model::KEPT;
 
 /// What a walk finds.
 #[derive(Debug)]
