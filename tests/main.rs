@@ -26,6 +26,7 @@ mod file_log;
 mod git_hooks;
 mod git_states;
 mod hostile_remote;
+mod invalidating;
 mod item_faults;
 mod items_shown;
 mod layers;

@@ -111,6 +111,7 @@ pub enum Command {
     Shell(commands::shell::Args),
     Debug(commands::debug::Args),
     Accept(commands::accept::Args),
+    Invalidate(commands::invalidate::Args),
     Restore(commands::restore::Args),
     Clean(commands::clean::Args),
     Log(commands::log::Args),

@@ -2,6 +2,7 @@
 //!
 //! [`brief`] is for a table's cell, [`each`] for a list. Both say the same facts.
 
+use super::paint::harmless;
 use super::words;
 use crate::model::{Change, IngredientKind, Reason};
 
@@ -160,6 +161,12 @@ fn reason(reason: &Reason, names: usize) -> String {
         Reason::Lost { paths } => format!("gone everywhere: {}", words::list(paths, names)),
         Reason::Elsewhere { paths } => {
             format!("`local_only` where it was made: {}", words::list(paths, names))
+        }
+        Reason::Invalidated { items, user, why } => {
+            let what =
+                if items.is_empty() { String::new() } else { format!("{} ", words::list(items, names)) };
+            let why = if why.is_empty() { String::new() } else { format!(": {}", harmless(why)) };
+            format!("{what}invalidated by {}{why}", harmless(user))
         }
         Reason::Unsettled { changed } => format!("changed while it ran: {}", words::list(changed, names)),
         Reason::Failed { error, .. } => error.clone(),

@@ -25,7 +25,7 @@ pub struct SnapshotEntry {
 /// A sorted table (graph, task) -> record, with the snapshots it came from. Immutable.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Snapshot {
-    /// The format's version: 1, or [`SNAPSHOT_FORMAT`] where `local_only` is not empty.
+    /// The format's version: 1, or [`SNAPSHOT_FORMAT`] where `local_only` or `invalid` says something.
     pub format: u32,
     /// The digests of the snapshots it was made from; empty for the first.
     pub parents: Vec<Digest>,
@@ -34,6 +34,9 @@ pub struct Snapshot {
     /// Of one that was pushed: the object that says what its tasks did not finish ([`super::Unfinished`]).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub unfinished: Option<Digest>,
+    /// Of one that was pushed: the object that says which records and items are bad ([`super::Invalid`]).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub invalid: Option<Digest>,
     /// Of one that was pushed: records of which files, results and logs are not there, as `local_only` says.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub local_only: BTreeSet<Digest>,
@@ -42,15 +45,20 @@ pub struct Snapshot {
 impl Snapshot {
     /// Puts a snapshot together; `entries` are sorted.
     pub fn of(parents: Vec<Digest>, entries: Vec<SnapshotEntry>) -> Self {
-        Self { format: 1, parents, entries, unfinished: None, local_only: BTreeSet::new() }
+        Self { format: 1, parents, entries, unfinished: None, invalid: None, local_only: BTreeSet::new() }
     }
 
     /// Says what goes along when it is pushed; of `local_only` what it has itself counts.
     #[must_use]
-    pub fn beside(self, unfinished: Option<Digest>, mut local_only: BTreeSet<Digest>) -> Self {
+    pub fn beside(
+        self,
+        unfinished: Option<Digest>,
+        invalid: Option<Digest>,
+        mut local_only: BTreeSet<Digest>,
+    ) -> Self {
         let own: BTreeSet<Digest> = self.entries.iter().map(|entry| entry.record).collect();
         local_only.retain(|record| own.contains(record));
-        let format = if local_only.is_empty() { 1 } else { SNAPSHOT_FORMAT };
-        Self { format, unfinished, local_only, ..self }
+        let format = if local_only.is_empty() && invalid.is_none() { 1 } else { SNAPSHOT_FORMAT };
+        Self { format, unfinished, invalid, local_only, ..self }
     }
 }

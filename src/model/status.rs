@@ -61,6 +61,8 @@ pub enum Reason {
     Lost { paths: Vec<String> },
     /// Outputs whose bytes stay on the machine that made them (`local_only`).
     Elsewhere { paths: Vec<String> },
+    /// A person said that its record is bad, or these items of it.
+    Invalidated { items: Vec<String>, user: String, why: String },
     /// Its code or inputs changed while it ran last.
     Unsettled { changed: Vec<String> },
     /// The latest attempt failed.

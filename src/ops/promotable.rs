@@ -12,8 +12,8 @@ use serde_json::Value;
 use super::survey::Survey;
 use super::{OpsError, Session};
 use crate::model::{
-    Attempt, BranchName, Digest, FailedItem, Fingerprint, GraphName, ItemRecord, ItemTable, Record, Reuse,
-    Settled, Status, TaskName,
+    Attempt, BranchName, Digest, FailedItem, Fingerprint, GraphName, ItemRecord, ItemTable, Mark, Record,
+    Reuse, Settled, Status, TaskName,
 };
 use crate::plan::{Decision, Known, OutputsState};
 use crate::state::{BranchKey, LocalMemo, Protection};
@@ -139,6 +139,14 @@ impl Known for Lifted<'_, '_> {
 
     fn failed_items(&self, task: &TaskName) -> Vec<FailedItem> {
         self.known.failed_items(task)
+    }
+
+    fn invalidated(&self, task: &TaskName) -> Vec<Mark> {
+        self.known.invalidated(task)
+    }
+
+    fn is_bad(&self, item: &ItemRecord) -> bool {
+        self.known.is_bad(item)
     }
 
     fn now_ms(&self) -> u64 {

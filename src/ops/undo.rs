@@ -24,6 +24,9 @@ pub fn undo(footing: &Footing, which: Option<u64>) -> Result<UndoReport, OpsErro
     match operation.verb.as_str() {
         "tag" | "untag" => undo_tag(footing, &operation, &why),
         "rename" => undo_rename(footing, &operation, &why),
+        "invalidate" | "undo" if let Some(of) = invalidation(footing, &operation)? => {
+            undo_marks(footing, &operation, of, &why)
+        }
         "gc" => collect::undo(footing, &operation),
         "undo" if is_of_gc(footing, &operation)? => {
             Err(MovingError::CannotUndo { operation: operation.id, verb: "undo of gc".to_owned() }.into())
@@ -31,6 +34,28 @@ pub fn undo(footing: &Footing, which: Option<u64>) -> Result<UndoReport, OpsErro
         "push" => Err(MovingError::CannotUndo { operation: operation.id, verb: operation.verb }.into()),
         _ => undo_move(footing, &operation, &why),
     }
+}
+
+/// Returns the operation that marked something as bad, where this is that one or the undo of one.
+fn invalidation(footing: &Footing, operation: &Operation) -> Result<Option<u64>, OpsError> {
+    let mut operation = operation.clone();
+    while let Some(undone) = operation.undoes {
+        match footing.state()?.operation(&footing.key.project, undone)? {
+            Some(before) => operation = before,
+            None => return Ok(None),
+        }
+    }
+    Ok((operation.verb == "invalidate").then_some(operation.id))
+}
+
+/// What was marked is good again; or bad again, where that was undone. The next push says so.
+fn undo_marks(footing: &Footing, operation: &Operation, of: u64, why: &str) -> Result<UndoReport, OpsError> {
+    let key = BranchKey { branch: operation.branch.clone(), ..footing.key.clone() };
+    let mut entry = footing.entry("undo", why, &key);
+    entry.undoes = Some(operation.id);
+    let (number, marks) = footing.state()?.turn_marks(&key, of, &entry)?;
+    let tasks: BTreeSet<TaskName> = marks.into_iter().map(|mark| mark.task).collect();
+    Ok(report(operation, number, tasks.into_iter().collect()))
 }
 
 /// Moves no branch back either: what came out of the trash needs another `gc`.

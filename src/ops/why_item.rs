@@ -42,7 +42,8 @@ pub fn judge(survey: &Survey<'_>, task: &Task, decision: &Decision, found: &Foun
     let Some(stale) = plan.stale.iter().chain(&plan.left).find(|stale| stale.key == found.key) else {
         return of_task();
     };
-    let mut reasons: Vec<Reason> = decision.reasons.iter().filter_map(|one| of_item(one, stale)).collect();
+    let mut reasons: Vec<Reason> =
+        decision.reasons.iter().filter_map(|one| of_item(one, stale, &found.label)).collect();
     let attempts = survey.known.failed_items(&task.name);
     let failed =
         attempts.into_iter().find(|one| one.key == found.key && one.fingerprint == stale.fingerprint);
@@ -67,7 +68,7 @@ pub fn judge(survey: &Survey<'_>, task: &Task, decision: &Decision, found: &Foun
 }
 
 /// Of the reasons of the whole task, those that are this item's too.
-fn of_item(reason: &Reason, stale: &StaleItem) -> Option<Reason> {
+fn of_item(reason: &Reason, stale: &StaleItem, label: &str) -> Option<Reason> {
     let own = |paths: &[String]| -> Vec<String> {
         let files = stale.before.iter().flat_map(|record| &record.outputs);
         let files: BTreeSet<&str> = files.map(|file| file.path.as_str()).collect();
@@ -75,6 +76,11 @@ fn of_item(reason: &Reason, stale: &StaleItem) -> Option<Reason> {
     };
     match reason {
         Reason::Forced | Reason::Refresh { .. } | Reason::Uncacheable { .. } => Some(reason.clone()),
+        Reason::Invalidated { items, user, why } => {
+            let is_meant = items.is_empty() || items.iter().any(|item| item == label);
+            let (items, user, why) = (Vec::new(), user.clone(), why.clone());
+            is_meant.then_some(Reason::Invalidated { items, user, why })
+        }
         Reason::Edited { paths } => {
             Some(own(paths)).filter(|paths| !paths.is_empty()).map(|paths| Reason::Edited { paths })
         }

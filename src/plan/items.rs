@@ -64,6 +64,12 @@ pub(super) fn plan_items(
     let meant = |key: &ItemKey| chosen.is_none_or(|chosen| chosen.contains(key));
     let failed = failed_before(situation, known);
     let all_again = !situation.gathered.uncacheable.is_empty() || situation.refresh_is_due(known, current);
+    // Of a bad record no item holds; those that finished since are others.
+    let whole_is_bad = known.invalidated(&situation.task.name).iter().any(|mark| mark.item.is_none());
+    let bad = current.filter(|_| whole_is_bad).map(|record| known.readable_items(record));
+    let is_of_bad = |record: &ItemRecord| {
+        bad.as_ref().and_then(|table| table.find(&record.key)).is_some_and(|one| **one == *record)
+    };
     let mut plan = ItemPlan { order: Vec::with_capacity(items.len()), ..ItemPlan::default() };
     for (key, item) in items {
         let fingerprint = item_fingerprint(situation, &common, &chains, &item, key);
@@ -75,6 +81,8 @@ pub(super) fn plan_items(
                 && !has_failed
                 && (situation.force == Force::No || !meant(&record.key))
                 && record.fingerprint == fingerprint
+                && !is_of_bad(record)
+                && !known.is_bad(record)
                 && !record.outputs.iter().any(|file| broken.contains(file.path.as_str()))
         };
         match left.remove(&key) {

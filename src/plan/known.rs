@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::{Attempt, FailedItem, Fingerprint, ItemRecord, ItemTable, Record, TaskName};
+use crate::model::{Attempt, FailedItem, Fingerprint, ItemRecord, ItemTable, Mark, Record, TaskName};
 
 /// Where the files of a record are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -53,6 +53,12 @@ pub trait Known {
 
     /// Returns the items of a task whose latest attempt failed, of whatever fingerprint.
     fn failed_items(&self, task: &TaskName) -> Vec<FailedItem>;
+
+    /// Returns the marks that say that the branch's record of a task, or items of it, are bad.
+    fn invalidated(&self, task: &TaskName) -> Vec<Mark>;
+
+    /// Tells whether an item that finished is marked as bad.
+    fn is_bad(&self, item: &ItemRecord) -> bool;
 
     /// Returns the time, in ms since the epoch.
     fn now_ms(&self) -> u64;

@@ -10,8 +10,8 @@ use crate::fingerprint::{
     DependencyDigests, Gathered, dependency_ingredients, fingerprint, items_ingredient,
 };
 use crate::model::{
-    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, Reason, Record, Refresh,
-    Settled, Status, Task, TaskName,
+    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, Mark, Reason, Record,
+    Refresh, Settled, Status, Task, TaskName,
 };
 
 /// A direct dependency, as far as it is known.
@@ -221,6 +221,9 @@ fn judge(
 ) -> Verdict {
     let mut reasons = own_reasons(situation, known, current.map(Arc::as_ref));
     let must_run = !reasons.is_empty();
+    let bad = invalidated(known, situation.task);
+    let is_bad = !bad.is_empty();
+    reasons.extend(bad);
     let attempt =
         known.failed_attempt(&situation.task.name).filter(|attempt| attempt.fingerprint == fingerprint);
     match current {
@@ -234,7 +237,8 @@ fn judge(
             }
         }
     }
-    let may_reuse = !must_run && current.is_none_or(|record| record.fingerprint != fingerprint);
+    // What is bad is not kept, but a good record of the same fingerprint may be there.
+    let may_reuse = !must_run && (is_bad || current.is_none_or(|record| record.fingerprint != fingerprint));
     if may_reuse && let Some(record) = known.reusable(&situation.task.name, fingerprint) {
         let reasons = vec![Reason::Reusable { branch: record.provenance.branch.clone() }];
         return Verdict { status: Status::Fresh, reasons, action: Action::Reuse(record) };
@@ -259,6 +263,25 @@ fn own_reasons(situation: &Situation<'_>, known: &dyn Known, current: Option<&Re
         }
         if situation.refresh_is_due(known, current) {
             reasons.push(Reason::Refresh { age_ms: age_ms(known, record) });
+        }
+    }
+    reasons
+}
+
+/// What a person said of the record that the task has; the items of one saying together.
+fn invalidated(known: &dyn Known, task: &Task) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = Vec::new();
+    for Mark { item, user, why, .. } in known.invalidated(&task.name) {
+        let label = item.map(|item| item.label);
+        let same = |reason: &&mut Reason| match reason {
+            Reason::Invalidated { items, user: by, why: said } => {
+                items.is_empty() == label.is_none() && *by == user && *said == why
+            }
+            _ => false,
+        };
+        match reasons.iter_mut().find(same) {
+            Some(Reason::Invalidated { items, .. }) => items.extend(label),
+            _ => reasons.push(Reason::Invalidated { items: label.into_iter().collect(), user, why }),
         }
     }
     reasons
@@ -291,6 +314,7 @@ fn decide_uncertain(
     nothing_to_compare: bool,
 ) -> Decision {
     let mut reasons = own_reasons(situation, known, current.as_deref());
+    reasons.extend(invalidated(known, situation.task));
     let outputs = current.as_ref().map(|record| known.outputs(record)).unwrap_or_default();
     match &current {
         None => reasons.push(Reason::NeverRan),

@@ -18,8 +18,8 @@ use super::index::Index;
 use super::push::Ends;
 use super::{At, Move, RemoteError, history};
 use crate::model::{
-    Digest, GraphName, OutputPaths, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, TaskName, Unfinished,
-    UnfinishedTask,
+    Digest, GraphName, INVALID_FORMAT, Invalid, OutputPaths, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry,
+    TaskName, Unfinished, UnfinishedTask,
 };
 use crate::state::{Hidden, Need, Reach};
 
@@ -43,6 +43,8 @@ pub struct Arrived {
     pub snapshot: Snapshot,
     /// What its tasks did not finish, all of them; in the store are the objects of those that were chosen.
     pub unfinished: Option<Unfinished>,
+    /// Which records and items are marked as bad; absent where none ever was.
+    pub invalid: Option<Invalid>,
     /// How much came.
     pub fetched: Fetched,
     /// What of [`Take::Lazy`] is left there, each once, and of how many bytes it is.
@@ -99,6 +101,16 @@ pub async fn pull(
         fetched += fetch(&[of_branch(digest)]).await?;
         unfinished = Some(store.load_json(&digest)?);
     }
+    let mut invalid: Option<Invalid> = None;
+    if let Some(digest) = snapshot.invalid {
+        fetched += fetch(&[of_branch(digest)]).await?;
+        let all: Invalid = store.load_json(&digest)?;
+        if all.format > INVALID_FORMAT {
+            let (url, found, known) = (bucket.url().to_owned(), all.format, INVALID_FORMAT);
+            return Err(RemoteError::NewerFormat { url, found, known });
+        }
+        invalid = Some(all);
+    }
     let things = things(&snapshot, unfinished.as_ref(), chosen);
     fetched += fetch(&things.iter().flat_map(Thing::named).collect::<Vec<_>>()).await?;
     // First what names other objects, until all of it is here; then the bytes.
@@ -124,7 +136,7 @@ pub async fn pull(
         }
     }
     store.flush()?;
-    Ok(Arrived { tip: moved, snapshot, unfinished, fetched, left })
+    Ok(Arrived { tip: moved, snapshot, unfinished, invalid, fetched, left })
 }
 
 /// What leads to other objects.

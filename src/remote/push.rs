@@ -22,7 +22,7 @@ use super::merge::{merge, merge_unfinished};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
 use super::{Move, RemoteError, bases};
-use crate::model::{Digest, Snapshot, SnapshotEntry, Unfinished};
+use crate::model::{Digest, Invalid, Snapshot, SnapshotEntry, Unfinished};
 use crate::model::{Phase, Progress};
 use crate::state::Reach;
 use crate::store::Store;
@@ -193,8 +193,20 @@ fn holds_the_same(store: &Store, theirs: Digest, ours: Digest) -> Result<bool, R
         return Ok(false);
     }
     let (theirs, ours) = (store.load_json::<Snapshot>(&theirs)?, store.load_json::<Snapshot>(&ours)?);
-    Ok((&theirs.entries, theirs.unfinished, &theirs.local_only)
-        == (&ours.entries, ours.unfinished, &ours.local_only))
+    let same = (&theirs.entries, theirs.unfinished, &theirs.local_only)
+        == (&ours.entries, ours.unfinished, &ours.local_only);
+    Ok(same && knows_the_marks(store, theirs.invalid, ours.invalid)?)
+}
+
+/// Tells whether what is marked as bad there tells all that is marked here.
+fn knows_the_marks(store: &Store, theirs: Option<Digest>, ours: Option<Digest>) -> Result<bool, RemoteError> {
+    let (Some(ours), Some(theirs)) = (ours, theirs) else { return Ok(ours.is_none()) };
+    if theirs == ours || !store.has(&theirs)? {
+        return Ok(theirs == ours);
+    }
+    let (theirs, ours) = (store.load_json::<Invalid>(&theirs)?, store.load_json::<Invalid>(&ours)?);
+    let both = Invalid::of(theirs.marks.iter().cloned().chain(ours.marks));
+    Ok(both.is_none_or(|both| both == theirs))
 }
 
 /// The snapshot to push.
@@ -238,9 +250,10 @@ async fn next_snapshot(
     let own: HashSet<_> = snapshot.entries.iter().map(|entry| entry.record).collect();
     let merged = entries.iter().filter(|entry| !own.contains(&entry.record)).count() as u64;
     let unfinished = unfinished(ends, catalog, &entries, &snapshot, &other).await?;
+    let invalid = invalid(ends, catalog, snapshot.invalid, other.invalid).await?;
     let of_theirs = other.local_only.into_iter().filter(|record| !own.contains(record));
     let local_only = snapshot.local_only.into_iter().chain(of_theirs).collect();
-    let next = Snapshot::of(vec![at_remote, ours], entries).beside(unfinished, local_only);
+    let next = Snapshot::of(vec![at_remote, ours], entries).beside(unfinished, invalid, local_only);
     Ok(Next { digest: store.put_json(&next)?, snapshot: next, merged })
 }
 
@@ -257,6 +270,21 @@ async fn unfinished(
     let our_open = ours.unfinished.map(|digest| ends.store.load_json(&digest)).transpose()?;
     let both = merge_unfinished(merged, our_open, their_open, &theirs.entries);
     Ok(both.map(|both| ends.store.put_json(&both)).transpose()?)
+}
+
+/// Puts together what both sides know to be bad.
+async fn invalid(
+    ends: Ends<'_>,
+    catalog: &Catalog<'_>,
+    ours: Option<Digest>,
+    theirs: Option<Digest>,
+) -> Result<Option<Digest>, RemoteError> {
+    let Some(theirs) = theirs.filter(|theirs| Some(*theirs) != ours) else { return Ok(ours) };
+    let mut marks = load::<Invalid>(ends, catalog, theirs).await?.marks;
+    if let Some(ours) = ours {
+        marks.extend(ends.store.load_json::<Invalid>(&ours)?.marks);
+    }
+    Ok(Invalid::of(marks).map(|all| ends.store.put_json(&all)).transpose()?)
 }
 
 /// Returns the value whose JSON an object is, from the remote where it is not here.
@@ -304,6 +332,7 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
         there.extend(records.filter(is_whole));
     }
     let mut all = vec![next.digest];
+    all.extend(next.snapshot.invalid);
     // Each has its own: a shard that was entered for what stays is not known as sent.
     let (mut reach, mut of_local) = (Reach::new(store), Reach::new(store));
     for entry in &next.snapshot.entries {

@@ -23,6 +23,7 @@ mod error;
 mod flat;
 mod git_branches;
 mod index;
+mod invalid;
 mod item_table;
 mod items;
 mod journal;

@@ -6,7 +6,18 @@
 use crate::store::database::{Durability, Schema};
 
 pub(super) const SCHEMA: Schema = Schema {
-    migrations: &[FIRST, ITEM_ATTEMPTS, GIT, BRANCHES, SEEN, PROMOTIONS, ELSEWHERE, ENGINES, ON_REMOTES],
+    migrations: &[
+        FIRST,
+        ITEM_ATTEMPTS,
+        GIT,
+        BRANCHES,
+        SEEN,
+        PROMOTIONS,
+        ELSEWHERE,
+        ENGINES,
+        ON_REMOTES,
+        INVALID,
+    ],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
     durability: Durability::Checkpoints,
@@ -282,4 +293,17 @@ CREATE TABLE run_tasks (
 const ON_REMOTES: &str = "
 -- Records that a remote has had: pushed from here, or pulled.
 CREATE TABLE on_remotes (record BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
+";
+
+const INVALID: &str = "
+-- What is marked as bad: records, and items by what identifies them.
+CREATE TABLE invalid (
+    project TEXT NOT NULL,
+    bad BLOB NOT NULL,
+    -- The mark as JSON.
+    mark TEXT NOT NULL,
+    -- The operation that made it here; null where it came from a remote.
+    operation INTEGER,
+    PRIMARY KEY (project, bad)
+) STRICT, WITHOUT ROWID;
 ";

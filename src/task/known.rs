@@ -12,12 +12,13 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use super::Bad;
 use super::files::Files;
 use super::outputs::{self, Folder};
 use crate::fingerprint::Memo;
 use crate::model::{
-    Attempt, BranchName, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Project,
-    RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName, canonical_json,
+    Attempt, BranchName, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Mark,
+    Project, RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName, canonical_json,
 };
 use crate::plan::{Known, OutputsState};
 use crate::state::{
@@ -56,6 +57,7 @@ pub struct StateKnown<'a> {
     records: Cache<Record>,
     tables: Mutex<Tables>,
     results: Cache<Value>,
+    bad: Bad,
 }
 
 /// Item tables that were asked for or made; absent where one cannot be read.
@@ -99,6 +101,7 @@ impl<'a> StateKnown<'a> {
             records: Cache::new(),
             tables: Mutex::default(),
             results: Cache::new(),
+            bad: Bad::load(past.state, &past.key.project)?,
             past,
         })
     }
@@ -221,13 +224,15 @@ impl<'a> StateKnown<'a> {
             candidates = self.past.state.candidates(&fingerprint).unwrap_or_default();
         }
         candidates.retain(|one| self.may_take(reuse, one));
+        let task = task.clone();
         let is_protected = self.protection.covers(self.past.key.branch.as_str());
         candidates.sort_by_key(|one| one.branch != self.past.key.branch);
         candidates.into_iter().filter_map(move |one| {
             let record = self.record(one.record)?;
             let fits = record.fingerprint == fingerprint && record.settled == Settled::Yes;
             let may_hold = !is_protected || record.deferred.is_empty();
-            (fits && may_hold).then_some((one, record))
+            let is_good = || self.bad.of(&task, one.record, || self.items(&record)).is_empty();
+            (fits && may_hold && is_good()).then_some((one, record))
         })
     }
 
@@ -324,6 +329,15 @@ impl Known for StateKnown<'_> {
 
     fn failed_items(&self, task: &TaskName) -> Vec<FailedItem> {
         self.past.state.failed_items(self.past.key, &self.past.graph.namespace, task).unwrap_or_default()
+    }
+
+    fn invalidated(&self, task: &TaskName) -> Vec<Mark> {
+        let Some(digest) = self.current_digest(task) else { return Vec::new() };
+        self.bad.of(task, digest, || Some(self.readable_items(&*self.record(digest)?)))
+    }
+
+    fn is_bad(&self, item: &ItemRecord) -> bool {
+        self.bad.has_item(item)
     }
 
     fn now_ms(&self) -> u64 {

@@ -2,6 +2,7 @@
 //!
 //! What happens is told to a [`Listener`] as events; nothing here prints.
 
+mod bad;
 pub mod environment;
 pub mod execute;
 mod files;
@@ -15,6 +16,7 @@ mod run_task;
 pub mod serve;
 mod work;
 
+pub use bad::Bad;
 pub use files::Files;
 pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;

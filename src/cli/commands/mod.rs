@@ -37,6 +37,7 @@ pub mod graph;
 pub mod hook;
 pub mod hooks;
 pub mod init;
+pub mod invalidate;
 pub mod log;
 pub mod man;
 pub mod output;
@@ -136,6 +137,7 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Shell(args) => shell::run(args, context),
         Command::Debug(args) => debug::run(args, context),
         Command::Accept(args) => accept::run(args, context),
+        Command::Invalidate(args) => invalidate::run(args, context),
         Command::Restore(args) => restore::run(args, context),
         Command::Clean(args) => clean::run(args, context),
         Command::Log(args) => log::run(args, context),

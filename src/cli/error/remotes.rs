@@ -35,7 +35,10 @@ impl From<PeerError> for CommandError {
         )),
         PeerError::DeferOnProtected { .. } => Self { exit: Exit::CONFLICT, ..told }
             .hint("run it on a branch of your own: `git switch -c try`"),
-        PeerError::NotThere { tasks, .. } | PeerError::LocalOnly { tasks, .. } => {
+        PeerError::NeverFinished { .. } => told,
+        PeerError::NotThere { tasks, .. }
+        | PeerError::Bad { tasks, .. }
+        | PeerError::LocalOnly { tasks, .. } => {
             told.hint(format!("`kptn run {}` makes it here", with_before(&tasks)))
         }
         }

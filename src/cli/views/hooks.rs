@@ -197,6 +197,7 @@ fn word(reason: &Reason) -> String {
         Reason::Edited { .. } => "edited",
         Reason::Lost { .. } => "lost",
         Reason::Elsewhere { .. } => "made elsewhere, `local_only`",
+        Reason::Invalidated { .. } => "invalidated",
         Reason::Unsettled { .. } => "changed while it ran",
         Reason::Failed { .. } => "failed",
         Reason::Uncacheable { .. } => "cannot be told",

@@ -22,6 +22,7 @@ pub mod env;
 pub mod files;
 pub mod graph;
 pub mod hooks;
+pub mod invalidate;
 pub mod log;
 pub mod maker;
 pub mod plan;

@@ -7,12 +7,15 @@
 //! says so (`Record::deferred`). Their files come when a task reads them, as with `pull --lazy`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::{Peer, PeerError};
-use crate::model::{Deferred, Progress, SnapshotEntry, Status, Task, TaskName};
+use crate::model::{Deferred, Progress, Record, SnapshotEntry, Status, Task, TaskName};
 use crate::ops::survey::Survey;
 use crate::ops::{OpsError, Session, protect};
 use crate::remote::{self, Absent, Part, Take, block_on};
+use crate::state::{Shards, load_item_table};
+use crate::task::Bad;
 
 /// Finds the records, and makes sure that what they left can be had.
 pub fn defer(
@@ -43,10 +46,14 @@ pub fn defer(
     }));
     progress.end();
     let arrived = arrived?;
+    let state = session.state()?;
+    state.take_marks(&session.key.project, arrived.invalid.as_ref().map_or(&[], |all| &all.marks))?;
+    let marks = Bad::load(state, &session.key.project)?;
     peer.has_promised(store, &arrived.left)?;
     let entries: Vec<&SnapshotEntry> =
         arrived.snapshot.entries.iter().filter(|one| one.graph == *namespace && chosen(&one.task)).collect();
-    let (mut found, mut absent, mut local_only) = (BTreeMap::new(), Vec::new(), Vec::new());
+    let (mut found, mut absent, mut local_only, mut bad) =
+        (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
     for task in wanted {
         // By its own name first: what it was called before may be another task by now.
         let own = entries.iter().find(|entry| entry.task == task.name);
@@ -59,6 +66,13 @@ pub fn defer(
         {
             local_only.push(task.name.clone());
         }
+        let items = || {
+            let list = store.load_json::<Record>(&entry.record).ok()?.items?;
+            load_item_table(store, &list, &mut Shards::new()).ok().map(Arc::new)
+        };
+        if !marks.of(&task.name, entry.record, items).is_empty() {
+            bad.push(task.name.clone());
+        }
         let (remote, branch) = (peer.name.clone(), there.branch.clone());
         found.insert(
             task.name.clone(),
@@ -68,6 +82,9 @@ pub fn defer(
     let (remote, branch) = (peer.name, there.branch);
     if !absent.is_empty() {
         return Err(PeerError::NotThere { remote, branch, tasks: absent }.into());
+    }
+    if !bad.is_empty() {
+        return Err(PeerError::Bad { remote, branch, tasks: bad }.into());
     }
     if !local_only.is_empty() {
         return Err(PeerError::LocalOnly { remote, branch, tasks: local_only }.into());

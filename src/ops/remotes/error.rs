@@ -62,8 +62,24 @@ pub enum PeerError {
         remote: String,
     },
     /// The remote has no results of these tasks either.
-    #[error("`{remote}` ({branch}) has no result of {}, and there is none here that is fresh", list(.tasks))]
+    #[error("`{remote}` ({branch}) has no result of {}", list(.tasks))]
     NotThere {
+        /// The remote.
+        remote: String,
+        /// Its branch.
+        branch: BranchName,
+        /// The tasks.
+        tasks: Vec<TaskName>,
+    },
+    /// An item that has no record.
+    #[error("`{name}` has never finished on this branch")]
+    NeverFinished {
+        /// As it was typed.
+        name: String,
+    },
+    /// What the remote has is marked as bad.
+    #[error("what `{remote}` ({branch}) has of {} is invalidated, and there is none here that is fresh", list(.tasks))]
+    Bad {
         /// The remote.
         remote: String,
         /// Its branch.

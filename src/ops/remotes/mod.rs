@@ -7,6 +7,7 @@
 mod defer;
 mod error;
 mod inputs;
+mod invalidate;
 mod local_only;
 mod look;
 mod peer;
@@ -20,6 +21,7 @@ mod want;
 
 pub use defer::defer;
 pub use error::PeerError;
+pub use invalidate::{InvalidateReport, InvalidateRequest, MarkedRecord, invalidate};
 pub use local_only::StaysThere;
 pub use look::FailedThere;
 pub use peer::Peer;

@@ -146,6 +146,9 @@ pub fn pull(
     peer.has_promised(&store, &arrived.left)?;
     store.hit("remote.pull.arrived")?;
 
+    if let Some(invalid) = &arrived.invalid {
+        footing.state()?.take_marks(&footing.key.project, &invalid.marks)?;
+    }
     let mut report = report(&footing, &peer, &there, &arrived);
     let open = arrived.unfinished.as_ref();
     let arriving = arrived.snapshot.entries.iter();

@@ -8,7 +8,8 @@ use serde::Serialize;
 
 use super::{Peer, PeerError, local_only, unfinished};
 use crate::model::{
-    BranchName, Digest, Progress, Project, Record, Settled, Snapshot, TaskName, Unfinished, UnfinishedTask,
+    BranchName, Digest, Invalid, Progress, Project, ProjectId, Record, Settled, Snapshot, TaskName,
+    Unfinished, UnfinishedTask,
 };
 use crate::ops::{Footing, OpsError, Session, protect};
 use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
@@ -92,7 +93,7 @@ pub fn push(
     let said = seen.and_then(|seen| said_there(&store, &seen.snapshot));
     let unfinished = unfinished(&footing, &store, &there, open, said)?;
     let Ours { snapshot: ours, unsettled, local_only } =
-        settled_snapshot(&project, state, &store, &point, unfinished)?;
+        settled_snapshot((&footing.key.project, &project), state, &store, &point, unfinished)?;
     refuse_unpromoted(&footing, &there, &point)?;
     let entry = footing.entry("push", &peer.name, &footing.key);
     let mover =
@@ -172,12 +173,13 @@ struct Ours {
 
 /// Returns what a branch holds as a snapshot, without records whose ingredients did not hold still.
 fn settled_snapshot(
-    project: &Project,
+    (project_id, project): (&ProjectId, &Project),
     state: &State,
     store: &Store,
     point: &Point,
     unfinished: Option<Digest>,
 ) -> Result<Ours, OpsError> {
+    let invalid = Invalid::of(state.marks(project_id)?).map(|all| store.put_json(&all)).transpose()?;
     let mut entries = Vec::new();
     let (mut unsettled, mut local_only, mut kept) = (Vec::new(), Vec::new(), BTreeSet::new());
     for entry in state.entries(point)?.into_values() {
@@ -194,13 +196,14 @@ fn settled_snapshot(
     }
     if unsettled.is_empty()
         && unfinished.is_none()
+        && invalid.is_none()
         && kept.is_empty()
         && let Some(snapshot) = state.snapshot_of(store, point)?
     {
         return Ok(Ours { snapshot, unsettled, local_only });
     }
     let parents = point.snapshot.into_iter().collect();
-    let snapshot = store.put_json(&Snapshot::of(parents, entries).beside(unfinished, kept))?;
+    let snapshot = store.put_json(&Snapshot::of(parents, entries).beside(unfinished, invalid, kept))?;
     store.flush()?;
     Ok(Ours { snapshot, unsettled, local_only })
 }

@@ -302,6 +302,12 @@ impl Known for World {
     fn failed_items(&self, _: &TaskName) -> Vec<FailedItem> {
         Vec::new()
     }
+    fn invalidated(&self, _: &TaskName) -> Vec<Mark> {
+        Vec::new()
+    }
+    fn is_bad(&self, _: &ItemRecord) -> bool {
+        false
+    }
     fn now_ms(&self) -> u64 {
         *self.now.borrow()
     }

@@ -108,6 +108,9 @@ pub async fn walk(
             continue;
         };
         needed.heed_format(&what, snapshot.format, SNAPSHOT_FORMAT);
+        if let Some(digest) = snapshot.invalid {
+            needed.add(digest, root.held, "what is marked as bad".to_owned(), &of);
+        }
         if let Some(digest) = snapshot.unfinished {
             unfinished.push((digest, root.held, Arc::clone(&of)));
         }
