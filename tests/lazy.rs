@@ -218,3 +218,34 @@ fn a_remote_whose_address_changed_is_reached_once_something_is_pulled_from_it() 
     fs::rename(folder.path().join("prod"), folder.path().join("away")).expect("renamed");
     project.kptn(&["restore"]).exits(4).says("`production` does not give them");
 }
+
+#[test]
+fn a_person_is_asked_before_much_comes_and_no_leaves_the_branch_as_it_was() {
+    let (folder, _) = pulled(&[]);
+    let fresh = |above: &str| {
+        let project = project(folder.path());
+        project.write(
+            "kptn.yaml",
+            project.read("kptn.yaml") + &format!("settings: {{pull: {{ask_above: {above}}}}}\n"),
+        );
+        project
+    };
+    let other = fresh("1 KB");
+    let asked = "400 kB will come (6 objects); go on? [y/N] ";
+    other.in_terminal(80, &["pull", "prod"], &[(asked, "n\n")]).exits(1);
+    assert_eq!((other.not_fresh().as_str(), large_objects(&other)), ("A=stale B=stale C=stale", 0));
+    other.in_terminal(80, &["pull", "prod"], &[(asked, "y\n")]).succeeds();
+    assert_eq!((other.not_fresh().as_str(), large_objects(&other)), ("", 3));
+
+    let never = |project: &Project, words: &[&str]| {
+        let shown = project.in_terminal(80, words, &[]).succeeds();
+        assert!(!shown.stdout.contains("go on?"), "{}", shown.stdout);
+    };
+    never(&fresh("1 KB"), &["pull", "prod", "--yes"]);
+    never(&fresh("1 KB"), &["pull", "prod", "--lazy"]);
+    never(&fresh("1 MB"), &["pull", "prod"]);
+    never(&project(folder.path()), &["pull", "prod"]);
+    // Nobody is there to answer.
+    fresh("1 KB").kptn(&["pull", "prod"]).succeeds();
+    fresh("many").kptn(&["pull", "prod"]).exits(2).says("`many` is no size");
+}

@@ -2,7 +2,7 @@
 //!
 //! Asked only at the edge (`printer.rs`, `live/`); everything else is told a width.
 
-use std::io::IsTerminal;
+use std::io::{BufRead, IsTerminal, Write};
 
 /// The width that is assumed where there is no terminal.
 pub const WIDTH: usize = 80;
@@ -15,6 +15,22 @@ pub fn stderr_is_terminal() -> bool {
 /// Tells whether people watch standard output.
 pub fn stdout_is_terminal() -> bool {
     std::io::stdout().is_terminal()
+}
+
+/// Tells whether a person can be asked.
+pub fn stdin_is_terminal() -> bool {
+    std::io::stdin().is_terminal()
+}
+
+/// Asks a question on standard error; what is not `y` or `yes` is no.
+pub fn confirm(question: &str) -> bool {
+    let mut out = std::io::stderr();
+    if write!(out, "{question} [y/N] ").and_then(|()| out.flush()).is_err() {
+        return false;
+    }
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
 /// Returns columns and rows: of the terminal on standard error or output, else

@@ -9,7 +9,7 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::printer::{Printer, Volume};
-use super::terminal;
+use super::{terminal, words};
 use crate::model::{Phase, Progress};
 
 /// How often a phase that has nothing to count still moves.
@@ -19,13 +19,20 @@ const TICK: Duration = Duration::from_millis(200);
 pub struct Transfer {
     shown: bool,
     bar: Mutex<Option<ProgressBar>>,
+    ask_above: Option<u64>,
 }
 
 impl Transfer {
     /// Shows something only where people watch.
     pub fn new(printer: &Printer) -> Self {
         let shown = printer.volume > Volume::Quiet && !printer.json && terminal::stderr_is_terminal();
-        Self { shown, bar: Mutex::default() }
+        Self { shown, bar: Mutex::default(), ask_above: None }
+    }
+
+    /// Asks before more bytes than this come, where a person is there to answer.
+    pub fn asking_above(self, bytes: u64) -> Self {
+        let ask_above = (self.shown && terminal::stdin_is_terminal()).then_some(bytes);
+        Self { ask_above, ..self }
     }
 
     /// Takes the bar away.
@@ -62,9 +69,9 @@ impl Progress for Transfer {
         }
         let objects = if counted {
             match phase {
-                Phase::Restoring => format!(" {}", super::words::count(objects, "file", "files")),
-                Phase::Deleting => format!(" {}", super::words::count(objects, "key", "keys")),
-                _ => format!(" {}", super::words::count(objects, "object", "objects")),
+                Phase::Restoring => format!(" {}", words::count(objects, "file", "files")),
+                Phase::Deleting => format!(" {}", words::count(objects, "key", "keys")),
+                _ => format!(" {}", words::count(objects, "object", "objects")),
             }
         } else {
             String::new()
@@ -78,6 +85,15 @@ impl Progress for Transfer {
         if let Some(bar) = &*self.bar.lock().unwrap_or_else(PoisonError::into_inner) {
             bar.inc(bytes);
         }
+    }
+
+    fn may_come(&self, objects: u64, bytes: u64) -> bool {
+        if self.ask_above.is_none_or(|most| bytes <= most) {
+            return true;
+        }
+        Self::end(self);
+        let (size, objects) = (words::size(bytes), words::count(objects, "object", "objects"));
+        terminal::confirm(&format!("{size} will come ({objects}); go on?"))
     }
 
     fn end(&self) {

@@ -5,9 +5,9 @@ use std::path::{Component, Path, PathBuf};
 use super::find::{Found, join};
 use super::given::{Entries, Given, OneOrMany};
 use super::report::Report;
-use super::shapes::Text;
+use super::shapes::{Quantity, Text};
 use super::words::SettingsWords;
-use crate::model::{AutoClone, CheckoutFiles, GraphName, Location, Settings, Workers};
+use crate::model::{AutoClone, CheckoutFiles, GraphName, Location, Settings, Workers, parse_size};
 
 /// Settings with every path made absolute, and what tasks inherit from them.
 #[derive(Debug, Default)]
@@ -90,6 +90,11 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
     }
     if let Some(word) = words.hooks.value.as_ref().and_then(|hooks| hooks.pre_push.value) {
         settings.pre_push = word.into();
+    }
+    if let Some(given) = words.pull.value.as_ref().map(|pull| &pull.ask_above)
+        && let Some(Quantity(size)) = &given.value
+    {
+        settings.ask_above = report.accept(given.place, parse_size(size));
     }
     if let Some(Entries(limits)) = &words.concurrency.value {
         let limit = |(tag, most): &(super::given::Name, Given<std::num::NonZeroU32>)| {

@@ -169,6 +169,8 @@ pub(super) struct SettingsWords {
     pub restore_on_checkout: Given<bool>,
     /// What git hooks do.
     pub hooks: Given<HooksWords>,
+    /// What `kptn pull` does.
+    pub pull: Given<PullWords>,
     /// The most tasks that run at once, by tag.
     pub concurrency: Given<Entries<std::num::NonZeroU32>>,
     /// Whether items share processes, for tasks that say nothing themselves.
@@ -176,6 +178,15 @@ pub(super) struct SettingsWords {
     /// In `pyproject.toml` only: where `kptn.yaml` is.
     #[schemars(skip)]
     pub tasks_conf_path: Given<Text>,
+}
+
+/// What `kptn pull` does.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "pull", expecting = "a mapping with `ask_above:`")]
+#[schemars(rename = "Pull")]
+pub(super) struct PullWords {
+    /// Where more than this comes, a person is asked first: `10GB`; 5 GB where nothing is said.
+    pub ask_above: Given<Quantity>,
 }
 
 /// What git hooks do.

@@ -25,6 +25,7 @@ mod project;
 mod record;
 mod remote;
 mod run;
+mod size;
 mod snapshot;
 mod status;
 mod task;
@@ -48,7 +49,8 @@ pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use output_path::{KEPT, OutputPaths, output_path};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{
-    AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project, Settings,
+    ASK_ABOVE, AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project,
+    Settings,
 };
 pub use record::{
     Attempt, Deferred, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record,
@@ -59,6 +61,7 @@ pub use run::{
     AfterFailure, BaseRecord, CacheUse, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL,
     RunId, RunPlan, Stream,
 };
+pub use size::{SizeError, parse_size};
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};
 pub use task::{Argument, Cwd, Input, Language, MapDeps, Refresh, Retries, Reuse, Script, Task, Workers};

@@ -23,6 +23,11 @@ pub trait Progress: Sync {
     /// So many more raw bytes are done.
     fn advance(&self, bytes: u64);
 
+    /// Asks who watches whether so many objects may come, of so many raw bytes; nobody has anything against it.
+    fn may_come(&self, _objects: u64, _bytes: u64) -> bool {
+        true
+    }
+
     /// Nothing more comes: others may write where it was shown.
     fn end(&self) {}
 }

@@ -9,6 +9,9 @@ use serde_json::Value;
 
 use super::{GraphName, Location, RemoteSettings, Task, TaskName};
 
+/// Where a pull brings more bytes than this, a person is asked first.
+pub const ASK_ABOVE: u64 = 5_000_000_000;
+
 /// A `kptn.yaml` (with its `pyproject.toml`) as understood.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Project {
@@ -156,6 +159,8 @@ pub struct Settings {
     pub checkout_files: CheckoutFiles,
     /// What a push of stale tasks does.
     pub pre_push: PrePush,
+    /// Where a pull brings more bytes than this, a person is asked first; absent means [`ASK_ABOVE`].
+    pub ask_above: Option<u64>,
     /// The most tasks at once, by tag.
     pub concurrency: BTreeMap<String, u32>,
 }

@@ -137,6 +137,12 @@ pub enum RemoteError {
         /// What is wrong.
         problem: String,
     },
+    /// A person was asked, and said no.
+    #[error("nothing was pulled from `{url}`")]
+    Declined {
+        /// The remote.
+        url: String,
+    },
     /// An object that a snapshot needs and that the remote does not have.
     #[error("`{url}` has no object {digest}, which `{needed_by}` needs")]
     Missing {

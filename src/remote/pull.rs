@@ -132,7 +132,14 @@ pub async fn pull(
                 fetched += fetch(&goes).await?;
                 left = promised(bucket, &catalog.index, &stays)?;
             }
-            _ => fetched += fetch(&missing).await?,
+            _ => {
+                let coming = promised(bucket, &catalog.index, &missing)?;
+                let bytes = coming.iter().map(|(_, size)| size).sum();
+                if !progress.may_come(coming.len() as u64, bytes) {
+                    return Err(RemoteError::Declined { url: bucket.url().to_owned() });
+                }
+                fetched += fetch(&missing).await?;
+            }
         }
     }
     store.flush()?;

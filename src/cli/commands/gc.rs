@@ -8,6 +8,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
+use crate::model;
 use crate::ops::collect::{self, Earnest, GcRequest};
 use crate::ops::remotes;
 use crate::remote::{self, Asked};
@@ -111,26 +112,8 @@ pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
     number.checked_mul(seconds).map(Duration::from_secs).ok_or_else(error)
 }
 
-/// Parses a size: a number of bytes, or one with a decimal or binary unit.
 fn parse_size(text: &str) -> Result<u64, String> {
-    let error = || "use a number with a unit, such as `20GB`, `500 MB` or `1.5TiB`".to_owned();
-    let lower = text.trim().to_ascii_lowercase();
-    let at = lower.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(lower.len());
-    let (number, unit) = lower.split_at(at);
-    let number: f64 = number.parse().map_err(|_| error())?;
-    let factor = match unit.trim() {
-        "" | "b" => 1.0,
-        "k" | "kb" => 1e3,
-        "m" | "mb" => 1e6,
-        "g" | "gb" => 1e9,
-        "t" | "tb" => 1e12,
-        "kib" => 1024.0,
-        "mib" => 1024.0 * 1024.0,
-        "gib" => 1024.0 * 1024.0 * 1024.0,
-        "tib" => 1024.0 * 1024.0 * 1024.0 * 1024.0,
-        _ => return Err(error()),
-    };
-    Ok((number * factor).round() as u64)
+    model::parse_size(text).map_err(|error| error.to_string())
 }
 
 #[cfg(test)]

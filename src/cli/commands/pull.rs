@@ -5,6 +5,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
+use crate::model::ASK_ABOVE;
 use crate::ops::branch::Unkept;
 use crate::ops::remotes::{self, PullRequest, Want};
 use crate::remote::Take;
@@ -42,6 +43,9 @@ pub struct Args {
     /// Bring records and results alone: outputs and logs come when a task, `restore`, `path` or `cat` needs them
     #[arg(long)]
     pub lazy: bool,
+    /// Do not ask, however much comes
+    #[arg(short, long)]
+    pub yes: bool,
     /// Give up results that the branch here alone has; `kptn undo` brings them back
     #[arg(short, long)]
     pub force: bool,
@@ -83,7 +87,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         unkept: if args.force { Unkept::GiveUp } else { Unkept::Refuse },
         moves: true,
     };
-    transfer(&request, context)
+    let asking = if args.yes { Asking::Never } else { Asking::Above };
+    transfer(&request, asking, context)
 }
 
 /// Fetches.
@@ -98,12 +103,25 @@ pub fn fetch(args: &FetchArgs, context: &Context<'_>) -> Result<Exit, CommandErr
         unkept: Unkept::Refuse,
         moves: false,
     };
-    transfer(&request, context)
+    transfer(&request, Asking::Never, context)
 }
 
-fn transfer(request: &PullRequest, context: &Context<'_>) -> Result<Exit, CommandError> {
+/// Whether a person is asked where much comes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Asking {
+    /// Above what `settings.pull.ask_above` says.
+    Above,
+    /// Never.
+    Never,
+}
+
+fn transfer(request: &PullRequest, asking: Asking, context: &Context<'_>) -> Result<Exit, CommandError> {
     let (session, start) = (context.open()?, context.start()?);
-    let transfer = Transfer::new(&context.printer);
+    let most = session.project.settings.ask_above.unwrap_or(ASK_ABOVE);
+    let transfer = match asking {
+        Asking::Above => Transfer::new(&context.printer).asking_above(most),
+        Asking::Never => Transfer::new(&context.printer),
+    };
     let pulled = remotes::pull(session, &start, request, &context.typed(), &transfer);
     transfer.end();
     let report = pulled?;

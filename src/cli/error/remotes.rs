@@ -61,6 +61,8 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
     match error {
         RemoteError::Store(StoreError::NoSpace { .. }) => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("what came is kept; make room, and the same command goes on from there"),
+        RemoteError::Declined { .. } => CommandError::of(Exit::FAILED, error)
+            .hint("`--lazy` brings records alone, `--for TASK` what one task reads, `-s` some tasks"),
         RemoteError::Address { .. } => CommandError::of(Exit::USAGE, error).hint("mend `remotes` in kptn.yaml"),
         RemoteError::NoBranch { known, .. } if !known.is_empty() => CommandError::of(Exit::USAGE, error)
             .hint(format!("`--from` names one of: {}", known.join(", "))),
