@@ -42,6 +42,7 @@ mod promoting;
 mod protected;
 mod pull_items;
 mod reading;
+mod remote_add;
 mod remote_deltas;
 mod remote_ends;
 mod remote_faults;

@@ -17,6 +17,7 @@
 //! whoever starts the task has it called.
 
 mod checks;
+mod edit;
 mod extends;
 mod find;
 mod given;
@@ -49,6 +50,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Diagnostic, Project, Severity};
 
+pub use edit::{Added, add_remote, lines_of_remote};
 pub use protected::{protected_in, protected_in_pyproject};
 pub use values::{FUNCTION_KEY, computed_by};
 

@@ -3,10 +3,13 @@
 use serde::Serialize;
 
 use super::Context;
+use super::branch::show;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
-use crate::ops::remotes::{self, RemoteRow};
+use crate::model::{BranchName, RemoteSettings};
+use crate::ops::remotes::{self, RemoteRow, Writing};
+use crate::ops::{Session, Start};
 use crate::remote::Role;
 
 /// List remotes, try what one allows, or print the rights that it needs
@@ -22,6 +25,8 @@ pub struct Args {
 pub enum Action {
     /// List the remotes of this project
     List,
+    /// Write a remote into `kptn.yaml`; everything else of the file stays as it is
+    Add(Add),
     /// Try to read, to write and to write conditionally; leaves nothing behind
     Check {
         /// The remote's name in `kptn.yaml`; the only one where nothing is said
@@ -35,6 +40,53 @@ pub enum Action {
         #[arg(long = "for", value_name = "ROLE", default_value = "writer")]
         role: For,
     },
+}
+
+/// A remote.
+#[derive(Debug, clap::Args)]
+pub struct Add {
+    /// What people will call it: `prod`, `team`
+    pub name: String,
+    /// Where it is: `s3://bucket/prefix`, `file:///folder`; `--branch` names the branch that is meant there
+    pub url: String,
+    /// Nothing is ever pushed to it
+    #[arg(long)]
+    pub read_only: bool,
+    /// The address of a server that speaks S3 and is not AWS
+    #[arg(long, value_name = "URL")]
+    pub endpoint: Option<String>,
+    /// The AWS region; what the environment says where nothing is said
+    #[arg(long)]
+    pub region: Option<String>,
+    /// The bucket stands in the path, not in the host's name
+    #[arg(long)]
+    pub path_style: bool,
+    /// The AWS profile whose credentials are used
+    #[arg(long)]
+    pub profile: Option<String>,
+    /// Only say what would be written
+    #[arg(short = 'n', long)]
+    pub dry_run: bool,
+}
+
+fn add(args: &Add, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let start = context.start()?;
+    // Here it says which branch is meant there.
+    let branch = start.branch.as_deref().map(BranchName::parse).transpose();
+    let branch = branch.map_err(|error| CommandError::usage(error.to_string()))?;
+    let session = Session::open(&Start { branch: None, ..start })?;
+    let settings = RemoteSettings {
+        url: args.url.clone(),
+        branch,
+        writable: !args.read_only,
+        endpoint: args.endpoint.clone(),
+        region: args.region.clone(),
+        path_style: args.path_style.then_some(true),
+        profile: args.profile.clone(),
+    };
+    let writing = if args.dry_run { Writing::No } else { Writing::Yes };
+    let report = remotes::add(&session, &args.name, &settings, writing)?;
+    show(context, &report, views::remotes::added(&report))
 }
 
 /// Whose rights.
@@ -68,9 +120,13 @@ struct Remotes<'a> {
 
 /// Does it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    if let Some(Action::Add(args)) = &args.action {
+        return add(args, context);
+    }
     let session = context.open()?;
     let printer = &context.printer;
     match &args.action {
+        Some(Action::Add(_)) => Ok(Exit::FINE),
         None | Some(Action::List) => {
             let rows = remotes::list(&session);
             if printer.json {

@@ -33,6 +33,12 @@ impl From<PeerError> for CommandError {
         PeerError::PullWouldLose { remote, .. } => Self { exit: Exit::CONFLICT, ..told }.hint(format!(
             "`kptn pull {remote} --into debug/{remote}` leaves them alone; with `--force` they are given up, and `kptn undo` brings them back"
         )),
+        PeerError::NameTaken { .. } => told.hint("`kptn remote` lists them; edit kptn.yaml to change one"),
+        PeerError::NoName { .. } => told.hint("a name has letters, digits, `-`, `_` and `.`"),
+        PeerError::SecretInUrl { .. } => {
+            told.hint("name a profile with `--profile`, or set the environment; `kptn.yaml` is in git")
+        }
+        PeerError::NotAdded { lines, .. } => told.hint(format!("put this into it yourself:\n{lines}")),
         PeerError::DeferOnProtected { .. } => Self { exit: Exit::CONFLICT, ..told }
             .hint("run it on a branch of your own: `git switch -c try`"),
         PeerError::NeverFinished { .. } => told,

@@ -7,7 +7,7 @@ use crate::cli::table::{Side, Table};
 use crate::cli::words;
 use crate::model::{BranchName, Provenance, TaskName};
 use crate::ops::remotes::unsent::{RemoteSeen, UnsentReport};
-use crate::ops::remotes::{Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
+use crate::ops::remotes::{AddReport, Distance, PullReport, PushReport, RemoteCheck, RemoteRow};
 
 /// So many failures are listed; more are counted.
 const LISTED: usize = 10;
@@ -17,7 +17,8 @@ const FILES: usize = 3;
 /// Returns the list.
 pub fn list(rows: &[RemoteRow], width: usize) -> String {
     if rows.is_empty() {
-        return "no remotes: write `remotes: {NAME: {url: s3://bucket/prefix}}` into kptn.yaml\n".to_owned();
+        return "no remotes: `kptn remote add NAME s3://bucket/prefix` writes one into kptn.yaml\n"
+            .to_owned();
     }
     let mut table = Table::new([
         ("remote", Side::Left),
@@ -34,6 +35,21 @@ pub fn list(rows: &[RemoteRow], width: usize) -> String {
         ]);
     }
     table.render(width)
+}
+
+/// Returns what was written into `kptn.yaml`.
+pub fn added(report: &AddReport) -> String {
+    let path = report.path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+    let mut out = String::new();
+    for (at, line) in report.lines.iter().enumerate() {
+        let line = Tone::Good.paint(format!("+ {}", harmless(line)));
+        out.push_str(&format!("{path}:{}  {line}\n", report.line + at));
+    }
+    out.push_str(&match report.dry_run {
+        true => "nothing was written\n".to_owned(),
+        false => format!("`kptn remote check {}` tries what it allows\n", report.name),
+    });
+    out
 }
 
 /// Returns what a remote allows.

@@ -97,4 +97,30 @@ pub enum PeerError {
         /// The tasks.
         tasks: Vec<TaskName>,
     },
+    /// A remote of that name is there.
+    #[error("there is a remote `{name}` already")]
+    NameTaken {
+        /// The name.
+        name: String,
+    },
+    /// A text that is no name.
+    #[error("`{name}` is no name of a remote")]
+    NoName {
+        /// What was typed.
+        name: String,
+    },
+    /// An address with credentials in it.
+    #[error("credentials do not belong in the address of a remote: `{url}`")]
+    SecretInUrl {
+        /// The address, without them.
+        url: String,
+    },
+    /// A `kptn.yaml` into which nothing can be put safely.
+    #[error("`{}` is written in a way that nothing can be put into safely", path.display())]
+    NotAdded {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What a person would write.
+        lines: String,
+    },
 }

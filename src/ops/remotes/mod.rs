@@ -4,6 +4,7 @@
 //! tasks and what may be given up, and a pulled state becomes a branch's by the
 //! one function that moves branches.
 
+mod adding;
 mod defer;
 mod error;
 mod inputs;
@@ -19,6 +20,7 @@ pub mod unsent;
 mod upkeep;
 mod want;
 
+pub use adding::{AddReport, Writing, add};
 pub use defer::defer;
 pub use error::PeerError;
 pub use invalidate::{InvalidateReport, InvalidateRequest, MarkedRecord, invalidate};
