@@ -1,7 +1,7 @@
 //! Objects of a remote come into the store; every byte is verified first.
 //!
 //! What lies close together in a pack comes in one request. A large object goes
-//! through a temporary file, so that memory does not grow with it; a delta takes
+//! through a file of the store that has no name yet, so that memory does not grow with it; a delta takes
 //! that of two objects, so one is read at a time. Nothing is put under a digest
 //! that it does not have.
 
@@ -170,8 +170,7 @@ async fn fetch_large(
 ) -> Result<(), RemoteError> {
     let key = one.key();
     let writing = |error| StoreError::writing("write", store.layout().root(), error);
-    let mut file = tempfile::NamedTempFile::new_in(store.layout().root()).map_err(writing)?;
-    let mut input = Input::new(&one.entry, base, file.as_file_mut());
+    let mut input = Input::new(&one.entry, base, store.draft()?);
     let piece = |bytes: &[u8]| {
         let before = input.written();
         input.take(bytes).map_err(|problem| match problem {
@@ -185,9 +184,9 @@ async fn fetch_large(
         return Err(bucket.damaged(&key, "it is not there"));
     }
     let whole = input.end().map_err(|error| RemoteError::from(writing(error)))?;
-    if whole.is_none() {
+    let Some(draft) = whole else {
         return Err(bucket.damaged(&key, "it is cut off, or its bytes are not its own"));
-    }
-    store.put_file(file.path())?;
+    };
+    store.keep(draft, one.entry.digest)?;
     Ok(())
 }

@@ -32,6 +32,32 @@ pub(super) struct Large {
     pub(super) clones: clone::Devices,
 }
 
+/// A large object that is being written; where it is dropped, nothing is left of it.
+#[derive(Debug)]
+pub struct Draft {
+    file: File,
+    /// Until it is kept.
+    path: Option<PathBuf>,
+}
+
+impl Write for Draft {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl Drop for Draft {
+    fn drop(&mut self) {
+        if let Some(path) = self.path.take() {
+            let _ = fs::remove_file(path);
+        }
+    }
+}
+
 impl Large {
     pub(super) fn new(layout: Layout) -> Self {
         Self {
@@ -60,6 +86,22 @@ impl Large {
             .and_then(|mut file| file.write_all(bytes))
             .map_err(|error| StoreError::writing("write", &temporary, error));
         self.stage(written.map(|()| digest), temporary).map(|_| ())
+    }
+
+    /// Begins an object that somebody else writes and verifies.
+    pub(super) fn draft(&self) -> Result<Draft, StoreError> {
+        let path = self.new_path()?;
+        let file = clone::create(&path, clone::Mode::Object)
+            .map_err(|error| StoreError::writing("write", &path, error))?;
+        Ok(Draft { file, path: Some(path) })
+    }
+
+    /// Takes in what was written.
+    pub(super) fn keep(&self, mut draft: Draft, digest: Digest) -> Result<(), StoreError> {
+        match draft.path.take() {
+            Some(path) => self.stage(Ok(digest), path).map(drop),
+            None => Ok(()),
+        }
     }
 
     /// Returns an object's open file; absent where there is none of this digest.

@@ -52,6 +52,7 @@ pub use check::{CheckReport, Damage};
 pub use error::StoreError;
 pub use give::Giving;
 pub use intake::{digest_file, read_file};
+pub use large::Draft;
 pub use layout::Layout;
 pub use locate::locate;
 pub use old::amount_of_runs;
@@ -123,6 +124,18 @@ impl Store {
             self.large.put_file(&mut source)?
         };
         Ok(Stored { digest, size: source.stat.size, stat: source.stat })
+    }
+
+    /// Begins a large object whose bytes come from elsewhere: written once, straight to where it stays.
+    pub fn draft(&self) -> Result<Draft, StoreError> {
+        self.hold.take(&self.layout)?;
+        self.large.draft()
+    }
+
+    /// Takes in what was written, whose digest the caller has verified; it is on disk after the next
+    /// [`Store::flush`].
+    pub fn keep(&self, draft: Draft, digest: Digest) -> Result<(), StoreError> {
+        self.large.keep(draft, digest)
     }
 
     /// Takes the canonical JSON of a value in.
