@@ -48,7 +48,7 @@ pub fn make(
     let mut alone = Alone { of: size, read: 0, tried: 0, compressed: 0 };
     let mut block = vec![0; BLOCK];
     loop {
-        let read = super::send::read_full(store, &mut source, &mut block)?;
+        let read = super::outgoing::read_full(store, &mut source, &mut block)?;
         if read == 0 {
             break;
         }

@@ -6,7 +6,7 @@
 //! encoding, header   how one object is stored          pack      many small objects in one key
 //! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
-//! send               objects go                        fetch, incoming   they come
+//! send, outgoing     objects go                        fetch, incoming   they come
 //! history            what a branch had earlier
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
@@ -40,6 +40,7 @@ mod incoming;
 mod index;
 mod layout;
 mod merge;
+mod outgoing;
 mod pack;
 mod part;
 mod policy;

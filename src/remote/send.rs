@@ -8,27 +8,25 @@
 //! object that has a base goes as a delta where that is much less (`delta.rs`).
 
 use std::collections::HashMap;
-use std::io::{Read, Write};
 
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 
 use super::bucket::Bucket;
 use super::catalog::{Added, Catalog};
-use super::encoding::{self, Encoding};
+use super::encoding::Encoding;
 use super::index::{Entry, Part, Place};
+use super::outgoing::{Outgoing, PIECE};
 use super::pack::{PACKED_MOST, Pack, PackBuilder};
-use super::{RemoteError, delta, format, header, layout};
+use super::{RemoteError, delta, format, layout};
 use crate::model::Digest;
 use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
 
 /// How many packs may be on their way at once.
 const AT_ONCE: usize = 4;
-/// How much of a large object is read and compressed at a time.
-const BLOCK: usize = 1024 * 1024;
-/// How much of it is handed on at a time.
-const PIECE: usize = 8 * 1024 * 1024;
+/// How many large objects: each takes the memory of some pieces.
+const LARGE_AT_ONCE: usize = 4;
 
 /// What went to a remote.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -85,14 +83,15 @@ pub async fn send(
     progress.begin(Phase::Sending, objects.len() as u64, bytes);
     let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
     let packs = send_small(bucket, store, &small, catalog.epoch(), progress).await?;
-    let mut own = Vec::new();
+    let (mut own, mut alone) = (Vec::new(), Vec::new());
     let mut deltas = Deltas { bucket, store, bases, epoch: catalog.epoch(), allowed: None };
     for (digest, size) in large {
-        own.push(match deltas.send((digest, *size), progress).await? {
-            Some(entry) => entry,
-            None => send_large(bucket, store, (digest, *size), catalog.epoch(), progress).await?,
-        });
+        match deltas.send((digest, *size), progress).await? {
+            Some(entry) => own.push(entry),
+            None => alone.push((digest, *size)),
+        }
     }
+    own.extend(send_large(bucket, store, alone, catalog.epoch(), progress).await?);
     let part = Part::of(&packs, own);
     store.hit("remote.send.written")?;
     if catalog.add(&part).await? == Added::Stale {
@@ -144,47 +143,51 @@ async fn send_small(
     Ok(sent)
 }
 
-/// Sends one object by itself, read once; fails where its bytes here are not its own.
+/// Sends objects by themselves, some at once.
 async fn send_large(
+    bucket: &Bucket,
+    store: &Store,
+    objects: Vec<(&Digest, u64)>,
+    epoch: u64,
+    progress: &dyn Progress,
+) -> Result<Vec<Entry>, RemoteError> {
+    let (mut sending, mut sent) = (FuturesUnordered::new(), Vec::new());
+    for object in objects {
+        if sending.len() == LARGE_AT_ONCE
+            && let Some(entry) = sending.next().await
+        {
+            sent.push(entry?);
+        }
+        sending.push(send_alone(bucket, store, object, epoch, progress));
+    }
+    while let Some(entry) = sending.next().await {
+        sent.push(entry?);
+    }
+    Ok(sent)
+}
+
+/// Sends one object by itself, read once; fails where its bytes here are not its own.
+async fn send_alone(
     bucket: &Bucket,
     store: &Store,
     (digest, size): (&Digest, u64),
     epoch: u64,
     progress: &dyn Progress,
 ) -> Result<Entry, RemoteError> {
-    let mut source = store.reader(digest)?;
-    let mut first = vec![0; BLOCK];
-    let read = read_full(store, &mut source, &mut first)?;
-    first.truncate(read);
-    let encoding = if encoding::helps(&first) { Encoding::Zstd } else { Encoding::Raw };
-    let mut output = Output::new(encoding, size).map_err(|error| reading(store, error))?;
-    let mut hasher = blake3::Hasher::new();
-    let (mut block, mut stored, mut ended) = (first, 0, false);
-    let next = || -> Result<Option<Vec<u8>>, RemoteError> {
-        while !ended && output.written() < PIECE {
-            if block.is_empty() {
-                ended = true;
-                let found = Digest::from(hasher.finalize());
-                if found != *digest {
-                    let root = store.layout().root().to_owned();
-                    return Err(StoreError::Damaged { digest: *digest, found, root }.into());
-                }
-                output.finish().map_err(|error| reading(store, error))?;
-                break;
-            }
-            hasher.update(&block);
-            output.write(&block).map_err(|error| reading(store, error))?;
-            progress.advance(block.len() as u64);
-            block.resize(BLOCK, 0);
-            let read = read_full(store, &mut source, &mut block)?;
-            block.truncate(read);
-        }
-        let piece = output.take();
-        stored += piece.len() as u64;
-        Ok((!piece.is_empty()).then_some(piece))
-    };
-    bucket.write_pieces(&layout::object(digest, epoch), next).await?;
-    Ok(Entry { digest: *digest, raw: size, encoding, place: own_place(stored, epoch) })
+    let key = layout::object(digest, epoch);
+    let mut outgoing = Outgoing::begin(store, (digest, size))?;
+    let mut first = outgoing.next(progress)?;
+    if outgoing.has_ended() {
+        bucket.write(&key, first.unwrap_or_default()).await?;
+    } else {
+        let next = || match first.take() {
+            Some(first) => Ok(Some(first)),
+            None => outgoing.next(progress),
+        };
+        bucket.write_pieces(&key, next).await?;
+    }
+    let place = own_place(outgoing.stored(), epoch);
+    Ok(Entry { digest: *digest, raw: size, encoding: outgoing.encoding(), place })
 }
 
 fn own_place(stored: u64, epoch: u64) -> Place {
@@ -236,76 +239,5 @@ impl Deltas<'_> {
         progress.advance(size);
         let encoding = Encoding::Delta { base: *base };
         Ok(Some(Entry { digest: *digest, raw: size, encoding, place: own_place(stored, self.epoch) }))
-    }
-}
-
-/// Fills a block, but for the end of what is read.
-pub fn read_full(store: &Store, source: &mut impl Read, block: &mut [u8]) -> Result<usize, RemoteError> {
-    let mut filled = 0;
-    while filled < block.len() {
-        match source.read(&mut block[filled..]) {
-            Ok(0) => break,
-            Ok(read) => filled += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(reading(store, error)),
-        }
-    }
-    Ok(filled)
-}
-
-fn reading(store: &Store, error: std::io::Error) -> RemoteError {
-    StoreError::reading(store.layout().root(), error).into()
-}
-
-/// What an object's blocks become on their way.
-enum Output {
-    Raw(Vec<u8>),
-    Zstd(zstd::stream::write::Encoder<'static, Vec<u8>>, bool),
-}
-
-impl Output {
-    fn new(encoding: Encoding, raw: u64) -> std::io::Result<Self> {
-        let head = header::encode(encoding, raw);
-        Ok(match encoding {
-            // What a delta has was made before.
-            Encoding::Raw | Encoding::Delta { .. } => Self::Raw(head),
-            Encoding::Zstd => {
-                let mut encoder = zstd::stream::write::Encoder::new(head, encoding::LEVEL)?;
-                encoder.set_pledged_src_size(Some(raw))?;
-                Self::Zstd(encoder, false)
-            }
-        })
-    }
-
-    fn bytes(&mut self) -> &mut Vec<u8> {
-        match self {
-            Self::Raw(bytes) => bytes,
-            Self::Zstd(encoder, _) => encoder.get_mut(),
-        }
-    }
-
-    fn written(&mut self) -> usize {
-        self.bytes().len()
-    }
-
-    fn write(&mut self, block: &[u8]) -> std::io::Result<()> {
-        match self {
-            Self::Raw(bytes) => bytes.write_all(block),
-            Self::Zstd(encoder, _) => encoder.write_all(block),
-        }
-    }
-
-    fn finish(&mut self) -> std::io::Result<()> {
-        match self {
-            Self::Zstd(encoder, finished) if !*finished => {
-                *finished = true;
-                encoder.do_finish()
-            }
-            _ => Ok(()),
-        }
-    }
-
-    fn take(&mut self) -> Vec<u8> {
-        std::mem::take(self.bytes())
     }
 }
