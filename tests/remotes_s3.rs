@@ -1,7 +1,10 @@
 //! Two clones of a repository share state through S3, as `docs/guides/remotes.md` tells it; and what goes wrong there.
 
+use kptn::model::Digest;
+use kptn::remote::Take;
+
 use crate::support::s3::{ACCESS_KEY, S3, SECRET_KEY};
-use crate::support::{Output, Project, python_task, tasks_yaml};
+use crate::support::{Machine, Output, Project, python_task, tasks_yaml};
 
 /// A -> B, with a remote `prod` in a bucket.
 fn project(s3: &S3, more: &str) -> Project {
@@ -52,6 +55,29 @@ fn two_clones_share_state_through_a_bucket() {
     other.kptn(&["run"]).succeeds();
     one.kptn(&["push"]).succeeds();
     other.kptn(&["push"]).exits(3).says("`B`");
+}
+
+#[test]
+fn a_large_file_goes_and_comes_in_pieces_and_one_of_one_piece_in_one_request() {
+    let s3 = S3::start();
+    let remote = s3.settings("pieces");
+    let (mut one, mut other) = (Machine::new(), Machine::new());
+    let noise = |size: usize| {
+        let mut bytes = vec![0; size];
+        blake3::Hasher::new().update(&size.to_le_bytes()).finalize_xof().fill(&mut bytes);
+        bytes
+    };
+    let (large, medium) = (noise(20_000_000), noise(2_000_000));
+    let snapshot = one.snapshot(vec![one.record("a", &large), one.record("b", &medium)]);
+    one.push(&remote, snapshot).expect("a push");
+    let calls = s3.take_calls();
+    // Three parts, begun and ended, and one key at once.
+    assert_eq!((calls.get("PUT objects"), calls.get("POST objects")), (Some(&4), Some(&2)), "{calls:?}");
+    other.pull(&remote, Take::All).expect("a pull");
+    assert_eq!(s3.take_calls().get("GET objects"), Some(&4));
+    for bytes in [large, medium] {
+        assert!(other.store.load(&Digest::of(&bytes)).expect("the object") == bytes);
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 //! client, with back-off and jitter.
 
 use std::fs::{File, TryLockError};
+use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -15,8 +16,8 @@ use std::time::Duration;
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
-    OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, PutMode, PutOptions, UpdateVersion,
-    WriteMultipart, coalesce_ranges,
+    GetOptions, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, PutMode,
+    PutOptions, UpdateVersion, WriteMultipart, coalesce_ranges,
 };
 
 use super::RemoteError;
@@ -25,6 +26,10 @@ use crate::model::Digest;
 
 /// One piece of a large object on its way.
 const PIECE: usize = 8 * 1024 * 1024;
+/// How many pieces of one are on their way here at once.
+const AHEAD: usize = 4;
+/// How much of a file is read at a time.
+const BLOCK: usize = 256 * 1024;
 
 /// How often is looked whether a key's lock is free.
 const LOCK_PAUSE: Duration = Duration::from_millis(10);
@@ -122,22 +127,59 @@ impl Bucket {
         Ok(read.into_iter().map(Vec::from).collect())
     }
 
-    /// Hands a key's bytes over piece by piece; absent where there is no such key.
+    /// Hands a key's bytes over piece by piece, in their order; absent where there is no such key. Of a bucket some
+    /// ranges are on their way at once.
     pub async fn read_pieces(
         &self,
         key: &str,
         mut piece: impl FnMut(&[u8]) -> Result<(), RemoteError>,
     ) -> Result<Option<()>, RemoteError> {
-        let found = match self.client.get(&self.path(key)).await {
+        let (path, failed) = (self.path(key), |error| self.failed("read", key, error));
+        let get = |range: Option<Range<u64>>| {
+            let options = GetOptions { range: range.map(Into::into), ..GetOptions::default() };
+            self.client.get_opts(&path, options)
+        };
+        let found = match get(self.folder.is_none().then_some(0..PIECE as u64)).await {
             Ok(found) => found,
             Err(error @ object_store::Error::NotFound { .. }) if said(&error).is_none() => return Ok(None),
-            Err(error) => return Err(self.failed("read", key, error)),
+            Err(error) => return Err(failed(error)),
         };
-        let mut stream = found.into_stream();
-        while let Some(bytes) = stream.try_next().await.map_err(|error| self.failed("read", key, error))? {
+        let size = found.meta.size;
+        let mut first = match found.payload {
+            GetResultPayload::File(file, _) => return self.read_file(key, file, piece).map(Some),
+            GetResultPayload::Stream(first) => first,
+        };
+        while let Some(bytes) = first.try_next().await.map_err(failed)? {
             piece(&bytes)?;
         }
+        let rest = (PIECE as u64..size).step_by(PIECE).map(|start| start..size.min(start + PIECE as u64));
+        let fetch = async |range| get(Some(range)).await?.into_stream().try_collect::<Vec<_>>().await;
+        let mut coming = futures_util::stream::iter(rest.map(fetch)).buffered(AHEAD);
+        while let Some(read) = coming.try_next().await.map_err(failed)? {
+            read.iter().try_for_each(|bytes| piece(bytes))?;
+        }
         Ok(Some(()))
+    }
+
+    /// Reads a file here and now: the client would, in small pieces, on another thread each.
+    fn read_file(
+        &self,
+        key: &str,
+        mut file: File,
+        mut piece: impl FnMut(&[u8]) -> Result<(), RemoteError>,
+    ) -> Result<(), RemoteError> {
+        let mut block = vec![0; BLOCK];
+        loop {
+            match file.read(&mut block) {
+                Ok(0) => return Ok(()),
+                Ok(read) => piece(&block[..read])?,
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(source) => {
+                    let (url, key) = (self.url.clone(), key.to_owned());
+                    return Err(RemoteError::Folder { url, action: "read", key, source });
+                }
+            }
+        }
     }
 
     /// Writes a key whose bytes its name decides: writing it twice is harmless.

@@ -19,8 +19,10 @@ use crate::model::Digest;
 use crate::model::{Phase, Progress};
 use crate::store::{Store, StoreError};
 
-/// How many keys are read at once.
-const AT_ONCE: usize = 8;
+/// How many ranges of packs are read at once.
+pub const AT_ONCE: usize = 8;
+/// How many large objects: of each some pieces are on their way.
+pub const LARGE_AT_ONCE: usize = 4;
 /// How many bytes of a pack are asked for at once.
 const SPAN: u64 = 16 * 1024 * 1024;
 
@@ -87,8 +89,8 @@ pub async fn fetch(
     }
     progress.begin(Phase::Fetching, fetched.objects, fetched.raw);
     let spans = packed.into_iter().flat_map(|(pack, members)| spans(pack, members));
-    in_parallel(spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
-    in_parallel(own, async |one| fetch_large(bucket, store, one, &[], progress).await).await?;
+    in_parallel(AT_ONCE, spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
+    in_parallel(LARGE_AT_ONCE, own, async |one| fetch_large(bucket, store, one, &[], progress).await).await?;
     // After those that may be their bases; deltas against one base together.
     deltas.sort_by_key(|one| one.entry.base());
     let mut bases = Bases::new(bucket, index, store);
@@ -109,12 +111,13 @@ pub fn locate(bucket: &Bucket, index: &Index, wanted: &Wanted) -> Result<Located
 
 /// Does something with each, a few at once.
 pub async fn in_parallel<T>(
+    at_once: usize,
     all: impl IntoIterator<Item = T>,
     act: impl AsyncFn(T) -> Result<(), RemoteError>,
 ) -> Result<(), RemoteError> {
     let mut running = FuturesUnordered::new();
     for one in all {
-        if running.len() == AT_ONCE
+        if running.len() == at_once
             && let Some(ended) = running.next().await
         {
             ended?;

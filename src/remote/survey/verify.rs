@@ -7,7 +7,7 @@ use crate::model::{Digest, Phase, Progress};
 use crate::remote::RemoteError;
 use crate::remote::bases::Bases;
 use crate::remote::bucket::Bucket;
-use crate::remote::fetch::in_parallel;
+use crate::remote::fetch::{AT_ONCE, LARGE_AT_ONCE, in_parallel};
 use crate::remote::incoming::{Input, Problem};
 use crate::remote::index::{Index, Located, Place};
 use crate::store::Store;
@@ -37,7 +37,7 @@ pub async fn verify(
             wrong.borrow_mut().insert(key, problem);
         }
     };
-    in_parallel(packs, async |(pack, members)| {
+    in_parallel(AT_ONCE, packs, async |(pack, members)| {
         let Some(key) = members.first().map(Located::key) else { return Ok(()) };
         let bytes = bucket.read(&key).await?;
         progress.advance(members.iter().map(|one| one.entry.raw).sum());
@@ -45,7 +45,7 @@ pub async fn verify(
         Ok(())
     })
     .await?;
-    in_parallel(own, async |one| {
+    in_parallel(LARGE_AT_ONCE, own, async |one| {
         let problem = of_own(bucket, &one, &[]).await?;
         progress.advance(one.entry.raw);
         note(one.key(), problem);
