@@ -115,6 +115,28 @@ fn a_collection_keeps_a_base_as_long_as_a_delta_needs_it() {
     }
 }
 
+#[test]
+fn what_is_about_to_be_deleted_is_no_base_until_it_was_sent_again_by_itself() {
+    for place in Place::each() {
+        let (remote, mut one) = (settings(&place), Machine::new());
+        push(&mut one, &remote, &version(1));
+        push(&mut one, &remote, b"small");
+        one.collect(&remote).expect("a collection");
+        assert_eq!(large(&place).1.len(), 1, "it is announced, and there");
+        assert!(push(&mut one, &remote, &version(1)).0.sent.stored > 2_000_000, "by itself");
+        assert_eq!(large(&place).1.len(), 2, "to another key");
+        assert!(push(&mut one, &remote, &version(2)).0.sent.stored < 3_000);
+        for _ in 0..3 {
+            one.collect(&remote).expect("a collection");
+            comes(&remote, &version(2));
+        }
+        let (deltas, alone) = large(&place);
+        assert_eq!((deltas.len(), alone.len()), (1, 1));
+        assert!(alone[0].ends_with(".1"), "{alone:?}");
+        is_whole(&remote);
+    }
+}
+
 /// A project that has pushed a large output, and then a little change of it; the keys of both.
 fn changed(place: &Place) -> (Project, String, String) {
     let project = project(place, 1);

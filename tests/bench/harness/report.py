@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import os
 import platform
 from dataclasses import dataclass, field
@@ -23,7 +24,8 @@ class Goal:
         return self.value <= self.bound
 
     def __str__(self) -> str:
-        return f"{self.text}: {self.value:.2f} {'met' if self.met else 'MISSED'}"
+        verdict = "" if math.isinf(self.bound) else " met" if self.met else " MISSED"
+        return f"{self.text}: {self.value:.2f}{verdict}"
 
 
 @dataclass
@@ -57,7 +59,11 @@ def seconds(value: float | None) -> str:
 
 def table(rows: list[Row]) -> str:
     """The rows as a Markdown table whose columns line up."""
-    lines = [HEAD, *(row.cells() for row in rows)]
+    return lined_up([row.cells() for row in rows])
+
+
+def lined_up(lines: list[list[str]]) -> str:
+    lines = [HEAD, *lines]
     widths = [max(len(line[column]) for line in lines) for column in range(len(HEAD))]
     texts = ["| " + " | ".join(cell.ljust(width) for cell, width in zip(line, widths)) + " |" for line in lines]
     texts.insert(1, "|" + "|".join("-" * (width + 2) for width in widths) + "|")
@@ -77,17 +83,24 @@ def save(rows: list[Row], mode: str, path: Path) -> None:
     """Writes the figures as JSON; version 1 of it."""
     document = {"version": 1, "mode": mode, "machine": machine(), "unit": "CPU seconds", "rows": [
         {"what": row.what, "kptn": row.kptn, "floor": row.floor, "peers": row.peers, "peak_kib": row.peak,
-         "goals": [{"text": goal.text, "value": goal.value, "bound": goal.bound, "met": goal.met}
+         "goals": [{"text": goal.text, "value": goal.value, "bound": None if math.isinf(goal.bound) else goal.bound, "met": goal.met}
                    for goal in row.goals], "problem": row.problem}
         for row in rows]}
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document, indent=1) + "\n")
 
 
-def update_page(rows: list[Row], page: Path) -> None:
-    """Replaces the figures between the two marks of the page."""
+def update_page(rows: list[Row], page: Path, only: list[str] | None) -> None:
+    """Replaces the figures between the two marks of the page; where just some cases ran, theirs alone."""
     head, rest = page.read_text().split(BEGIN)
-    _, tail = rest.split(END)
+    old, tail = rest.split(END)
     about = machine()
-    note = f"Measured on {about['date']}, {about['system']}, {about['cores']} cores, load {about['load']} at the end. CPU seconds."
-    page.write_text(f"{head}{BEGIN}\n{note}\n\n{table(rows)}\n{END}{tail}")
+    note = f"{about['date']}, {about['system']}, {about['cores']} cores, load {about['load']} at the end."
+    new = {row.what: row.cells() for row in rows}
+    if only:
+        note = f"{old.strip().splitlines()[0]} {', '.join(only).capitalize()}: {note}"
+        kept = [[cell.strip() for cell in line.strip("|").split("|")] for line in old.strip().splitlines() if line.startswith("| ")]
+        new = {cells[0]: cells for cells in kept[1:]} | new
+    else:
+        note = f"Measured on {note} CPU seconds."
+    page.write_text(f"{head}{BEGIN}\n{note}\n\n{lined_up(list(new.values()))}\n{END}{tail}")

@@ -45,10 +45,15 @@ struct Shared {
 }
 
 impl S3 {
-    /// Starts one that has a bucket `bucket` and nothing in it.
+    /// Starts one that has a bucket `bucket` and nothing in it. Its lists are short, so that pages must be turned.
     pub fn start() -> Self {
+        Self::with_pages_of(50)
+    }
+
+    /// The same, with lists of at most so many keys.
+    pub fn with_pages_of(keys: usize) -> Self {
         let shared = Arc::new(Shared {
-            store: Store::new("bucket"),
+            store: Store::new("bucket", keys),
             faults: Mutex::default(),
             calls: Mutex::default(),
         });

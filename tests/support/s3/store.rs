@@ -26,6 +26,8 @@ struct Inside {
     uploads: BTreeMap<String, BTreeMap<i32, Bytes>>,
     counter: u64,
     read_only: bool,
+    /// How many keys a list has at most.
+    page: usize,
     no_deletes: bool,
     /// How far the server's clock is off.
     ahead: Duration,
@@ -40,8 +42,9 @@ pub struct Store {
 }
 
 impl Store {
-    pub(super) fn new(bucket: &str) -> Self {
-        Self { bucket: bucket.to_owned(), inside: Arc::default() }
+    pub(super) fn new(bucket: &str, page: usize) -> Self {
+        let inside = Inside { page, ..Inside::default() };
+        Self { bucket: bucket.to_owned(), inside: Arc::new(Mutex::new(inside)) }
     }
 
     pub(super) fn all(&self) -> BTreeMap<String, Bytes> {
@@ -196,21 +199,29 @@ impl S3 for Store {
         Ok(S3Response::new(DeleteObjectsOutput { deleted: Some(gone), ..DeleteObjectsOutput::default() }))
     }
 
-    /// Pages are short, so that who lists has to turn them.
+    async fn head_bucket(
+        &self,
+        request: S3Request<HeadBucketInput>,
+    ) -> S3Result<S3Response<HeadBucketOutput>> {
+        self.there(&request.input.bucket)?;
+        Ok(S3Response::new(HeadBucketOutput::default()))
+    }
+
     async fn list_objects_v2(
         &self,
         request: S3Request<ListObjectsV2Input>,
     ) -> S3Result<S3Response<ListObjectsV2Output>> {
-        const PAGE: usize = 50;
         let input = request.input;
         self.there(&input.bucket)?;
         let prefix = input.prefix.clone().unwrap_or_default();
         let after = input.continuation_token.clone().or(input.start_after.clone()).unwrap_or_default();
         let inside = lock(&self.inside);
-        let found = inside.keys.iter().filter(|(key, _)| key.starts_with(&prefix) && **key > after);
-        let mut page: Vec<_> = found.take(PAGE + 1).collect();
-        let more = page.len() > PAGE;
-        page.truncate(PAGE);
+        let found = inside.keys.range(after.clone()..).filter(|(key, _)| **key > after);
+        let found = found.skip_while(|(key, _)| !key.starts_with(&prefix));
+        let found = found.take_while(|(key, _)| key.starts_with(&prefix));
+        let mut page: Vec<_> = found.take(inside.page + 1).collect();
+        let more = page.len() > inside.page;
+        page.truncate(inside.page);
         let next = page.last().filter(|_| more).map(|(key, _)| (*key).clone());
         let mut folders = BTreeSet::new();
         let mut contents = Vec::new();
