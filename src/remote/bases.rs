@@ -126,7 +126,9 @@ impl<'a> Bases<'a> {
         }
         let key = found.key();
         let wrong = |problem: &str| failed(format!("cannot be read (`{key}`): {problem}"));
-        let mut input = Input::new(&found.entry, &[], Vec::new());
+        // At once: one that grows takes twice as much.
+        let bytes = Vec::with_capacity(usize::try_from(found.entry.raw).unwrap_or_default());
+        let mut input = Input::new(&found.entry, &[], bytes);
         let take = |bytes: &[u8]| {
             input.take(bytes).map_err(|problem| match problem {
                 Problem::Stored(problem) => wrong(&problem),
