@@ -226,7 +226,7 @@ fn a_mapped_task_is_what_its_bundles_came_to() {
             ],
         ))
         .file("list.py", "def list():\n    return [1, 2, 3, 4, 5]\n")
-        .file("each.py", "def each(N, output_dir):\n    assert N != 4 or (output_dir / 'four').exists()\n    (output_dir / f'{N}.txt').write_text('one')\n")
+        .file("each.py", "import os\n\n\ndef each(N, output_dir):\n    with open(os.environ['TRACE'], 'a') as trace:\n        trace.write(f'{N}\\n')\n    assert N != 4 or (output_dir / 'four').exists()\n    (output_dir / f'{N}.txt').write_text('one')\n")
         .file("last.py", python_task("last", "(output_dir / 'last.txt').write_text('z')"));
     for force in [&[][..], &["-f"]] {
         let run = open(&project, &[&["--key", "k"], force].concat());
@@ -246,7 +246,12 @@ fn a_mapped_task_is_what_its_bundles_came_to() {
             project.kptn(&["task", "run", "each", "--run", &run, "--bundle", bundles[1]]).succeeds();
         }
         task(&project, &run, "each");
+        for bundle in bundles {
+            project.kptn(&["task", "run", "each", "--run", &run, "--bundle", bundle]).succeeds();
+        }
         task(&project, &run, "last");
+        let items = if force.is_empty() { "1 2 3 4 4 5 last" } else { "1 2 3 4 5 last" };
+        assert_eq!(project.ran(), items, "no item runs twice in one run");
         let closed = project.kptn(&["run", "close", "--run", &run, "--json"]).succeeds().json();
         assert_eq!(closed["counts"]["ran"], 3, "{closed}");
         assert_eq!(project.not_fresh(), "");

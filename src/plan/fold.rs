@@ -47,6 +47,7 @@ pub fn fold(
             provider: if task.is_mapped() { list_provider(graph, task).ok() } else { None },
             item_code: &|item| gatherer.item_code(task, item),
             force: force(name),
+            run: None,
             choice: None,
         };
         decisions.insert(name.clone(), step(&situation, known));

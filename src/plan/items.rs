@@ -6,8 +6,7 @@ use std::sync::Arc;
 use super::{Dependency, DependencyState, Known, OutputsState, Situation};
 use crate::fingerprint::{CommonIngredients, DependencyDigests, dependency_ingredients, item_ingredient};
 use crate::model::{
-    Fingerprint, Force, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record, Task,
-    outputs_digest,
+    Fingerprint, Ingredient, Item, ItemKey, ItemRecord, ItemTable, MapDeps, Record, Task, outputs_digest,
 };
 
 /// The items of a mapped task, sorted into those that are done and those to do.
@@ -79,7 +78,7 @@ pub(super) fn plan_items(
         let holds = |record: &ItemRecord| {
             !all_again
                 && !has_failed
-                && (situation.force == Force::No || !meant(&record.key))
+                && !situation.forces_item(record, meant(&record.key))
                 && record.fingerprint == fingerprint
                 && !is_of_bad(record)
                 && !known.is_bad(record)

@@ -10,8 +10,8 @@ use crate::fingerprint::{
     DependencyDigests, Gathered, dependency_ingredients, fingerprint, items_ingredient,
 };
 use crate::model::{
-    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, Mark, Reason, Record,
-    Refresh, Settled, Status, Task, TaskName,
+    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, ItemRecord, ItemSelector, Mark,
+    Reason, Record, Refresh, RunId, Settled, Status, Task, TaskName,
 };
 
 /// A direct dependency, as far as it is known.
@@ -58,8 +58,25 @@ pub struct Situation<'a> {
     pub item_code: &'a dyn Fn(&Item) -> Gathered,
     /// Whether it runs though it is fresh.
     pub force: Force,
+    /// The run that forces it: what that has made is not made again. Absent where no run has begun.
+    pub run: Option<&'a RunId>,
     /// The items that are meant; absent where all are.
     pub choice: Option<&'a ItemChoice>,
+}
+
+impl Situation<'_> {
+    /// Tells whether a record, however fresh, is to be made again.
+    fn forces(&self, current: Option<&Record>) -> bool {
+        let is_made = || self.run.zip(current).is_some_and(|(run, record)| *run == record.run);
+        self.force == Force::Yes && !is_made()
+    }
+
+    /// Tells whether an item's is. A bundle is a part of a task of which all items are.
+    pub(super) fn forces_item(&self, record: &ItemRecord, is_meant: bool) -> bool {
+        let is_made = || self.run.is_some_and(|run| record.timing.started_ms >= run.made_ms());
+        let of_bundle = self.choice.is_some_and(|choice| matches!(choice.0[..], [ItemSelector::Bundle(_)]));
+        self.force == Force::Yes && (is_meant || of_bundle) && !is_made()
+    }
 }
 
 /// What to do about a task.
@@ -251,7 +268,7 @@ fn judge(
 /// Reasons to run that no fingerprint shows.
 fn own_reasons(situation: &Situation<'_>, known: &dyn Known, current: Option<&Record>) -> Vec<Reason> {
     let mut reasons = Vec::new();
-    if situation.force == Force::Yes {
+    if situation.forces(current) {
         reasons.push(Reason::Forced);
     }
     if !situation.gathered.uncacheable.is_empty() {

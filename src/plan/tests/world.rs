@@ -176,6 +176,7 @@ impl World {
             provider: list_provider(&self.graph, task).ok().filter(|_| task.is_mapped()),
             item_code: &|item| self.item_code(task, item),
             force: Force::No,
+            run: None,
             choice: None,
         };
         step(&situation, self)

@@ -65,6 +65,7 @@ pub fn decide_as<'e>(shared: &'e Shared<'e>, task: &'e Task, force: Force) -> Re
             of_item
         },
         force,
+        run: Some(&plan.id),
         choice: plan.items.get(&task.name),
     };
     let decision = step(&situation, &shared.known);
