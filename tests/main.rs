@@ -52,6 +52,7 @@ mod remote_gc_races;
 mod remotes;
 mod remotes_s3;
 mod renaming;
+mod rendering;
 mod repair;
 mod restoring;
 mod room;

@@ -129,6 +129,7 @@ pages! {
     accepting: "docs/guides/accepting.md", 11;
     ci: "docs/guides/ci.md", 7;
     runners: "docs/reference/runners.md", 5;
+    your_own_engine: "docs/guides/your-own-engine.md", 5;
 }
 
 #[test]

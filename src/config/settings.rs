@@ -76,6 +76,16 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
     if let Some(word) = words.flow_type.value {
         settings.flow_type = word.into();
     }
+    if let Some(path) = text(&words.templates, "templates", report) {
+        settings.templates = Some(join(base, path));
+    }
+    if let Some(prefect) = &words.prefect.value {
+        if let Some(word) = prefect.task_runner.value {
+            settings.prefect.task_runner = word.into();
+        }
+        let address = text(&prefect.address, "address", report).map(str::to_owned);
+        replace(&mut settings.prefect.address, address);
+    }
     if let Some(word) = words.lockfiles.value {
         settings.lockfiles = word.into();
     }

@@ -143,6 +143,10 @@ pub(super) struct SettingsWords {
     pub outputs_dir: Given<Text>,
     /// The runner that `kptn render` writes besides the Python one.
     pub flow_type: Given<FlowTypeWord>,
+    /// A folder of templates: `kptn render --runner NAME` renders `NAME.jinja` of it.
+    pub templates: Given<Text>,
+    /// How the Prefect flow runs.
+    pub prefect: Given<PrefectWords>,
     /// Stands for the graph's name in the state, so that graphs with the same one share their tasks' state.
     pub cache_namespace: Given<Text>,
     /// The image that engines run tasks in.
@@ -189,6 +193,17 @@ pub(super) struct PullWords {
     pub ask_above: Given<Quantity>,
 }
 
+/// How the Prefect flow runs.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "prefect", expecting = "a mapping with `task_runner:`")]
+#[schemars(rename = "Prefect")]
+pub(super) struct PrefectWords {
+    /// Where tasks run: in `threads` of the flow's process (the default), on `dask`, or on `ray`.
+    pub task_runner: Given<PrefectRunnerWord>,
+    /// The address of a cluster that is there, such as `tcp://host:8786`; `KPTN_CLUSTER` goes before it.
+    pub address: Given<Text>,
+}
+
 /// What git hooks do.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename = "hooks", expecting = "a mapping with `pre_push:`")]
@@ -218,7 +233,9 @@ macro_rules! choice {
     };
 }
 
-use crate::model::{Cwd, FlowType, LinkMode, LockfilePolicy, MapDeps, PrePush, Reuse, Workers};
+use crate::model::{
+    Cwd, FlowType, LinkMode, LockfilePolicy, MapDeps, PrePush, PrefectRunner, Reuse, Workers,
+};
 
 choice!(
     /// How a mapped task takes a mapped dependency.
@@ -238,6 +255,17 @@ choice!(
         Project => Cwd::Project,
         /// In the output folder.
         Outputs => Cwd::Outputs,
+    }
+);
+choice!(
+    /// Where Prefect runs tasks.
+    PrefectRunnerWord -> PrefectRunner {
+        /// In threads.
+        Threads => PrefectRunner::Threads,
+        /// On Dask.
+        Dask => PrefectRunner::Dask,
+        /// On Ray.
+        Ray => PrefectRunner::Ray,
     }
 );
 choice!(

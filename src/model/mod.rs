@@ -49,8 +49,8 @@ pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use output_path::{KEPT, OutputPaths, output_path};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{
-    ASK_ABOVE, AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, Project,
-    Settings,
+    ASK_ABOVE, AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, PrefectRunner,
+    PrefectSettings, Project, Settings,
 };
 pub use record::{
     Attempt, Deferred, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record,
@@ -58,8 +58,8 @@ pub use record::{
 };
 pub use remote::RemoteSettings;
 pub use run::{
-    AfterFailure, BaseRecord, CacheUse, Force, Interpreter, Interpreters, ProbeAnswer, RUNNER_PROTOCOL,
-    RunId, RunPlan, Stream,
+    AfterFailure, BaseRecord, CacheUse, ENGINE_CONTRACT, Force, Interpreter, Interpreters, ProbeAnswer,
+    RUNNER_PROTOCOL, RunId, RunPlan, Stream,
 };
 pub use size::{SizeError, parse_size};
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};

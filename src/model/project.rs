@@ -58,6 +58,28 @@ pub enum FlowType {
     StepFunctions,
 }
 
+/// Where Prefect runs tasks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum PrefectRunner {
+    /// In threads of the flow's own process (the default).
+    #[default]
+    Threads,
+    /// On a Dask cluster.
+    Dask,
+    /// On a Ray cluster.
+    Ray,
+}
+
+/// How the Prefect flow runs.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct PrefectSettings {
+    /// Where tasks run.
+    pub task_runner: PrefectRunner,
+    /// The address of the cluster; absent means that the flow starts one on its machine.
+    pub address: Option<String>,
+}
+
 /// What a changed lock file does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -132,6 +154,10 @@ pub struct Settings {
     pub outputs_dir: Option<String>,
     /// Which runner `render` writes.
     pub flow_type: FlowType,
+    /// The folder of the user's templates for runners; absent where there is none.
+    pub templates: Option<PathBuf>,
+    /// How the Prefect flow runs.
+    pub prefect: PrefectSettings,
     /// Stands for the graph's name in the state's key.
     pub cache_namespace: Option<GraphName>,
     /// The image that engines run tasks in.

@@ -13,6 +13,9 @@ use super::{
 /// The version of the messages between a runner and `kptn task serve`.
 pub const RUNNER_PROTOCOL: u32 = 1;
 
+/// The version of the contract between an engine and kptn, `docs/reference/runners.md`.
+pub const ENGINE_CONTRACT: u32 = 1;
+
 /// The id of a run: sortable by time, unique.
 ///
 /// One that comes from elsewhere names a folder here, so nothing else is ever read as one.

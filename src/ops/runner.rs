@@ -4,8 +4,38 @@ use std::path::{Path, PathBuf};
 
 use super::report::{RenderedFile, RenderedState};
 use super::{OpsError, Session};
-use crate::model::Graph;
-use crate::render::{self, RunnerState};
+use crate::model::{FlowType, Graph, Project};
+use crate::render::{self, Rendered, RunnerState, Template};
+
+/// Which file of a graph.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Runner {
+    /// The plain one, which `kptn run` starts.
+    Python,
+    /// Prefect's flow.
+    Prefect,
+    /// What a template of the user's makes.
+    Template(String),
+}
+
+impl Runner {
+    /// Returns the one of a name.
+    pub fn named(name: &str) -> Self {
+        match name {
+            "python" | "vanilla" => Self::Python,
+            "prefect" => Self::Prefect,
+            other => Self::Template(other.strip_suffix(".jinja").unwrap_or(other).to_owned()),
+        }
+    }
+
+    /// Returns those that a project wants: the plain one, and what `flow_type` names.
+    pub fn wanted(project: &Project) -> Vec<Self> {
+        match project.settings.flow_type {
+            FlowType::Prefect => vec![Self::Python, Self::Prefect],
+            FlowType::Python | FlowType::StepFunctions => vec![Self::Python],
+        }
+    }
+}
 
 /// What to do with a runner that is not as it should be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,13 +48,14 @@ pub enum Rendering {
     Replace,
 }
 
-/// Renders the runner of one graph.
+/// Renders one file of one graph.
 pub fn render_graph(
     session: &Session,
     graph: &Graph,
+    runner: &Runner,
     rendering: Rendering,
 ) -> Result<RenderedFile, OpsError> {
-    let rendered = render::python(&session.project, graph)?;
+    let rendered = render(session, graph, runner)?;
     let existing = read_if_there(&rendered.path)?;
     let state = match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
         (RunnerState::Current, _) => RenderedState::Current,
@@ -49,6 +80,43 @@ pub fn render_graph(
         note_program(session);
     }
     Ok(RenderedFile { graph: graph.name.clone(), path: rendered.path, state })
+}
+
+fn render(session: &Session, graph: &Graph, runner: &Runner) -> Result<Rendered, OpsError> {
+    let project = &session.project;
+    Ok(match runner {
+        Runner::Python => render::python(project, graph)?,
+        Runner::Prefect => render::prefect(project, graph)?,
+        Runner::Template(name) => render::of_template(project, graph, &templates(project)?, name)?,
+    })
+}
+
+/// Returns where the file of a runner goes.
+pub fn place(session: &Session, graph: &Graph, runner: &Runner) -> Result<PathBuf, OpsError> {
+    Ok(match runner {
+        Runner::Template(name) => {
+            render::path_of(&session.project, graph, &templates(&session.project)?, name)?
+        }
+        own => render(session, graph, own)?.path,
+    })
+}
+
+/// Reads the user's templates: the files of `settings.templates` that end in `.jinja`.
+fn templates(project: &Project) -> Result<Vec<Template>, OpsError> {
+    let Some(folder) = &project.settings.templates else { return Ok(Vec::new()) };
+    let entries = std::fs::read_dir(folder).map_err(|source| OpsError::io("read", folder, source))?;
+    let mut templates = Vec::new();
+    for path in entries.flatten().map(|entry| entry.path()) {
+        let name =
+            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(".jinja"));
+        if let Some(name) = name {
+            let text =
+                std::fs::read_to_string(&path).map_err(|source| OpsError::io("read", &path, source))?;
+            templates.push(Template { name: name.to_owned(), text: text.replace("\r\n", "\n") });
+        }
+    }
+    templates.sort_by(|one, other| one.name.cmp(&other.name));
+    Ok(templates)
 }
 
 /// Leaves word beside the store of where this program is, for runners that are started by hand.

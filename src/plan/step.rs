@@ -10,8 +10,8 @@ use crate::fingerprint::{
     DependencyDigests, Gathered, dependency_ingredients, fingerprint, items_ingredient,
 };
 use crate::model::{
-    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, ItemRecord, ItemSelector, Mark,
-    Reason, Record, Refresh, RunId, Settled, Status, Task, TaskName,
+    Attempt, Fingerprint, Force, Ingredient, Item, ItemChoice, ItemIndex, ItemKey, ItemRecord, ItemSelector,
+    Mark, Reason, Record, Refresh, RunId, Settled, Status, Task, TaskName,
 };
 
 /// A direct dependency, as far as it is known.

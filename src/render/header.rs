@@ -7,7 +7,10 @@
 
 use crate::model::Digest;
 
-const MARK: &str = "# kptn-runner ";
+const MARK: &str = "kptn-runner ";
+
+/// What stands in a template where its head is to be: a line of its own, in whatever the language calls a comment.
+pub(super) const PLACE: &str = "\u{1}kptn header\u{1}";
 
 /// How a runner on disk compares with what would be rendered now.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,14 +27,23 @@ pub enum RunnerState {
     Foreign,
 }
 
-/// Puts the head before `body`.
-pub(super) fn with_header(interpreter: &str, body: &str) -> String {
+/// Puts the head before `body`, which is Python.
+pub(super) fn with_header(made_by: &str, body: &str) -> String {
     let digest = Digest::of(body.as_bytes());
     format!(
-        "#!/usr/bin/env {interpreter}\n\
-         # Made from kptn.yaml by `kptn render`. `kptn run` keeps it up to date; once edited, it stays as it is.\n\
-         {MARK}{digest}\n{body}"
+        "#!/usr/bin/env python3\n\
+         # Made from kptn.yaml by {made_by}; once edited, it stays as it is.\n\
+         # {MARK}{digest}\n{body}"
     )
+}
+
+/// Puts the head in its place, in a file of a user's template; without one the file is as it was rendered.
+pub(super) fn in_place(text: &str, made_by: &str) -> String {
+    let Some((before, after)) = text.split_once(PLACE) else { return text.to_owned() };
+    let (rest_of_line, body) = after.split_once('\n').unwrap_or((after, ""));
+    let body = body.replace(PLACE, "");
+    let digest = Digest::of(body.as_bytes());
+    format!("{before}Made from kptn.yaml by `{made_by}`. {MARK}{digest}{rest_of_line}\n{body}")
 }
 
 /// Tells what may be done with the runner that is there; `existing` is absent where none is.
@@ -50,8 +62,8 @@ pub fn state_of(existing: Option<&str>, rendered: &str) -> RunnerState {
 
 /// Returns the digest that the head names, and what follows the head.
 fn parts(text: &str) -> Option<(&str, &str)> {
-    let at = text.find(&format!("\n{MARK}"))? + 1 + MARK.len();
-    text[at..].split_once('\n')
+    let (line, body) = text[text.find(MARK)? + MARK.len()..].split_once('\n')?;
+    Some((line.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or(line), body))
 }
 
 #[cfg(test)]
@@ -60,7 +72,7 @@ mod tests {
 
     #[test]
     fn only_what_kptn_wrote_may_be_replaced() {
-        let (old, new) = (with_header("python3", "old\n"), with_header("python3", "new\n"));
+        let (old, new) = (with_header("`kptn render`", "old\n"), with_header("`kptn render`", "new\n"));
         assert_eq!(state_of(None, &new), RunnerState::Missing);
         assert_eq!(state_of(Some(&new), &new), RunnerState::Current);
         assert_eq!(state_of(Some(&new.replace('\n', "\r\n")), &new), RunnerState::Current);
@@ -69,5 +81,16 @@ mod tests {
         assert_eq!(state_of(Some(&old.replace("old", "mine")), &new), RunnerState::Edited);
         assert_eq!(state_of(Some("# by kptn 0.1\nimport prefect\n"), &new), RunnerState::Foreign);
         assert_eq!(state_of(Some(""), &new), RunnerState::Foreign);
+    }
+
+    #[test]
+    fn a_template_says_where_its_head_goes() {
+        let template = |body: &str| in_place(&format!("<x/>\n<!-- {PLACE} -->\n{body}\n"), "kptn render");
+        let (old, new) = (template("old"), template("new"));
+        assert!(old.starts_with("<x/>\n<!-- Made from kptn.yaml by `kptn render`. kptn-runner "), "{old}");
+        assert!(old.ends_with(" -->\nold\n"), "{old}");
+        assert_eq!(state_of(Some(&old), &new), RunnerState::Outdated);
+        assert_eq!(state_of(Some(&old.replace("old", "mine")), &new), RunnerState::Edited);
+        assert_eq!(in_place("none\n", "kptn render"), "none\n");
     }
 }

@@ -10,6 +10,7 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::model::Task;
 use crate::model::{Compute, GraphName, Language, Retries, Script, Settings, TaskName, Template};
 use crate::render::{RunnerState, state_of};
 
@@ -263,8 +264,8 @@ fn graphs_whose_names_differ_in_case_alone_get_two_files() {
     let graphs = vec![graph("A", vec![]), graph("a", vec![]), graph("Nul", vec![]), graph("b", vec![])];
     let project = project(Path::new("/p"), graphs);
     let mut names: Vec<_> =
-        project.graphs.values().map(|graph| file_name(&project, graph).to_lowercase()).collect();
-    assert_eq!(names.pop().unwrap(), "b.py");
+        project.graphs.values().map(|graph| file_stem(&project, graph).to_lowercase()).collect();
+    assert_eq!(names.pop().unwrap(), "b");
     assert!(names.iter().all(|name| name.contains('~')), "{names:?}");
     assert_ne!(names[0], names[1]);
 }

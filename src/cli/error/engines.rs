@@ -1,9 +1,10 @@
-//! Why a run of an engine could not go on: exit codes, and what to do about it.
+//! Why a run of an engine could not go on, or its file not be rendered: exit codes, and what to do about it.
 
 use super::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::words;
 use crate::ops::EngineError;
+use crate::render::RenderError;
 
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
@@ -24,6 +25,23 @@ impl From<EngineError> for CommandError {
             EngineError::TooEarly { .. } => Self::of(Exit::USAGE, &error).hint(
                 "start a task when what is before it has ended well; `kptn run open --json` names that",
             ),
+        }
+    }
+}
+
+impl From<RenderError> for CommandError {
+    fn from(error: RenderError) -> Self {
+        let usage = Self::of(Exit::USAGE, &error);
+        match error {
+            RenderError::Own { .. } => Self::of(Exit::BUG, &error),
+            RenderError::Template { .. } => {
+                usage.hint("`kptn render --context` prints what templates are given")
+            }
+            RenderError::Unknown { known, .. } => usage.hint(format!(
+                "there are {}; `settings.templates` names a folder of `NAME.jinja` files",
+                known.join(", ")
+            )),
+            RenderError::Outside { .. } => usage.hint("its first line says where: `{# writes: PATH #}`"),
         }
     }
 }

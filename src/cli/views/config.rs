@@ -48,6 +48,8 @@ fn settings(settings: &Settings) -> Value {
         "r_tasks_dir": settings.r_tasks_dirs,
         "outputs_dir": settings.outputs_dir.as_deref().unwrap_or("scratch/<branch>"),
         "flow_type": settings.flow_type,
+        "templates": settings.templates,
+        "prefect": settings.prefect,
         "cache_namespace": settings.cache_namespace,
         "docker_image": settings.docker_image,
         "python": settings.python,

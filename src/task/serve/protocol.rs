@@ -14,7 +14,7 @@ use std::sync::Mutex;
 use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc::UnboundedReceiver;
 
-use crate::model::{AfterFailure, RUNNER_PROTOCOL, RunId, TaskName, TaskOutcome};
+use crate::model::{AfterFailure, ENGINE_CONTRACT, RUNNER_PROTOCOL, RunId, TaskName, TaskOutcome};
 use crate::process::Starter;
 
 /// What serve says.
@@ -58,7 +58,7 @@ pub struct Hello {
 
 /// Returns the line with which `kptn task serve --hello` says what it is, and no more.
 pub fn hello_line() -> String {
-    format!("{{\"hello\":{RUNNER_PROTOCOL}}}")
+    format!("{{\"hello\":{RUNNER_PROTOCOL},\"engines\":{ENGINE_CONTRACT}}}")
 }
 
 /// What a runner says.

@@ -1,0 +1,2 @@
+def states():
+    return ["AL", "AZ", "CA", "GA", "NC", "NY", "OH", "TX", "VA", "WA"]

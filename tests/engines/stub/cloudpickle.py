@@ -1,0 +1,1 @@
+def register_pickle_by_value(module): pass

@@ -1,0 +1,1 @@
+def DaskTaskRunner(address=None, cluster_kwargs=None): return None
