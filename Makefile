@@ -8,10 +8,10 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 TARGET = $(shell $(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test format clippy tests doc reference bench fuzz setup wheel
+.PHONY: help demo test test-engines format clippy tests doc reference bench fuzz setup wheel
 
 help: ## Lists these commands
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-10s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
 
 demo: ## Builds kptn and runs the example pipeline in a temporary folder
 	@tests/setup/r.sh
@@ -44,6 +44,13 @@ doc:
 
 reference: ## Writes docs/reference/commands.md from what the commands say
 	KPTN_WRITE_REFERENCE=1 $(CARGO) test --locked $(FEATURES) --test main docs::the_command_reference
+
+ENGINES ?= prefect snakemake dagster airflow
+test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), Airflow, Dagster, Snakemake and make (slow)
+	@tests/setup/r.sh
+	@tests/engines/setup.sh "$(TARGET)/engines" $(ENGINES)
+	@$(CARGO) build --locked
+	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 
 PROFILE ?= release
 wheel: ## Builds the Python wheel and runs an example with it from an empty environment (PROFILE=dev: sooner)
