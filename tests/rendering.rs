@@ -188,6 +188,46 @@ fn the_context_of_templates_is_printed_as_json() {
     assert_eq!(context["config"], "../kptn.yaml");
 }
 
+/// Runs the script for Slurm with a stand-in for sbatch; returns what it said, and the jobs.
+fn slurm(project: &Project, words: &[&str]) -> (Output, Vec<String>) {
+    let (state, jobs) = (project.outside("slurm"), project.outside("jobs.txt"));
+    for left in [std::fs::remove_dir_all(&state), std::fs::remove_file(&jobs)] {
+        drop(left);
+    }
+    std::fs::create_dir(&state).expect("a folder");
+    let stub = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/engines/stub/bin");
+    let path = format!("{}:{}", stub.display(), crate::support::search_path());
+    let mut command = project.program("sh");
+    command.arg("flows/survey_slurm.sh").args(words).env("PATH", path).env("SLURM_STUB", &state);
+    let output = project.finish(command, words);
+    let jobs = std::fs::read_to_string(jobs).unwrap_or_default();
+    (output, jobs.lines().map(str::to_owned).collect())
+}
+
+#[test]
+fn the_script_for_slurm_submits_what_is_stale_with_its_dependencies_and_claims() {
+    let project = survey().file("broken", "");
+    project.kptn(&["render", "--runner", "slurm"]).succeeds().says("survey_slurm.sh");
+    let (output, jobs) = slurm(&project, &["--wait"]);
+    let output = output.exits(1).whole();
+    assert!(output.contains("NC has a negative count") && output.contains("9 ran, 1 failed"), "{output}");
+    let has = |job: &str| assert!(jobs.iter().any(|one| one.contains(job)), "no {job} in {jobs:#?}");
+    has("3|states|||1||");
+    has("4|counts|afterok:3||1|256M|");
+    has("|compare|afterok:4:5||1||4");
+    has("|fit, items|afterok:7|1-100%2|1||");
+    has("|survey, close|afterany:1:2:3:4:5:6:7");
+
+    project.remove("broken");
+    let (output, jobs) = slurm(&project, &["--wait"]);
+    output.succeeds();
+    assert_eq!(jobs.len(), 4, "the bundles of one task, their items, itself, and the close: {jobs:#?}");
+    assert_eq!(project.not_fresh(), "");
+    let (output, jobs) = slurm(&project, &[]);
+    assert_eq!(output.succeeds().stdout, "1\n");
+    assert_eq!(jobs, ["1|survey, close|||||"]);
+}
+
 #[test]
 fn the_makefile_of_the_example_runs_the_graph() {
     let project = survey().file("broken", "");

@@ -297,6 +297,8 @@ choice!(
         Vanilla => FlowType::Python,
         /// Prefect.
         Prefect => FlowType::Prefect,
+        /// Slurm.
+        Slurm => FlowType::Slurm,
         /// AWS Step Functions.
         StepFunctions => FlowType::StepFunctions,
     }

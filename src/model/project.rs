@@ -54,6 +54,8 @@ pub enum FlowType {
     Python,
     /// Prefect with Dask.
     Prefect,
+    /// Slurm.
+    Slurm,
     /// AWS Step Functions.
     StepFunctions,
 }

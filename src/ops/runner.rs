@@ -14,6 +14,8 @@ pub enum Runner {
     Python,
     /// Prefect's flow.
     Prefect,
+    /// What submits to Slurm.
+    Slurm,
     /// What a template of the user's makes.
     Template(String),
 }
@@ -24,6 +26,7 @@ impl Runner {
         match name {
             "python" | "vanilla" => Self::Python,
             "prefect" => Self::Prefect,
+            "slurm" => Self::Slurm,
             other => Self::Template(other.strip_suffix(".jinja").unwrap_or(other).to_owned()),
         }
     }
@@ -32,6 +35,7 @@ impl Runner {
     pub fn wanted(project: &Project) -> Vec<Self> {
         match project.settings.flow_type {
             FlowType::Prefect => vec![Self::Python, Self::Prefect],
+            FlowType::Slurm => vec![Self::Python, Self::Slurm],
             FlowType::Python | FlowType::StepFunctions => vec![Self::Python],
         }
     }
@@ -87,6 +91,7 @@ fn render(session: &Session, graph: &Graph, runner: &Runner) -> Result<Rendered,
     Ok(match runner {
         Runner::Python => render::python(project, graph)?,
         Runner::Prefect => render::prefect(project, graph)?,
+        Runner::Slurm => render::slurm(project, graph)?,
         Runner::Template(name) => render::of_template(project, graph, &templates(project)?, name)?,
     })
 }

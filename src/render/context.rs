@@ -11,7 +11,10 @@ use std::path::{Component, Path, PathBuf};
 use serde::Serialize;
 
 use super::file_stem;
-use crate::model::{ENGINE_CONTRACT, Graph, Language, PrefectSettings, Project, RUNNER_PROTOCOL, Task};
+use crate::graph::Dag;
+use crate::model::{
+    ENGINE_CONTRACT, Graph, Language, PrefectSettings, Project, RUNNER_PROTOCOL, Task, TaskName,
+};
 
 /// The version of the context.
 pub const CONTEXT_VERSION: u32 = 1;
@@ -45,7 +48,7 @@ pub struct Context<'a> {
     pub prefect: &'a PrefectSettings,
     /// The words after `kptn` that open and close a run.
     pub commands: Commands<'a>,
-    /// The tasks, as `kptn.yaml` lists them.
+    /// The tasks, dependencies first.
     pub tasks: Vec<TaskContext<'a>>,
 }
 
@@ -61,6 +64,8 @@ pub struct Commands<'a> {
 /// One task.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TaskContext<'a> {
+    /// Its place in `kptn.yaml`, from 0.
+    pub place: usize,
     /// Its name.
     pub name: &'a str,
     /// The same as an identifier, another one for each task.
@@ -107,6 +112,13 @@ pub fn context<'a>(project: &'a Project, graph: &'a Graph, path: &Path) -> Conte
     let folder = path.parent().unwrap_or(Path::new("/"));
     let name = graph.name.as_str();
     let command = slashed(path.strip_prefix(&project.root).unwrap_or(path));
+    let dag = Dag::new(graph).ok();
+    let order: Vec<&TaskName> = match &dag {
+        Some(dag) => dag.order().iter().collect(),
+        // Whoever opened the project has refused this.
+        None => graph.tasks.keys().collect(),
+    };
+    let tasks = order.into_iter().filter_map(|name| graph.tasks.get(name));
     let ids = identifiers(graph.tasks.keys().map(|task| task.as_str()));
     Context {
         version: CONTEXT_VERSION,
@@ -122,14 +134,15 @@ pub fn context<'a>(project: &'a Project, graph: &'a Graph, path: &Path) -> Conte
         concurrency: &project.settings.concurrency,
         prefect: &project.settings.prefect,
         commands: Commands { open: vec!["run", "open", "--graph", name], close: vec!["run", "close"] },
-        tasks: graph.tasks.values().map(|task| of_task(name, task, &ids)).collect(),
+        tasks: tasks.map(|task| of_task(graph, task, &ids)).collect(),
     }
 }
 
-fn of_task<'a>(graph: &'a str, task: &'a Task, ids: &BTreeMap<&str, String>) -> TaskContext<'a> {
-    let name = task.name.as_str();
+fn of_task<'a>(graph: &'a Graph, task: &'a Task, ids: &BTreeMap<&str, String>) -> TaskContext<'a> {
+    let (name, in_graph) = (task.name.as_str(), graph.name.as_str());
     let id = |name: &str| ids.get(name).cloned().unwrap_or_default();
     TaskContext {
+        place: graph.tasks.get_index_of(&task.name).unwrap_or_default(),
         name,
         id: id(name),
         deps: task.deps.iter().map(|dep| dep.as_str()).collect(),
@@ -148,8 +161,8 @@ fn of_task<'a>(graph: &'a str, task: &'a Task, ids: &BTreeMap<&str, String>) -> 
         retries: task.retries.0,
         timeout_ms: task.timeout_ms,
         commands: TaskCommands {
-            run: vec!["task", "run", "--graph", graph, name],
-            bundles: task.is_mapped().then(|| vec!["task", "bundles", "--graph", graph, name]),
+            run: vec!["task", "run", "--graph", in_graph, name],
+            bundles: task.is_mapped().then(|| vec!["task", "bundles", "--graph", in_graph, name]),
         },
     }
 }

@@ -27,11 +27,11 @@ pub enum RunnerState {
     Foreign,
 }
 
-/// Puts the head before `body`, which is Python.
-pub(super) fn with_header(made_by: &str, body: &str) -> String {
+/// Puts the head before `body`, whose comments begin with `#`.
+pub(super) fn with_header(interpreter: &str, made_by: &str, body: &str) -> String {
     let digest = Digest::of(body.as_bytes());
     format!(
-        "#!/usr/bin/env python3\n\
+        "#!/usr/bin/env {interpreter}\n\
          # Made from kptn.yaml by {made_by}; once edited, it stays as it is.\n\
          # {MARK}{digest}\n{body}"
     )
@@ -72,7 +72,10 @@ mod tests {
 
     #[test]
     fn only_what_kptn_wrote_may_be_replaced() {
-        let (old, new) = (with_header("`kptn render`", "old\n"), with_header("`kptn render`", "new\n"));
+        let (old, new) = (
+            with_header("python3", "`kptn render`", "old\n"),
+            with_header("python3", "`kptn render`", "new\n"),
+        );
         assert_eq!(state_of(None, &new), RunnerState::Missing);
         assert_eq!(state_of(Some(&new), &new), RunnerState::Current);
         assert_eq!(state_of(Some(&new.replace('\n', "\r\n")), &new), RunnerState::Current);

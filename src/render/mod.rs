@@ -13,13 +13,13 @@
 mod context;
 mod engine;
 mod header;
-mod python;
+mod own;
 mod template;
 
 pub use context::{CONTEXT_VERSION, Context, context};
 pub use engine::Template;
 pub use header::{RunnerState, state_of};
-pub use python::{prefect, python};
+pub use own::{prefect, python, slurm};
 pub use template::{of_template, path_of};
 
 use std::path::PathBuf;

@@ -21,7 +21,7 @@ pub struct Args {
     /// The graphs; all where none is named
     #[arg(value_name = "GRAPH")]
     pub graphs: Vec<String>,
-    /// This runner alone: `python`, `prefect`, or `NAME` for the template `NAME.jinja`
+    /// This runner alone: `python`, `prefect`, `slurm`, or `NAME` for the template `NAME.jinja`
     #[arg(long, value_name = "NAME")]
     pub runner: Vec<String>,
     /// Print what templates are given, as JSON, and write nothing

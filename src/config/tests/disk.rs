@@ -151,7 +151,7 @@ fn settings_of_pyproject_are_checked_where_they_stand() {
     let pyproject = "[tool.kptn]\ntasks_conf_path = 'kptn.yaml'\nflow_type = 'prefekt'\nlockfile = 'warn'\nconcurrency = {db = 0}\n";
     let place = Place::new(&[("kptn.yaml", ONE), ("pyproject.toml", pyproject)]);
     insta::assert_snapshot!(place.refused(""), @"
-    3:13+9 error: `python`, `vanilla`, `prefect` or `stepfunctions` is needed, not `prefekt`
+    3:13+9 error: `python`, `vanilla`, `prefect`, `slurm` or `stepfunctions` is needed, not `prefekt`
         did you mean `prefect`?
     4:1+8 error: unknown field `lockfile` in settings
         did you mean `lockfiles`?

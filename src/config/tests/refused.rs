@@ -191,7 +191,7 @@ fn fields_that_there_are_not() {
     8:1+8 error: `profiles` belongs to kptn 0.2, whose files this version does not read
         give each profile a graph with `extends` and its own `config`
     9:29+1 error: `tasks_conf_path` belongs to `[tool.kptn]` in `pyproject.toml`
-    9:43+6 error: `python`, `vanilla`, `prefect` or `stepfunctions` is needed, not `vanila`
+    9:43+6 error: `python`, `vanilla`, `prefect`, `slurm` or `stepfunctions` is needed, not `vanila`
         did you mean `vanilla`?
     ");
 }
