@@ -165,9 +165,6 @@ impl Journal {
             let path = self.folder.join(format!("{}.{}.journal", self.name, self.number));
             // Locked before it has the name by which others find it.
             let unlocked = path.with_extension("new");
-            if path.exists() {
-                continue;
-            }
             let file = match File::create_new(&unlocked) {
                 // Another process of the run takes this number, or has removed its last file, and the folder with it.
                 Err(error) if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound) => {
@@ -175,6 +172,11 @@ impl Journal {
                 }
                 file => file.map_err(|error| writing(&unlocked, error))?,
             };
+            // Whoever has the one name may take the other, so this is asked only now.
+            if path.exists() {
+                drop(fs::remove_file(&unlocked));
+                continue;
+            }
             match file.lock() {
                 Err(error) if error.kind() == ErrorKind::Unsupported => {}
                 locked => locked.map_err(|error| writing(&unlocked, error))?,

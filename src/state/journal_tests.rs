@@ -147,3 +147,26 @@ fn the_journal_of_a_recorded_task_adds_nothing() {
     assert_eq!(items.take_in_dead(), 1);
     assert_eq!(items.kept(), []);
 }
+
+#[test]
+fn processes_that_begin_at_once_never_take_one_name() {
+    let items = Items::new();
+    std::thread::scope(|scope| {
+        for n in 0..8 {
+            let items = &items;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let mut journal = items.journal();
+                    journal.item(&item(&format!("{n} {round}")), &[]).unwrap();
+                    // One whose name another had taken would be gone, or be the other's.
+                    let segment = journal.cut().unwrap();
+                    let bytes = fs::read(&segment.path).unwrap();
+                    let (_, entries) = parse(&bytes).unwrap();
+                    let key = *item(&format!("{n} {round}")).key.0.as_bytes();
+                    assert!(matches!(entries[..], [Entry::Item { key: found, .. }] if found == key));
+                    segment.remove();
+                }
+            });
+        }
+    });
+}
