@@ -46,8 +46,9 @@ reference: ## Writes docs/reference/commands.md from what the commands say
 	KPTN_WRITE_REFERENCE=1 $(CARGO) test --locked $(FEATURES) --test main docs::the_command_reference
 
 ENGINES ?= prefect snakemake dagster airflow
-test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), Airflow, Dagster, Snakemake and make (slow)
+test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), Slurm, Airflow, Dagster, Snakemake, make (slow)
 	@tests/setup/r.sh
+	@tests/setup/slurm.sh
 	@tests/engines/setup.sh "$(TARGET)/engines" $(ENGINES)
 	@$(CARGO) build --locked
 	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"

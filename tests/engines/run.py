@@ -79,12 +79,16 @@ class Place:
         return list(words)
 
 
+def free_port():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return free.getsockname()[1]
+
+
 @contextlib.contextmanager
 def prefect_server(place):
     """A real server, which every process of the flow talks to."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = free_port()
     address = "http://127.0.0.1:%d/api" % port
     command = [place.program("prefect", "prefect"), "server", "start", "--host", "127.0.0.1", "--port", str(port), "--no-ui"]
     with open(place.folder / "server.log", "w") as log:
@@ -104,6 +108,69 @@ def prefect_server(place):
     finally:
         os.killpg(server.pid, signal.SIGTERM)
         server.wait()
+
+
+@contextlib.contextmanager
+def slurm_cluster(place):
+    """A cluster of one node, with its own daemons."""
+    host, folder = socket.gethostname().split(".")[0], place.folder / "slurm"
+    for name in ("state", "spool"):
+        (folder / name).mkdir(parents=True)
+    folder.chmod(0o755)
+    key = folder / "munge.key"
+    key.write_bytes(os.urandom(1024))
+    key.chmod(0o400)
+    ports = [free_port(), free_port()]
+    conf = folder / "slurm.conf"
+    conf.write_text(SLURM_CONF.format(host=host, folder=folder, ctld=ports[0], slurmd=ports[1]))
+    place.env["SLURM_CONF"] = str(conf)
+    place.env["PATH"] += ":/usr/sbin:/sbin"
+    own = ["--%s=%s" % (flag, folder / ("munge." + end))
+           for flag, end in (("socket", "sock"), ("pid-file", "pid"), ("log-file", "log"), ("seed-file", "seed"))]
+    daemons = [["munged", "--foreground", "--force", "--key-file=%s" % key, *own], ["slurmctld", "-D"], ["slurmd", "-D"]]
+    running = []
+    try:
+        for command in daemons:
+            with open(folder / (command[0] + ".out"), "w") as log:
+                running.append(subprocess.Popen(command, env=place.env, stdout=log, stderr=log, start_new_session=True))
+            time.sleep(1)
+        deadline = time.time() + 60
+        while "idle" not in place.run(["sinfo", "--noheader", "--format=%T"], codes=(0, 1)).stdout:
+            if time.time() > deadline:
+                sys.exit("no Slurm:\n" + "".join(path.read_text() for path in folder.glob("*.out")))
+            time.sleep(0.2)
+        yield
+    finally:
+        for daemon in reversed(running):
+            os.killpg(daemon.pid, signal.SIGTERM)
+            daemon.wait()
+
+
+SLURM_CONF = """\
+ClusterName=test
+SlurmctldHost={host}(127.0.0.1)
+AuthType=auth/munge
+AuthInfo=socket={folder}/munge.sock
+SlurmUser=root
+SlurmdUser=root
+SlurmctldPort={ctld}
+SlurmdPort={slurmd}
+SlurmctldPidFile={folder}/ctld.pid
+SlurmdPidFile={folder}/slurmd.pid
+StateSaveLocation={folder}/state
+SlurmdSpoolDir={folder}/spool
+ProctrackType=proctrack/linuxproc
+TaskPlugin=task/none
+SlurmdParameters=config_overrides
+SchedulerParameters=sched_interval=1,bf_interval=1
+SelectType=select/cons_tres
+SelectTypeParameters=CR_Core_Memory
+JobAcctGatherType=jobacct_gather/none
+AccountingStorageType=accounting_storage/none
+ReturnToService=2
+NodeName={host} NodeAddr=127.0.0.1 CPUs=4 Sockets=1 CoresPerSocket=4 ThreadsPerCore=1 RealMemory=4000
+PartitionName=all Nodes=ALL Default=YES MaxTime=INFINITE State=UP DefMemPerCPU=100
+"""
 
 
 def local(place):
@@ -148,13 +215,19 @@ def airflow(place):
     return ["bash", "-c", " ".join(command) + " 2>&1 | tee airflow.log; ! grep -q 'state=failed\\|Marking run .* failed' airflow.log"]
 
 
-ENGINES = {engine.__name__: engine for engine in (local, python, threads, dask, ray, make, snakemake, dagster, airflow)}
+def slurm(place):
+    place.kptn("render", "--runner", "slurm")
+    return ["sh", "flows/survey_slurm.sh", "--wait"]
+
+
+ENGINES = {engine.__name__: engine for engine in (local, python, threads, dask, ray, make, slurm, snakemake, dagster, airflow)}
+SERVICES = {"threads": prefect_server, "dask": prefect_server, "ray": prefect_server, "slurm": slurm_cluster}
 
 
 def try_out(name, kptn, environments, expected):
     with tempfile.TemporaryDirectory(prefix="kptn-engine-") as folder:
         place = Place(kptn, environments, pathlib.Path(folder))
-        with prefect_server(place) if name in ("threads", "dask", "ray") else contextlib.nullcontext():
+        with SERVICES.get(name, contextlib.nullcontext)(*([place] if name in SERVICES else [])):
             command = ENGINES[name](place)
             (place.root / "broken").touch()
             began = time.time()
@@ -177,6 +250,9 @@ def main(kptn, environments, *engines):
     kptn, environments = os.path.abspath(kptn), pathlib.Path(environments).resolve()
     expected = try_out("local", kptn, environments, None)
     for name in engines or list(ENGINES)[1:]:
+        if name == "slurm" and (os.geteuid() or not shutil.which("slurmctld", path=os.environ["PATH"] + ":/usr/sbin")):
+            print("slurm      left out: its daemons want root, and have to be installed", flush=True)
+            continue
         try_out(name, kptn, environments, expected)
 
 
