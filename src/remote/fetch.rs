@@ -69,10 +69,9 @@ pub async fn fetch(
     let (mut own, mut deltas) = (Vec::new(), Vec::new());
     let mut seen = std::collections::HashSet::new();
     let mut fetched = Fetched::default();
-    for one in wanted {
-        if !seen.insert(one.digest) || store.has(&one.digest)? {
-            continue;
-        }
+    let wanted: Vec<_> = wanted.iter().filter(|one| seen.insert(one.digest)).collect();
+    let here = store.sizes_of(&wanted.iter().map(|one| one.digest).collect::<Vec<_>>())?;
+    for (one, _) in wanted.into_iter().zip(here).filter(|(_, size)| size.is_none()) {
         let located = locate(bucket, index, one)?;
         fetched += Fetched { objects: 1, raw: located.entry.raw };
         match (located.entry.place, located.pack) {

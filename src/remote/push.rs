@@ -130,8 +130,10 @@ pub async fn push(
         }
         if earnest == Earnest::Yes {
             // What another remote has promised goes by way of this machine.
-            let absent = needed.iter().filter(|digest| !catalog.has(digest));
-            store.bring(&absent.copied().collect::<Vec<_>>(), progress)?;
+            let absent: Vec<_> = needed.iter().filter(|digest| !catalog.has(digest)).copied().collect();
+            let sizes = store.sizes_of(&absent)?.into_iter();
+            let not_here = absent.into_iter().zip(sizes).filter(|(_, size)| size.is_none());
+            store.bring(&not_here.map(|(digest, _)| digest).collect::<Vec<_>>(), progress)?;
         }
         let missing = missing(&catalog, store, needed.iter().copied())?;
         if earnest == Earnest::No {

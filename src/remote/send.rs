@@ -25,6 +25,8 @@ use crate::store::{Store, StoreError};
 
 /// How many packs may be on their way at once.
 const AT_ONCE: usize = 4;
+/// How many small objects are read together.
+const READ_TOGETHER: usize = 512;
 /// How many large objects: each takes the memory of some pieces.
 const LARGE_AT_ONCE: usize = 4;
 
@@ -46,12 +48,11 @@ pub fn missing(
     objects: impl IntoIterator<Item = Digest>,
 ) -> Result<Vec<(Digest, u64)>, RemoteError> {
     let mut seen = std::collections::HashSet::new();
+    let absent: Vec<_> =
+        objects.into_iter().filter(|digest| !catalog.has(digest) && seen.insert(*digest)).collect();
     let mut missing = Vec::new();
-    for digest in objects {
-        if catalog.has(&digest) || !seen.insert(digest) {
-            continue;
-        }
-        match store.size_of(&digest)? {
+    for (size, digest) in store.sizes_of(&absent)?.into_iter().zip(absent) {
+        match size {
             Some(size) => missing.push((digest, size)),
             None => match store.promised_size(&digest)? {
                 Some(size) => missing.push((digest, size)),
@@ -125,18 +126,25 @@ async fn send_small(
     };
     let (mut sending, mut sent) = (FuturesUnordered::new(), Vec::new());
     let mut builder = PackBuilder::new(epoch);
-    for (at, (digest, _)) in objects.iter().enumerate() {
-        builder.add(*digest, &store.load(digest)?);
-        if !builder.is_full() && at + 1 < objects.len() {
-            continue;
+    for some in objects.chunks(READ_TOGETHER) {
+        let digests: Vec<_> = some.iter().map(|(digest, _)| *digest).collect();
+        for (bytes, digest) in store.load_small(&digests)?.into_iter().zip(digests) {
+            match bytes {
+                Some(bytes) => builder.add(digest, &bytes),
+                None => builder.add(digest, &store.load(&digest)?),
+            }
+            if !builder.is_full() {
+                continue;
+            }
+            if sending.len() == AT_ONCE
+                && let Some(pack) = sending.next().await
+            {
+                sent.push(pack?);
+            }
+            sending.extend(std::mem::replace(&mut builder, PackBuilder::new(epoch)).finish().map(&write));
         }
-        if sending.len() == AT_ONCE
-            && let Some(pack) = sending.next().await
-        {
-            sent.push(pack?);
-        }
-        sending.extend(std::mem::replace(&mut builder, PackBuilder::new(epoch)).finish().map(&write));
     }
+    sending.extend(builder.finish().map(&write));
     while let Some(pack) = sending.next().await {
         sent.push(pack?);
     }

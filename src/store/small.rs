@@ -108,6 +108,22 @@ impl Small {
         })
     }
 
+    /// Returns the sizes of objects in their order, as [`Small::get_all`] does.
+    pub(super) fn sizes_of(&self, digests: &[Digest]) -> Result<Vec<Option<u64>>, StoreError> {
+        self.query(|connection| {
+            let transaction = connection.transaction()?;
+            let mut statement = transaction.prepare_cached(
+                "SELECT length(bytes) FROM objects
+                 WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM trashed WHERE digest = ?1)",
+            )?;
+            let mut read = |digest: &Digest| {
+                let size = statement.query_row([digest.as_bytes()], |row| row.get(0).map(i64::unsigned_abs));
+                size.optional()
+            };
+            digests.iter().map(&mut read).collect()
+        })
+    }
+
     /// Returns an object's size in bytes; absent where there is none of this digest.
     pub(super) fn size_of(&self, digest: &Digest) -> Result<Option<u64>, StoreError> {
         if let Some(bytes) = self.waiting().objects.get(digest) {
