@@ -23,6 +23,7 @@ mod engine_runs;
 mod examples;
 mod faults;
 mod file_log;
+mod from_remote;
 mod git_hooks;
 mod git_states;
 mod hostile_remote;

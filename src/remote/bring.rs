@@ -87,7 +87,8 @@ pub fn bring(
     Ok(done.map_err(|source| BringError::Refused { name, source: Box::new(source) })?)
 }
 
-async fn come(
+/// Brings objects from a remote that is known; returns those that it does not have.
+pub async fn come(
     store: &Store,
     settings: &RemoteSettings,
     index_folder: &Path,

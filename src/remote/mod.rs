@@ -54,7 +54,7 @@ mod survey;
 
 pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};
-pub use bring::{BringError, Promiser, bring, remember, renew};
+pub use bring::{BringError, Promiser, bring, come, remember, renew};
 pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};

@@ -7,6 +7,7 @@ use super::path;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::printer::Printer;
+use crate::cli::transfer::Transfer;
 use crate::ops::reading;
 
 /// Print a file that a task left, or what it returned as JSON
@@ -23,7 +24,10 @@ pub struct Args {
 /// Prints it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut out = Out(&context.printer);
-    reading::cat(&context.start()?, &args.wanted.wanted(context), &mut out)?;
+    let transfer = Transfer::new(&context.printer);
+    let read = reading::cat(&context.start()?, &args.wanted.wanted(context), &mut out, &transfer);
+    transfer.end();
+    read?;
     Ok(Exit::FINE)
 }
 

@@ -4,6 +4,7 @@ use super::Context;
 use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::transfer::Transfer;
 use crate::cli::views::{self, Document};
 use crate::ops::reading::{self, Wanted};
 
@@ -20,17 +21,28 @@ pub struct Args {
     /// A file or folder that it left: its path, or the end of it
     #[arg(value_name = "FILE")]
     pub file: Option<String>,
+    /// As this remote's branch has it; `--branch` names the branch there
+    #[arg(long, value_name = "REMOTE")]
+    pub from: Option<String>,
 }
 
 impl Args {
     pub(super) fn wanted(&self, context: &Context<'_>) -> Wanted {
-        Wanted { graph: context.global.graph.clone(), task: self.task.clone(), file: self.file.clone() }
+        Wanted {
+            graph: context.global.graph.clone(),
+            task: self.task.clone(),
+            file: self.file.clone(),
+            from: self.from.clone(),
+        }
     }
 }
 
 /// Prints it.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let report = reading::path(&context.start()?, &args.wanted(context), &context.typed())?;
+    let transfer = Transfer::new(&context.printer);
+    let found = reading::path(&context.start()?, &args.wanted(context), &context.typed(), &transfer);
+    transfer.end();
+    let report = found?;
     let printer = &context.printer;
     if printer.json {
         printer.document(&Document::of(&report));

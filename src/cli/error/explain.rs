@@ -97,7 +97,10 @@ impl From<ReadingError> for CommandError {
                 let task = task.split('[').next().unwrap_or_default();
                 Self { exit: Exit::FAILED, ..told }.hint(format!("`kptn run -f {task}` makes it again"))
             }
-            ReadingError::OneFolder { branch } => told.hint(format!(
+            ReadingError::OneFolder { there: true, .. } => told.hint(
+                "`kptn cat --from REMOTE TASK FILE > elsewhere` reads it; `outputs_dir: scratch/<branch>` keeps them apart",
+            ),
+            ReadingError::OneFolder { branch, .. } => told.hint(format!(
                 "`kptn cat -b {branch} TASK FILE > elsewhere` reads it; `outputs_dir: scratch/<branch>` keeps them apart"
             )),
             ReadingError::Busy { .. } => {

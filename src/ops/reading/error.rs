@@ -65,6 +65,8 @@ pub enum ReadingError {
     OneFolder {
         /// The branch that was asked for.
         branch: BranchName,
+        /// Whether it is a remote's.
+        there: bool,
     },
     /// A run may be about to write where an absent file belongs.
     #[error("the file is not here, and cannot be put back while a run writes to the output folder")]

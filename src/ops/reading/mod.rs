@@ -8,6 +8,7 @@
 mod choice;
 mod error;
 mod shelf;
+mod there;
 
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,7 +17,7 @@ use serde::Serialize;
 
 use super::placing::Placing;
 use super::{OpsError, Start};
-use crate::model::{Digest, GraphName, OutputFile, TaskName};
+use crate::model::{Digest, GraphName, OutputFile, Progress, TaskName};
 use choice::{Chosen, choose};
 use shelf::Shelf;
 
@@ -32,6 +33,8 @@ pub struct Wanted {
     pub task: String,
     /// The file; absent means all that it left.
     pub file: Option<String>,
+    /// The remote whose branch has it; absent means a branch here.
+    pub from: Option<String>,
 }
 
 /// Where files are now.
@@ -52,8 +55,13 @@ pub struct PathReport {
 }
 
 /// Puts files where they belong, and says where that is.
-pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport, OpsError> {
-    let shelf = Shelf::find(start, wanted)?;
+pub fn path(
+    start: &Start,
+    wanted: &Wanted,
+    command: &str,
+    progress: &dyn Progress,
+) -> Result<PathReport, OpsError> {
+    let shelf = find(start, wanted, progress)?;
     let files = shelf.files()?;
     if files.is_empty() {
         return Err(ReadingError::NoFiles { task: shelf.name() }.into());
@@ -64,6 +72,7 @@ pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport,
     };
     let listed: Vec<OutputFile> = chosen.files.into_iter().cloned().collect();
     let folder = shelf.outputs_folder()?;
+    shelf.bring(&listed.iter().map(|file| file.digest).collect::<Vec<_>>(), progress)?;
     let placing = Placing {
         store: &shelf.store,
         root: &shelf.root,
@@ -91,8 +100,13 @@ pub fn path(start: &Start, wanted: &Wanted, command: &str) -> Result<PathReport,
 }
 
 /// Writes the bytes of a file, else the result as JSON, to `out`; nothing else.
-pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), OpsError> {
-    let shelf = Shelf::find(start, wanted)?;
+pub fn cat(
+    start: &Start,
+    wanted: &Wanted,
+    out: &mut dyn Write,
+    progress: &dyn Progress,
+) -> Result<(), OpsError> {
+    let shelf = find(start, wanted, progress)?;
     let thing = match &wanted.file {
         Some(text) => match choose(&shelf.name(), &shelf.files()?, text)? {
             Chosen { folder: Some(folder), files } => {
@@ -108,6 +122,8 @@ pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), Op
         Thing::File(file) => (file.digest, file.path.as_str()),
         Thing::Result(digest) => (*digest, "its result"),
     };
+    shelf.bring(&[digest], progress)?;
+    progress.end();
     if !shelf.store.can_have(&digest)? {
         return Err(ReadingError::Lost { task: shelf.name(), paths: vec![name.to_owned()] }.into());
     }
@@ -120,6 +136,13 @@ pub fn cat(start: &Start, wanted: &Wanted, out: &mut dyn Write) -> Result<(), Op
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         Err(error) => Err(OpsError::io("write", Path::new("standard output"), error)),
         Ok(()) => Ok(()),
+    }
+}
+
+fn find(start: &Start, wanted: &Wanted, progress: &dyn Progress) -> Result<Shelf, OpsError> {
+    match &wanted.from {
+        Some(remote) => Shelf::there(start, wanted, remote, progress),
+        None => Shelf::find(start, wanted),
     }
 }
 

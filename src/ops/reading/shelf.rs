@@ -8,6 +8,7 @@
 
 use std::path::PathBuf;
 
+use super::there::Source;
 use super::{ReadingError, Wanted};
 use crate::config;
 use crate::git::Repository;
@@ -34,12 +35,12 @@ pub struct Shelf {
     /// The task.
     pub task: TaskName,
     /// The item that was asked for.
-    item: Option<ItemRecord>,
+    pub(super) item: Option<ItemRecord>,
     /// How it was typed.
-    typed: String,
+    pub(super) typed: String,
     /// The record's digest.
     pub digest: Digest,
-    record: Record,
+    pub(super) record: Record,
     /// Objects.
     pub store: Store,
     /// The project root.
@@ -48,9 +49,11 @@ pub struct Shelf {
     pub repository: Option<Repository>,
     /// How files are put back.
     pub link: LinkMode,
-    branch: BranchName,
-    own: bool,
-    outputs_dir: String,
+    pub(super) branch: BranchName,
+    pub(super) own: bool,
+    pub(super) outputs_dir: String,
+    /// Where what is not here yet comes from; absent where the record is a branch's here.
+    pub(super) source: Option<Source>,
 }
 
 /// A record that was found, and what finding it needed.
@@ -98,6 +101,7 @@ impl Shelf {
             branch: standing.branch,
             own,
             outputs_dir: found.outputs_dir,
+            source: None,
         })
     }
 
@@ -132,13 +136,17 @@ impl Shelf {
         let another = BranchName::parse("another-branch").map_err(|error| OpsError::Name { error })?;
         let shared = || outputs_dir_of(&self.root, &self.outputs_dir, &another) == folder;
         if !self.own && shared() {
-            return Err(ReadingError::OneFolder { branch: self.branch.clone() }.into());
+            return Err(ReadingError::OneFolder {
+                branch: self.branch.clone(),
+                there: self.source.is_some(),
+            }
+            .into());
         }
         Ok(Folder::at(&folder))
     }
 }
 
-fn find_item(
+pub(super) fn find_item(
     store: &Store,
     task: &TaskName,
     record: &Record,
