@@ -50,6 +50,7 @@ mod remote_faults;
 mod remote_fsck;
 mod remote_gc;
 mod remote_gc_races;
+mod remote_repair;
 mod remotes;
 mod remotes_s3;
 mod renaming;

@@ -85,6 +85,26 @@ pub struct Mover {
     pub at_ms: u64,
 }
 
+/// What a move comes after.
+#[derive(Debug, Clone, Default)]
+pub struct Before {
+    /// The last moves that count, the latest first.
+    pub moves: Vec<Move>,
+    /// The largest generation that was ever given.
+    pub generation: u64,
+    /// Of the ref; absent where there is none.
+    pub version: Option<Version>,
+}
+
+impl Before {
+    /// What comes after a branch as it was read.
+    pub fn of(tip: Option<&Tip>) -> Self {
+        let Some(tip) = tip else { return Self::default() };
+        let (moves, version) = (tip.file.moves.clone(), Some(tip.version.clone()));
+        Self { moves, generation: tip.latest.generation, version }
+    }
+}
+
 /// Reads a branch; absent where the remote has none of this name.
 pub async fn read(bucket: &Bucket, which: Which<'_>) -> Result<Option<Tip>, RemoteError> {
     let key = layout::branch(which.project, which.branch);
@@ -112,31 +132,30 @@ pub async fn names(bucket: &Bucket, project: &ProjectId) -> Result<Vec<String>, 
 
 /// Points a branch at a snapshot, all of whose objects are at the remote already.
 ///
-/// Returns the move; absent where somebody moved the branch since `from` was read, or `look_again` says no.
+/// Returns the move; absent where somebody moved the branch since `before` was read, or `look_again` says no.
 pub async fn move_to(
     bucket: &Bucket,
     which: Which<'_>,
-    from: Option<&Tip>,
+    before: &Before,
     snapshot: Digest,
     mover: &Mover,
     look_again: impl AsyncFnOnce() -> Result<bool, RemoteError>,
 ) -> Result<Option<Move>, RemoteError> {
-    let generation = from.map_or(0, |tip| tip.latest.generation) + 1;
+    let generation = before.generation + 1;
     let next = Move {
         generation,
         snapshot,
         write_id: new_id(),
-        after: from.map(|tip| tip.latest.write_id.clone()),
+        after: before.moves.first().map(|latest| latest.write_id.clone()),
         at_ms: mover.at_ms,
         user: mover.user.clone(),
         commit: mover.commit.clone(),
     };
-    let before = from.map(|tip| tip.file.moves.clone()).unwrap_or_default();
     let file = RefFile {
         format: 1,
         project: which.project.clone(),
         branch: which.branch.clone(),
-        moves: std::iter::once(next.clone()).chain(before).take(REMEMBERED).collect(),
+        moves: std::iter::once(next.clone()).chain(before.moves.iter().cloned()).take(REMEMBERED).collect(),
     };
     let history = layout::history(which.project, which.branch, generation, &next.write_id);
     bucket.write(&history, canonical_json(&next)).await?;
@@ -144,7 +163,7 @@ pub async fn move_to(
         return Ok(None);
     }
     let key = layout::branch(which.project, which.branch);
-    let moved = match bucket.swap(&key, from.map(|tip| &tip.version), canonical_json(&file)).await {
+    let moved = match bucket.swap(&key, before.version.as_ref(), canonical_json(&file)).await {
         Ok(Swapped::Yes) => true,
         Ok(Swapped::No) => has(bucket, which, &next).await?,
         // The answer may have been lost after the work was done.

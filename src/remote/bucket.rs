@@ -116,7 +116,12 @@ impl Bucket {
         let (client, path) = (&self.client, &path);
         let fetch = |range: Range<u64>| async move {
             let bytes = client.get_range(path, range.clone()).await;
-            let bytes = bytes.map_err(|error| self.failed("read", key, error))?;
+            let bytes = bytes.map_err(|error| match error {
+                error @ object_store::Error::NotFound { .. } if said(&error).is_none() => {
+                    self.damaged(key, "it is not there")
+                }
+                error => self.failed("read", key, error),
+            })?;
             // Cutting the ranges out of fewer bytes than they span would not end well.
             if bytes.len() as u64 != range.end - range.start {
                 return Err(self.damaged(key, "fewer bytes came than it has"));

@@ -238,6 +238,11 @@ fn pause(tries: u32) -> Duration {
 
 /// Returns a part that is kept here; absent where there is none or it is damaged.
 fn kept(folder: &Path, digest: &Digest) -> Option<Part> {
+    Part::decode(&kept_bytes(folder, digest)?)
+}
+
+/// Returns the stored bytes of a part that is kept here; absent where there are none or they are damaged.
+pub fn kept_bytes(folder: &Path, digest: &Digest) -> Option<Vec<u8>> {
     let stored = std::fs::read(folder.join(digest.to_string())).ok()?;
-    (Digest::of(&stored) == *digest).then(|| Part::decode(&stored))?
+    (Digest::of(&stored) == *digest).then_some(stored)
 }

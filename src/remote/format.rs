@@ -5,9 +5,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::RemoteError;
 use super::bucket::{Bucket, Swapped};
 use super::layout;
+use super::{Earnest, RemoteError, mend};
 use crate::model::canonical_json;
 
 /// The newest format that this kptn knows.
@@ -41,8 +41,7 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     if intent == Intent::Read {
         return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
     }
-    let format = Format { format: COLLECTIONS, min_reader: COLLECTIONS, min_writer: COLLECTIONS };
-    match bucket.swap(layout::FORMAT, None, canonical_json(&format)).await? {
+    match bucket.swap(layout::FORMAT, None, made_anew(bucket).await?).await? {
         Swapped::Yes => Ok(()),
         // Somebody else made it just now.
         Swapped::No => match bucket.read(layout::FORMAT).await? {
@@ -50,6 +49,36 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
             None => Err(RemoteError::NotOurs { url: bucket.url().to_owned() }),
         },
     }
+}
+
+/// Returns what a remote gets that has no `kptn.json`: where something is there, it may need all that this kptn knows.
+async fn made_anew(bucket: &Bucket) -> Result<Vec<u8>, RemoteError> {
+    let format = if is_made(bucket).await? { KNOWN } else { COLLECTIONS };
+    Ok(canonical_json(&Format { format, min_reader: format, min_writer: format }))
+}
+
+/// Tells whether branches or an index are there.
+async fn is_made(bucket: &Bucket) -> Result<bool, RemoteError> {
+    Ok(!bucket.list(layout::REFS).await?.is_empty() || !bucket.list(layout::INDEX).await?.is_empty())
+}
+
+/// Puts a lost or damaged `kptn.json` right; returns what was done, or would be.
+pub async fn mend(bucket: &Bucket, earnest: Earnest) -> Result<Option<String>, RemoteError> {
+    let found = bucket.read_versioned(layout::FORMAT).await?;
+    let (bytes, version) = match found {
+        Some((bytes, _)) if serde_json::from_slice::<Format>(&bytes).is_ok() => return Ok(None),
+        None if !is_made(bucket).await? => return Ok(None),
+        Some((bytes, version)) => (bytes, Some(version)),
+        None => (Vec::new(), None),
+    };
+    let was = mend::problem(version.is_some());
+    if earnest == Earnest::No {
+        return Ok(Some(format!("`{}` {was}", layout::FORMAT)));
+    }
+    let kept = mend::set_aside(bucket, layout::FORMAT, &bytes).await?;
+    let swapped = bucket.swap(layout::FORMAT, version.as_ref(), made_anew(bucket).await?).await?;
+    let now = if swapped == Swapped::Yes { "is written anew" } else { "was written anew by somebody else" };
+    Ok(Some(format!("`{}` {was} and {now}{kept}", layout::FORMAT)))
 }
 
 /// Keeps away those who know less than a format; before anything is written that needs it.

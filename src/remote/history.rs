@@ -11,6 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::branch::{Move, Tip, Which};
 use super::bucket::Bucket;
+use super::survey::roots::Told;
 use super::{RemoteError, layout};
 
 /// How many keys are read at once.
@@ -59,6 +60,31 @@ pub async fn find(bucket: &Bucket, which: Which<'_>, tip: &Tip, at: &At) -> Resu
         }
     }
     Err(nowhere())
+}
+
+/// Returns all moves of a branch that can be read, the latest first, and the largest generation that a key names.
+pub async fn all(bucket: &Bucket, which: Which<'_>) -> Result<(Vec<Move>, u64), RemoteError> {
+    let listed = bucket.list_dated(&layout::history_of(which.project, which.branch)).await?;
+    let told: Vec<_> = listed.into_iter().filter_map(|one| Told::of(&one.key, one.at_ms)).collect();
+    let latest = told.iter().map(|one| one.generation).max().unwrap_or(0);
+    let reads = told.into_iter().map(|one| read(bucket, one.key));
+    let mut reads = stream::iter(reads).buffer_unordered(AT_ONCE);
+    let mut moves = Vec::new();
+    while let Some(read) = reads.next().await {
+        match read {
+            Ok(moved) => moves.extend(moved),
+            Err(RemoteError::Damaged { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    moves.sort_by(|a, b| (b.generation, b.at_ms, &b.write_id).cmp(&(a.generation, a.at_ms, &a.write_id)));
+    Ok((moves, latest))
+}
+
+/// Returns those of earlier moves, the latest first, that led to one.
+pub fn led_to(moved: &Move, all: impl IntoIterator<Item = Move>) -> Vec<Move> {
+    let mut chain = Chain::after(moved);
+    all.into_iter().filter(|one| one.generation < moved.generation && chain.takes(one)).collect()
 }
 
 async fn read(bucket: &Bucket, key: String) -> Result<Option<Move>, RemoteError> {

@@ -11,6 +11,7 @@
 //! index/head                                 which parts count; moved by conditional put
 //! gc/<epoch>-<id>                            what a collection is about to delete
 //! probe/<id>                                 tried by `remote check`, and removed again
+//! damaged/<key>-<id>                        what stood at a key before `push --repair` put that right
 //! locks/<name>                               folders only: who moves a key now
 //! ```
 //! Names of projects and branches are made safe as folder names are, so two
@@ -68,6 +69,46 @@ fn since(key: String, epoch: u64) -> String {
     }
 }
 
+/// What the key of a large object says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct OwnKey {
+    /// The object.
+    pub digest: Digest,
+    /// What it is a delta against; absent where it is none.
+    pub base: Option<Digest>,
+    /// After how many collections it was written.
+    pub epoch: u64,
+}
+
+/// Reads the key of a large object; absent where it is none.
+pub fn read_object(key: &str) -> Option<OwnKey> {
+    let (name, epoch) = match key.rsplit_once('.') {
+        Some((name, epoch)) => (name, epoch.parse().ok()?),
+        None => (key, 0),
+    };
+    let hex = name.strip_prefix("objects/")?.replacen('/', "", 1);
+    let (digest, base) = match hex.split_once('-') {
+        Some((digest, base)) => (digest, Some(base.parse().ok()?)),
+        None => (hex.as_str(), None),
+    };
+    let read = OwnKey { digest: digest.parse().ok()?, base, epoch };
+    let spelled = match &read.base {
+        Some(base) => delta(&read.digest, base, epoch),
+        None => object(&read.digest, epoch),
+    };
+    (spelled == key).then_some(read)
+}
+
+/// Returns the digest that the key of a pack or of a part of the index names.
+pub fn read_named(key: &str) -> Option<Digest> {
+    key.split_once('/')?.1.parse().ok()
+}
+
+/// Returns the key at which what stood at another one is kept.
+pub fn damaged(key: &str, id: &str) -> String {
+    format!("damaged/{key}-{id}")
+}
+
 /// Returns the key of a pack, by the digest of its bytes.
 pub fn pack(digest: &Digest) -> String {
     format!("packs/{digest}")
@@ -92,6 +133,9 @@ pub fn is_collected(key: &str) -> bool {
         && key != INDEX_HEAD
 }
 
+/// What the keys of the parts of the index begin with.
+pub const INDEX: &str = "index";
+
 /// Returns a key that is tried and removed again.
 pub fn probe(id: &str) -> String {
     format!("probe/{id}")
@@ -100,6 +144,21 @@ pub fn probe(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_key_of_a_large_object_is_read_as_it_is_spelled() {
+        let (digest, base) = (Digest::of(b"a"), Digest::of(b"b"));
+        for (key, base, epoch) in [
+            (object(&digest, 0), None, 0),
+            (object(&digest, 7), None, 7),
+            (delta(&digest, &base, 0), Some(base), 0),
+            (delta(&digest, &base, 12), Some(base), 12),
+        ] {
+            assert_eq!(read_object(&key), Some(OwnKey { digest, base, epoch }), "{key}");
+            assert_eq!(read_object(&key.replacen('/', "/0/", 1)), None);
+            assert_eq!(read_object(&format!("{key}#1")), None);
+        }
+    }
 
     #[test]
     fn branches_that_differ_in_case_alone_have_keys_that_differ_in_more() {

@@ -12,6 +12,7 @@
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
 //! policy             the rights that a role needs: PURE
+//! mend/                          what a remote is found by is put right
 //! survey/            all of a remote: what is needed, what is whole
 //! collect/           what nothing needs goes
 //! ```
@@ -39,6 +40,7 @@ mod history;
 mod incoming;
 mod index;
 mod layout;
+mod mend;
 mod merge;
 mod outgoing;
 mod pack;

@@ -8,6 +8,8 @@
 //! itself where the index is lost; readers go by the index. A pack is named by
 //! the digest of all its bytes.
 
+use std::ops::Range;
+
 use serde::{Deserialize, Serialize};
 
 use super::encoding::{Encoding, encode};
@@ -98,19 +100,22 @@ impl PackBuilder {
     }
 }
 
-/// Returns what a pack says is in it; absent where its bytes are no pack's.
-#[cfg(test)]
-pub fn members(bytes: &[u8]) -> Option<Vec<Member>> {
-    let (rest, tail) = bytes.split_at_checked(bytes.len().checked_sub(TAIL)?)?;
+/// Returns where the list of members is in a pack of `size` bytes that ends like this; absent where that is no pack's.
+pub fn list_of(tail: &[u8], size: u64) -> Option<Range<u64>> {
     let (length, magic) = tail.split_first_chunk::<4>()?;
-    let start = rest.len().checked_sub(u32::from_le_bytes(*length) as usize)?;
-    if magic != MAGIC {
-        return None;
-    }
-    let members: Vec<Member> = postcard::from_bytes(&rest[start..]).ok()?;
+    let end = size.checked_sub(TAIL as u64)?;
+    let start = end.checked_sub(u32::from_le_bytes(*length).into())?;
+    (magic == MAGIC).then_some(start..end)
+}
+
+/// Reads the list of members that begins at `start`; absent where it is none.
+pub fn members(list: &[u8], start: u64) -> Option<Vec<Member>> {
+    let members: Vec<Member> = postcard::from_bytes(list).ok()?;
     let inside = |member: &Member| {
         let end = member.offset.checked_add(u64::from(member.stored));
-        end.is_some_and(|end| end <= start as u64) && u64::from(member.raw) <= PACKED_MOST
+        end.is_some_and(|end| end <= start)
+            && u64::from(member.raw) <= PACKED_MOST
+            && member.encoding.base().is_none()
     };
     members.iter().all(inside).then_some(members)
 }
@@ -127,6 +132,13 @@ pub fn pack_of(texts: &[String]) -> Pack {
 mod tests {
     use super::*;
     use crate::remote::encoding::decode;
+
+    /// Returns what a pack says is in it; absent where its bytes are no pack's.
+    fn members(bytes: &[u8]) -> Option<Vec<Member>> {
+        let tail = bytes.get(bytes.len().checked_sub(TAIL)?..)?;
+        let list = list_of(tail, bytes.len() as u64)?;
+        super::members(&bytes[list.start as usize..list.end as usize], list.start)
+    }
 
     #[test]
     fn each_member_is_readable_by_its_range_and_the_pack_lists_them() {

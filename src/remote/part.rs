@@ -123,6 +123,25 @@ impl Part {
         }
     }
 
+    /// Makes a part of objects wherever they are; of those that are there twice one is taken that is there by itself,
+    /// else the last.
+    pub fn of_located(all: impl Iterator<Item = Located>) -> Self {
+        let mut chosen: BTreeMap<Digest, Located> = BTreeMap::new();
+        for one in all {
+            let hides = |known: &Located| known.entry.base().is_none() && one.entry.base().is_some();
+            if !chosen.get(&one.entry.digest).is_some_and(hides) {
+                chosen.insert(one.entry.digest, one);
+            }
+        }
+        let alone = chosen.into_values().map(|Located { mut entry, pack }| {
+            if let Place::Packed { pack, .. } = &mut entry.place {
+                *pack = 0;
+            }
+            Self { packs: pack.into_iter().collect(), entries: vec![entry] }
+        });
+        Self::merged(alone.collect::<Vec<_>>().iter())
+    }
+
     /// Returns where an object is; absent where this part does not know it.
     pub fn find(&self, digest: &Digest) -> Option<Located> {
         let at = self.entries.binary_search_by(|entry| entry.digest.cmp(digest)).ok()?;
@@ -147,10 +166,16 @@ impl Part {
 
     /// Reads stored bytes; absent where they are no part that can be trusted.
     pub fn decode(stored: &[u8]) -> Option<Self> {
+        Self::decode_dated(stored).map(|(part, _)| part)
+    }
+
+    /// The same, and after how many collections it was written.
+    pub fn decode_dated(stored: &[u8]) -> Option<(Self, u64)> {
         let size = zstd::zstd_safe::get_frame_content_size(stored).ok()??;
         let size = usize::try_from(size).ok().filter(|size| *size <= PART_MOST)?;
         let plain = zstd::bulk::decompress(stored, size).ok()?;
-        let part: Self = postcard::from_bytes(&plain).ok()?;
+        let (part, rest): (Self, &[u8]) = postcard::take_from_bytes(&plain).ok()?;
+        let epoch = rest.first_chunk().map_or(0, |epoch| u64::from_le_bytes(*epoch));
         let sorted = part.entries.is_sorted_by(|a, b| a.digest < b.digest);
         let sound = |entry: &Entry| match entry.place {
             Place::Own { .. } | Place::OwnSince { .. } => entry.base().is_none() || entry.raw <= delta::MOST,
@@ -158,7 +183,7 @@ impl Part {
                 (pack as usize) < part.packs.len() && entry.raw <= PACKED_MOST && entry.base().is_none()
             }
         };
-        (sorted && part.entries.iter().all(sound)).then_some(part)
+        (sorted && part.entries.iter().all(sound)).then_some((part, epoch))
     }
 
     /// Puts parts together; what a later one says wins.
@@ -220,7 +245,25 @@ mod tests {
             .flat_map(|epoch| [pack(epoch).digest, Digest::of(&part.encode(epoch))])
             .collect();
         assert_eq!(keys.len(), 6);
-        assert_eq!(Part::decode(&part.encode(7)), Some(part));
+        assert_eq!(Part::decode_dated(&part.encode(7)), Some((part.clone(), 7)));
+        assert_eq!(Part::decode(&part.encode(0)), Some(part));
+    }
+
+    #[test]
+    fn of_two_places_that_is_taken_which_needs_no_other() {
+        let (pack, digest) = (pack_of(&["a".to_owned()]), Digest::of(b"own"));
+        let packed = Part::of(std::slice::from_ref(&pack), Vec::new());
+        let own = |encoding| {
+            let entry = Entry { digest, raw: 3, encoding, place: Place::Own { stored: 19 } };
+            Located { entry, pack: None }
+        };
+        let (alone, delta) = (own(Encoding::Raw), own(Encoding::Delta { base: Digest::of(b"base") }));
+        for order in [[alone, delta], [delta, alone]] {
+            let part = Part::of_located(order.into_iter().chain(packed.located()));
+            assert_eq!(part.find(&digest), Some(alone));
+            assert_eq!(part.find(&Digest::of(b"a")), packed.find(&Digest::of(b"a")));
+            assert_eq!(Part::decode(&part.encode(0)), Some(part));
+        }
     }
 
     #[test]

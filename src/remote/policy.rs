@@ -57,7 +57,7 @@ pub fn policy(
     match role {
         Role::Reader => {}
         Role::Writer | Role::ProtectedWriter => {
-            let mut keys = fixed(&["kptn.json", "objects/*", "packs/*", "index/*", "probe/*"]);
+            let mut keys = fixed(&["kptn.json", "objects/*", "packs/*", "index/*", "damaged/*", "probe/*"]);
             keys.extend(of(&[format!("refs/{project}/*"), format!("history/{project}/*")]));
             statements.push(allow("Write", &write, keys));
             statements.push(allow("Probe", &["s3:DeleteObject"], fixed(&["probe/*"])));

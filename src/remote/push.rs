@@ -13,11 +13,12 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
-use super::branch::{self, Mover, Tip, Which};
+use super::branch::{self, Before, Mover, Tip, Which};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
 use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
+use super::mend::{self, Mended};
 use super::merge::{merge, merge_unfinished};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
@@ -76,6 +77,8 @@ pub struct Pushed {
     pub merged: u64,
     /// What went, or would go.
     pub sent: Sent,
+    /// What the remote is found by and was put right, or would be, each in words.
+    pub mended: Vec<String>,
 }
 
 /// Whether anything is written.
@@ -99,14 +102,24 @@ pub async fn push(
 ) -> Result<Pushed, RemoteError> {
     let Ends { bucket, store, which, progress, .. } = ends;
     progress.begin(Phase::Looking, 0, 0);
+    let Mended { said: mut mended, mut over, seen } = match trust {
+        Trust::Index => Mended { seen, ..Mended::default() },
+        Trust::Nothing => mend::mend(ends, seen, mover, earnest).await?,
+    };
+    if earnest == Earnest::No && !mended.is_empty() {
+        // What would go can only be told once that is done.
+        let sent = Sent::default();
+        return Ok(Pushed { snapshot: ours, moved: None, merged: 0, sent, mended });
+    }
     let intent = if earnest == Earnest::Yes { Intent::Write } else { Intent::Read };
     match format::check(bucket, intent).await {
         // An empty place: a dry run makes nothing of it.
         Err(RemoteError::NotOurs { .. }) if earnest == Earnest::No => {}
         checked => checked?,
     }
+    let done = |snapshot, moved, merged, sent, mended| Pushed { snapshot, moved, merged, sent, mended };
     for _ in 0..TRIES {
-        let tip = branch::read(bucket, which).await?;
+        let tip = if over.is_some() { None } else { branch::read(bucket, which).await? };
         let same = match &tip {
             Some(tip) if holds_the_same(store, tip.latest.snapshot, ours)? => Some(tip.latest.snapshot),
             _ => None,
@@ -114,14 +127,14 @@ pub async fn push(
         if let Some(snapshot) = same
             && trust == Trust::Index
         {
-            return Ok(Pushed { snapshot, moved: None, merged: 0, sent: Sent::default() });
+            return Ok(done(snapshot, None, 0, Sent::default(), mended));
         }
         let mut catalog = Catalog::read_to_rely_on(bucket, ends.index_folder).await?;
         let next = match same {
             Some(digest) => Next { digest, snapshot: store.load_json(&digest)?, merged: 0 },
             None => next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?,
         };
-        let mut needed = needed(ends, tip.as_ref().filter(|_| trust == Trust::Index), &next)?;
+        let mut needed = needed(ends, tip.as_ref(), &next, trust)?;
         if trust == Trust::Nothing {
             let lost = lost(bucket, &catalog.index, store, &needed, progress).await?;
             catalog.distrust(lost);
@@ -139,7 +152,7 @@ pub async fn push(
         if earnest == Earnest::No {
             let raw = missing.iter().map(|(_, size)| size).sum();
             let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
-            return Ok(Pushed { snapshot: next.digest, moved: None, merged: next.merged, sent });
+            return Ok(done(next.digest, None, next.merged, sent, mended));
         }
         let bases = match trust {
             Trust::Index => {
@@ -151,8 +164,11 @@ pub async fn push(
         let sent = send(bucket, &mut catalog, store, &missing, &bases, progress);
         let Some(sent) = sent.await? else { continue };
         catalog.distrust(HashSet::new());
+        if trust == Trust::Nothing {
+            mended.extend(mend::drop_unneeded(bucket, &mut catalog, store, progress).await?);
+        }
         if same.is_some() {
-            return Ok(Pushed { snapshot: next.digest, moved: None, merged: 0, sent });
+            return Ok(done(next.digest, None, 0, sent, mended));
         }
         let look_again = async || {
             store.hit("remote.push.announced")?;
@@ -161,10 +177,11 @@ pub async fn push(
             store.hit("remote.push.looked")?;
             Ok(holds)
         };
-        let moved = branch::move_to(bucket, which, tip.as_ref(), next.digest, mover, look_again);
+        let before = over.take().unwrap_or_else(|| Before::of(tip.as_ref()));
+        let moved = branch::move_to(bucket, which, &before, next.digest, mover, look_again);
         if let Some(moved) = moved.await? {
             store.hit("remote.push.moved")?;
-            return Ok(Pushed { snapshot: next.digest, moved: Some(moved), merged: next.merged, sent });
+            return Ok(done(next.digest, Some(moved), next.merged, sent, mended));
         }
     }
     let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
@@ -318,8 +335,8 @@ fn is_before(store: &Store, later: Digest, earlier: Digest) -> Result<bool, Remo
 ///
 /// A record that the branch has there has its objects there: as long as the branch is not moved, no
 /// collection takes them. Nothing follows from a record that the index names alone: a collection may
-/// have left it in a pack and taken what it needs.
-fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>, RemoteError> {
+/// have left it in a pack and taken what it needs. Where nothing is believed, all that is here is looked at.
+fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next, trust: Trust) -> Result<Vec<Digest>, RemoteError> {
     let store = ends.store;
     let mut there = HashSet::new();
     if let Some(tip) = tip
@@ -338,7 +355,8 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
     // Each has its own: a shard that was entered for what stays is not known as sent.
     let (mut reach, mut of_local) = (Reach::new(store), Reach::new(store));
     for entry in &next.snapshot.entries {
-        if there.contains(&entry.record) {
+        let is_there = there.contains(&entry.record);
+        if is_there && trust == Trust::Index {
             continue;
         }
         let stays = next.snapshot.local_only.contains(&entry.record);
@@ -348,7 +366,8 @@ fn needed(ends: Ends<'_>, tip: Option<&Tip>, next: &Next) -> Result<Vec<Digest>,
                 all.push(digest);
             }
         });
-        if let Some(hidden) = hidden.into_iter().next() {
+        // What others made is not here.
+        if let Some(hidden) = hidden.into_iter().next().filter(|_| !is_there) {
             return Err(RemoteError::Hidden { task: entry.task.clone(), source: hidden });
         }
     }

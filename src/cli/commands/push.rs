@@ -23,7 +23,7 @@ pub struct Args {
     /// Replace what others pushed, where it is what was last seen here
     #[arg(long)]
     pub force_with_lease: bool,
-    /// Read what this branch needs there, and send again what is lost or damaged
+    /// Read what this branch needs there, send again what is lost or damaged, and put right what the remote is found by
     #[arg(long)]
     pub repair: bool,
     /// Only say what would go, and how much

@@ -108,7 +108,7 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
         }
         RemoteError::Damaged { .. } | RemoteError::Missing { .. } | RemoteError::Base { .. } => CommandError::of(Exit::ENVIRONMENT, error)
-            .hint("nothing here was changed; `kptn push --repair` where it is whole sends it again"),
+            .hint("nothing here was changed; `kptn push --repair` from a machine and branch that has it puts it right"),
         _ => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; the same command goes on with what is left"),
     }

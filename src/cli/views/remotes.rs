@@ -77,9 +77,15 @@ pub fn checked(check: &RemoteCheck) -> String {
 pub fn pushed(report: &PushReport) -> String {
     let place = format!("{} ({})", report.remote, report.branch);
     let mut out = String::new();
+    for one in &report.mended {
+        let mended = if report.dry_run { "to mend:" } else { "mended:" };
+        out.push_str(&format!("{} {one}\n", Tone::Good.paint(mended)));
+    }
     let what =
         format!("{}, {}", words::count(report.objects, "object", "objects"), words::size(report.bytes));
-    if report.dry_run {
+    if report.dry_run && !report.mended.is_empty() {
+        out.push_str("what would go can be told once that is done\n");
+    } else if report.dry_run {
         out.push_str(&format!("would push {what} to {place}\n"));
     } else if report.moved {
         let stored = match report.objects {
@@ -89,8 +95,10 @@ pub fn pushed(report: &PushReport) -> String {
         out.push_str(&format!("{} {what}{stored} to {place}\n", Tone::Good.paint("pushed")));
     } else if report.objects > 0 {
         out.push_str(&format!("{} {what} again to {place}\n", Tone::Good.paint("sent")));
-    } else {
+    } else if report.mended.is_empty() {
         out.push_str(&format!("{place} has all of it already\n"));
+    } else {
+        out.push_str(&format!("{place} has all of it\n"));
     }
     if report.merged > 0 {
         let tasks = words::count(report.merged, "task", "tasks");

@@ -78,8 +78,8 @@ pub fn checked(report: &RemoteFsckReport) -> String {
     }
     if !report.problems.is_empty() {
         out.push_str(&format!(
-            "{} `kptn push {remote} --repair` on a machine that has it sends again what is lost; where none has, \
-             `kptn run -f TASK` first\n",
+            "{} `kptn push {remote} --repair` from a machine and branch that has it sends again what is lost; where \
+             none has, `kptn run -f TASK` first\n",
             Tone::Strong.paint("what to do:"),
             remote = report.remote,
         ));

@@ -52,6 +52,8 @@ pub struct PushReport {
     pub bytes: u64,
     /// Their bytes as they are stored there; 0 for a dry run.
     pub stored_bytes: u64,
+    /// What the remote is found by and `--repair` put right, or would, each in words.
+    pub mended: Vec<String>,
     /// Tasks whose records stay here because something changed while they ran.
     pub unsettled: Vec<TaskName>,
     /// Tasks whose files, results and logs stay here, as `local_only` says.
@@ -122,6 +124,7 @@ pub fn push(
         objects: pushed.sent.objects,
         bytes: pushed.sent.raw,
         stored_bytes: pushed.sent.stored,
+        mended: pushed.mended,
         unsettled,
         local_only,
     })

@@ -10,10 +10,10 @@ use std::path::Path;
 use super::roots::Held;
 use super::sizes::wrong_keys;
 use super::walk::Use;
-use super::{Needed, Refs, sizes, verify, walk};
+use super::{Needed, Refs, Sizes, sizes, verify, walk};
 use crate::model::{Digest, Phase, Progress};
 use crate::remote::bucket::Bucket;
-use crate::remote::catalog::Catalog;
+use crate::remote::catalog::{Catalog, kept_bytes};
 use crate::remote::format::{self, Intent};
 use crate::remote::index::Located;
 use crate::remote::{RemoteError, layout};
@@ -67,7 +67,7 @@ pub async fn check(
             Err(error @ RemoteError::Damaged { .. }) => return Ok(without_index(&refs, &error)),
             read => read?,
         };
-        let checked = look(bucket, store, &refs, &catalog, depth, progress).await?;
+        let checked = look(bucket, store, index_folder, &refs, &catalog, depth, progress).await?;
         if checked.problems.is_empty() || tries == TRIES || !has_moved(&catalog, bucket, index_folder).await?
         {
             return Ok(checked);
@@ -90,6 +90,7 @@ async fn has_moved(catalog: &Catalog<'_>, bucket: &Bucket, folder: &Path) -> Res
 async fn look(
     bucket: &Bucket,
     store: &Store,
+    index_folder: &Path,
     refs: &Refs,
     catalog: &Catalog<'_>,
     depth: Depth,
@@ -109,6 +110,7 @@ async fn look(
     named.extend(catalog.index.head.gc.list.iter().map(|list| layout::condemned(list)));
     let unnamed = listed.iter().filter(|one| layout::is_collected(&one.key) && !named.contains(&one.key));
     let mut problems = refs.unreadable.clone();
+    problems.extend(of_index(bucket, catalog, index_folder, &sizes(&listed), depth).await?);
     problems.extend(absent(&needed, catalog));
     problems.extend(wrong.iter().map(|(key, problem)| damaged(key, problem, &all, &needed)));
     problems.extend(needed.hidden.iter().cloned());
@@ -119,6 +121,34 @@ async fn look(
         unnamed: unnamed.map(|one| one.size).collect(),
         problems,
     })
+}
+
+/// What is wrong with parts of the index: who keeps copies of them would not notice.
+async fn of_index(
+    bucket: &Bucket,
+    catalog: &Catalog<'_>,
+    folder: &Path,
+    sizes: &Sizes,
+    depth: Depth,
+) -> Result<Vec<String>, RemoteError> {
+    let mut problems = Vec::new();
+    for part in &catalog.index.head.parts {
+        let key = layout::index_part(&part.digest);
+        let expected = kept_bytes(folder, &part.digest).map(|kept| kept.len() as u64);
+        let problem = match sizes.get(&key) {
+            None => "it is not there".to_owned(),
+            Some(size) if expected.is_some_and(|expected| expected != *size) => {
+                format!("it has {size} bytes, and should have {}", expected.unwrap_or_default())
+            }
+            Some(_) if depth == Depth::Sizes => continue,
+            Some(_) => match bucket.read(&key).await? {
+                Some(stored) if Digest::of(&stored) == part.digest => continue,
+                _ => "its bytes are not its own".to_owned(),
+            },
+        };
+        problems.push(format!("`{key}`: {problem}; who has no copy of it can read nothing here"));
+    }
+    Ok(problems)
 }
 
 /// What a branch needs and the index does not name, in the order of its words.

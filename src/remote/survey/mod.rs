@@ -18,6 +18,7 @@ mod walk;
 pub use check::{Checked, Depth, check};
 pub use lost::lost;
 pub use refs::{Refs, past_roots};
+pub use sizes::wrong_keys;
 pub use walk::{Needed, walk};
 
 use std::collections::HashMap;
