@@ -1,9 +1,13 @@
 //! What a remote holds may be made by anyone who can write there: nothing of it leaves the output folder.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use kptn::model::RemoteSettings;
+use kptn::model::{
+    BranchName, Deferred, Record, RemoteSettings, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry, UNFINISHED_FORMAT,
+};
+use kptn::remote::Take;
 
 use crate::support::{Machine, Project, python_task, tasks_yaml};
 
@@ -136,5 +140,70 @@ fn names_from_there_are_shown_without_their_control_characters() {
         let whole = project.kptn(words).whole();
         let path_is_data = words[0] == "path";
         assert!(path_is_data || !whole.contains('\u{1b}'), "{words:?}: {whole:?}");
+    }
+}
+
+#[test]
+fn what_is_parsed_is_never_larger_than_that_can_be() {
+    let (remote, project) = project();
+    let mut machine = Machine::new();
+    let bomb = machine.store.put_bytes(&vec![b' '; 300 << 20]).expect("a large object");
+    let snapshot = Snapshot::of(Vec::new(), vec![machine.record("a", b"fine")]);
+    let snapshot = snapshot.beside(None, Some(bomb), BTreeSet::new());
+    let snapshot = machine.store.put_json(&snapshot).expect("a snapshot");
+    machine.store.flush().expect("on disk");
+    machine.push(&settings(remote.path()), snapshot).expect("pushed");
+    let mut fresh = Machine::new();
+    let refused = fresh.pull(&settings(remote.path()), Take::All).expect_err("too large").to_string();
+    assert!(refused.contains("at most 268435456 are read"), "{refused}");
+    assert!(!fresh.store.has(&bomb).expect("a look"), "nothing of it came");
+    project.kptn(&["pull", "prod"]).exits(4).says("at most 268435456 are read");
+    // The same of a key: nobody reads half a gigabyte of JSON.
+    let path = remote.path().join("index/head");
+    fs::File::options().write(true).open(&path).expect("the head").set_len(300 << 20).expect("longer");
+    project.kptn(&["pull", "prod"]).exits(4).says("`index/head`").says("at most 268435456 are read");
+}
+
+#[test]
+fn a_record_made_of_what_a_remote_has_keeps_older_programs_away() {
+    let (remote, _project) = project();
+    let (settings, mut machine) = (settings(remote.path()), Machine::new());
+    let format = || fs::read_to_string(remote.path().join("kptn.json")).expect("a format");
+    let entry = machine.record("a", b"fine");
+    let snapshot = machine.snapshot(vec![entry.clone()]);
+    machine.push(&settings, snapshot).expect("pushed");
+    assert_eq!(format(), r#"{"format":2,"min_reader":2,"min_writer":2}"#);
+    let mut record: Record = machine.store.load_json(&entry.record).expect("the record");
+    record.deferred.push(Deferred {
+        task: record.task.clone(),
+        remote: "prod".to_owned(),
+        branch: BranchName::parse("main").expect("a branch"),
+        record: entry.record,
+    });
+    let entry = SnapshotEntry { record: machine.store.put_json(&record).expect("a record"), ..entry };
+    let snapshot = machine.snapshot(vec![entry]);
+    machine.push(&settings, snapshot).expect("pushed");
+    assert_eq!(format(), r#"{"format":4,"min_reader":4,"min_writer":4}"#);
+}
+
+#[test]
+fn a_newer_snapshot_or_what_it_names_is_refused_by_who_merges_and_who_pulls() {
+    let (remote, project) = project();
+    let remote = settings(remote.path());
+    let mut newer = Machine::new();
+    let open = format!(r#"{{"format":{},"tasks":[]}}"#, UNFINISHED_FORMAT + 1);
+    let open = newer.store.put_bytes(open.as_bytes()).expect("an object");
+    let snapshot = Snapshot::of(Vec::new(), vec![newer.record("a", b"fine")]);
+    let mut snapshot = snapshot.beside(Some(open), None, BTreeSet::new());
+    for format in [1, SNAPSHOT_FORMAT + 1] {
+        snapshot.format = format;
+        let digest = newer.store.put_json(&snapshot).expect("a snapshot");
+        newer.store.flush().expect("on disk");
+        newer.push(&remote, digest).expect("pushed");
+        project.kptn(&["pull", "prod"]).exits(4).says("written by a newer kptn");
+        let mut other = Machine::new();
+        let mine = other.snapshot(vec![other.record("b", b"mine")]);
+        let refused = other.push(&remote, mine).expect_err("a newer one").to_string();
+        assert!(refused.contains("written by a newer kptn"), "{refused}");
     }
 }

@@ -56,6 +56,8 @@ fn what_it_makes_and_prints_never_goes_and_a_puller_runs_it_there() {
     one.kptn(&["run"]).succeeds();
     one.kptn(&["push", "-n"]).succeeds().says("1 task is local_only: its files and logs stay here (`A`)");
     one.kptn(&["push"]).succeeds().says("1 task is local_only: its files and logs stay here (`A`)");
+    let format = fs::read_to_string(folder.path().join("team/kptn.json")).expect("a format");
+    assert_eq!(format, r#"{"format":4,"min_reader":4,"min_writer":4}"#, "who knows less would lose that");
     let there = bytes_below(&folder.path().join("team"));
     assert!(there.contains("open-file") && there.contains("open-line"));
     assert!(!there.contains("secret-"), "nothing that A made or printed is there");

@@ -299,3 +299,21 @@ fn what_this_kptn_does_not_know_is_left_alone() {
         is_sound(&place, "main", "two");
     }
 }
+
+#[test]
+fn what_an_interrupted_push_was_writing_in_a_folder_goes_after_the_grace_time() {
+    let place = Place::each().into_iter().next().expect("a folder");
+    let project = moved_on(&place);
+    let left = ["packs/0123#1", "objects/ab/cdef#12", "index/head#1", "kptn.json#2"];
+    left.iter().for_each(|key| place.put(key, b"half of it"));
+    place.put("notes/mine#1", b"not kptn's");
+    project.kptn(&["fsck", "--remote"]).succeeds().prints("4 keys (40 B) that nothing names");
+    project.kptn(&["gc", "--remote", "--yes"]).succeeds();
+    assert!(left.iter().all(|key| place.keys().contains_key(*key)), "they are young");
+    project.kptn(&["gc", "--remote", "--grace", "0d"]).succeeds().prints("4 keys (40 B) would be deleted");
+    assert!(left.iter().all(|key| place.keys().contains_key(*key)), "a dry run removes nothing");
+    project.kptn(&["gc", "--remote", "--yes", "--grace", "0d"]).succeeds().prints("4 keys (40 B) deleted");
+    assert!(!left.iter().any(|key| place.keys().contains_key(*key)));
+    assert!(place.keys().contains_key("notes/mine#1"));
+    is_sound(&place, "main", "two");
+}

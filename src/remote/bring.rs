@@ -104,8 +104,7 @@ pub async fn come(
     }
     let (there, gone): (Vec<Digest>, Vec<Digest>) =
         objects.iter().partition(|digest| catalog.index.find(digest).is_some());
-    let wanted =
-        |digest: &Digest| Wanted { digest: *digest, needed_by: "a file that was left there".to_owned() };
+    let wanted = |digest: &Digest| Wanted::bytes(*digest, "a file that was left there");
     let wanted: Vec<_> = there.iter().map(wanted).collect();
     fetch(&bucket, &catalog.index, store, &wanted, progress).await?;
     Ok(gone)

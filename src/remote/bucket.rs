@@ -20,8 +20,8 @@ use object_store::{
     PutOptions, UpdateVersion, WriteMultipart, coalesce_ranges,
 };
 
-use super::RemoteError;
 use super::said::{Said, said};
+use super::{RemoteError, layout, leftover};
 use crate::model::Digest;
 
 /// One piece of a large object on its way.
@@ -89,7 +89,7 @@ impl Bucket {
         &self.url
     }
 
-    /// Returns a key's bytes; absent where there is no such key.
+    /// Returns a key's bytes; absent where there is no such key. Fails where it has more than [`layout::read_most`].
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
         Ok(self.read_versioned(key).await?.map(|(bytes, _)| bytes))
     }
@@ -101,6 +101,12 @@ impl Bucket {
             Err(error @ object_store::Error::NotFound { .. }) if said(&error).is_none() => return Ok(None),
             Err(error) => return Err(self.failed("read", key, error)),
         };
+        let most = layout::read_most(key);
+        if found.meta.size > most {
+            return Err(
+                self.damaged(key, format!("it has {} bytes, and at most {most} are read", found.meta.size))
+            );
+        }
         let (e_tag, version) = (found.meta.e_tag.clone(), found.meta.version.clone());
         let bytes = found.bytes().await.map_err(|error| self.failed("read", key, error))?;
         let held = match &self.folder {
@@ -301,6 +307,22 @@ impl Bucket {
         }
     }
 
+    /// Tells whether there is anything that kptn wrote.
+    pub async fn has_any(&self) -> Result<bool, RemoteError> {
+        let mut listed = self.client.list(Some(&self.prefix));
+        while let Some(one) = listed.try_next().await.map_err(|error| self.failed("list", "", error))? {
+            if layout::is_ours(&self.key(&one.location)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn key(&self, path: &Path) -> String {
+        let text = path.as_ref();
+        text.strip_prefix(self.prefix.as_ref()).unwrap_or(text).trim_start_matches('/').to_owned()
+    }
+
     /// Returns the keys that begin with a folder's name, sorted, and their sizes in bytes.
     pub async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
         let listed = self.list_dated(folder).await?;
@@ -311,19 +333,39 @@ impl Bucket {
     pub async fn list_dated(&self, folder: &str) -> Result<Vec<Listed>, RemoteError> {
         let listed: Result<Vec<_>, _> = self.client.list(Some(&self.path(folder))).try_collect().await;
         let listed = listed.map_err(|error| self.failed("list", folder, error))?;
-        let prefix = self.prefix.as_ref();
-        let key = |path: &Path| {
-            let text = path.as_ref();
-            text.strip_prefix(prefix).unwrap_or(text).trim_start_matches('/').to_owned()
-        };
         let listed = listed.iter().map(|meta| Listed {
-            key: key(&meta.location),
+            key: self.key(&meta.location),
             size: meta.size,
             at_ms: u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0),
         });
         let mut keys: Vec<_> = listed.collect();
         keys.sort_by(|a, b| a.key.cmp(&b.key));
         Ok(keys)
+    }
+
+    /// Returns what interrupted writes left in a folder, which no list of keys names; their names are paths in it.
+    pub fn leftovers(&self) -> Result<Vec<Listed>, RemoteError> {
+        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
+        leftover::below(folder).map_err(|source| RemoteError::Folder {
+            url: self.url.clone(),
+            action: "list",
+            key: String::new(),
+            source,
+        })
+    }
+
+    /// Removes one of them; one that is not there is gone already.
+    pub fn remove_leftover(&self, one: &Listed) -> Result<(), RemoteError> {
+        let Some(folder) = &self.folder else { return Ok(()) };
+        match std::fs::remove_file(folder.join(&one.key)) {
+            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(RemoteError::Folder {
+                url: self.url.clone(),
+                action: "remove",
+                key: one.key.clone(),
+                source,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Returns when a key was written, by the other end's clock; absent where it is not there.

@@ -26,6 +26,9 @@ pub const LARGE_AT_ONCE: usize = 4;
 /// How many bytes of a pack are asked for at once.
 const SPAN: u64 = 16 * 1024 * 1024;
 
+/// What is parsed has at most so many bytes: a snapshot of a million tasks is smaller.
+pub const PARSED_MOST: u64 = 256 * 1024 * 1024;
+
 /// An object to fetch, and what needs it: for the error where it is nowhere.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Wanted {
@@ -33,6 +36,20 @@ pub struct Wanted {
     pub digest: Digest,
     /// A task's or a file's name.
     pub needed_by: String,
+    /// How many bytes it may have.
+    pub most: u64,
+}
+
+impl Wanted {
+    /// An object that will be read as a whole, and parsed.
+    pub fn parsed(digest: Digest, needed_by: impl ToString) -> Self {
+        Self { digest, needed_by: needed_by.to_string(), most: PARSED_MOST }
+    }
+
+    /// Bytes of any length, such as a file.
+    pub fn bytes(digest: Digest, needed_by: impl ToString) -> Self {
+        Self { digest, needed_by: needed_by.to_string(), most: u64::MAX }
+    }
 }
 
 /// What came.
@@ -73,6 +90,12 @@ pub async fn fetch(
     let here = store.sizes_of(&wanted.iter().map(|one| one.digest).collect::<Vec<_>>())?;
     for (one, _) in wanted.into_iter().zip(here).filter(|(_, size)| size.is_none()) {
         let located = locate(bucket, index, one)?;
+        if located.entry.raw > one.most {
+            let (raw, most) = (located.entry.raw, one.most);
+            let problem =
+                format!("what `{}` needs of it has {raw} bytes, and at most {most} are read", one.needed_by);
+            return Err(bucket.damaged(&located.key(), problem));
+        }
         fetched += Fetched { objects: 1, raw: located.entry.raw };
         match (located.entry.place, located.pack) {
             (Place::Packed { offset, stored, .. }, Some(pack)) => {

@@ -11,11 +11,14 @@ use super::{Earnest, RemoteError, mend};
 use crate::model::canonical_json;
 
 /// The newest format that this kptn knows.
-const KNOWN: u32 = DELTAS;
+const KNOWN: u32 = MARKS;
 /// The format that a new remote gets. 1 knew no collections: who writes it does not look for them.
 pub const COLLECTIONS: u32 = 2;
 /// The format of a remote that has deltas: who knows 2 alone cannot read an index that names one.
 pub const DELTAS: u32 = 3;
+/// The format of a remote whose snapshots say what stays elsewhere or is bad, or whose records were made of what
+/// others have: who knows 3 alone drops that where it merges, and lets such records in.
+pub const MARKS: u32 = 4;
 
 #[derive(Debug, Clone, Copy, Serialize, Deserialize)]
 struct Format {
@@ -53,13 +56,8 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
 
 /// Returns what a remote gets that has no `kptn.json`: where something is there, it may need all that this kptn knows.
 async fn made_anew(bucket: &Bucket) -> Result<Vec<u8>, RemoteError> {
-    let format = if is_made(bucket).await? { KNOWN } else { COLLECTIONS };
+    let format = if bucket.has_any().await? { KNOWN } else { COLLECTIONS };
     Ok(canonical_json(&Format { format, min_reader: format, min_writer: format }))
-}
-
-/// Tells whether branches or an index are there.
-async fn is_made(bucket: &Bucket) -> Result<bool, RemoteError> {
-    Ok(!bucket.list(layout::REFS).await?.is_empty() || !bucket.list(layout::INDEX).await?.is_empty())
 }
 
 /// Puts a lost or damaged `kptn.json` right; returns what was done, or would be.
@@ -67,7 +65,7 @@ pub async fn mend(bucket: &Bucket, earnest: Earnest) -> Result<Option<String>, R
     let found = bucket.read_versioned(layout::FORMAT).await?;
     let (bytes, version) = match found {
         Some((bytes, _)) if serde_json::from_slice::<Format>(&bytes).is_ok() => return Ok(None),
-        None if !is_made(bucket).await? => return Ok(None),
+        None if !bucket.has_any().await? => return Ok(None),
         Some((bytes, version)) => (bytes, Some(version)),
         None => (Vec::new(), None),
     };

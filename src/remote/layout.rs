@@ -119,6 +119,14 @@ pub fn index_part(digest: &Digest) -> String {
     format!("index/{digest}")
 }
 
+/// Returns how many bytes a key may have that is read at once.
+pub fn read_most(key: &str) -> u64 {
+    match key.starts_with("index/") && key != INDEX_HEAD {
+        true => 1 << 30,
+        false => 1 << 28,
+    }
+}
+
 /// Returns the key of a collection's list.
 pub fn condemned(list: &str) -> String {
     format!("gc/{list}")
@@ -133,8 +141,11 @@ pub fn is_collected(key: &str) -> bool {
         && key != INDEX_HEAD
 }
 
-/// What the keys of the parts of the index begin with.
-pub const INDEX: &str = "index";
+/// Tells whether a key is of a kind that kptn writes.
+pub fn is_ours(key: &str) -> bool {
+    is_collected(key)
+        || ["refs/", "history/", "damaged/", FORMAT, INDEX_HEAD].iter().any(|kind| key.starts_with(kind))
+}
 
 /// Returns a key that is tried and removed again.
 pub fn probe(id: &str) -> String {

@@ -4,9 +4,11 @@
 //! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
+//! leftover           what interrupted writes left in a folder
 //! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send, outgoing     objects go                        fetch, incoming   they come
+//! dated              what has a version of its own
 //! history            what a branch had earlier
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
@@ -30,6 +32,7 @@ mod bucket;
 mod catalog;
 mod collect;
 mod condemned;
+mod dated;
 mod delta;
 mod encoding;
 mod error;
@@ -40,6 +43,7 @@ mod history;
 mod incoming;
 mod index;
 mod layout;
+mod leftover;
 mod mend;
 mod merge;
 mod outgoing;

@@ -12,14 +12,15 @@ use std::collections::BTreeMap;
 use super::branch;
 use super::bucket::Bucket;
 use super::catalog::Catalog;
+use super::dated;
 use super::fetch::{Fetched, Wanted, fetch, locate};
 use super::format::{self, Intent};
 use super::index::Index;
 use super::push::Ends;
 use super::{At, Move, RemoteError, history};
 use crate::model::{
-    Digest, GraphName, INVALID_FORMAT, Invalid, OutputPaths, Phase, SNAPSHOT_FORMAT, Snapshot, SnapshotEntry,
-    TaskName, Unfinished, UnfinishedTask,
+    Digest, GraphName, Invalid, OutputPaths, Phase, Snapshot, SnapshotEntry, TaskName, Unfinished,
+    UnfinishedTask,
 };
 use crate::state::{Hidden, Need, Reach};
 
@@ -88,28 +89,19 @@ pub async fn pull(
         _ => Catalog::read(bucket, ends.index_folder).await?,
     };
     let fetch = async |wanted: &[Wanted]| fetch(bucket, &catalog.index, store, wanted, progress).await;
-    let of_branch = |digest| Wanted { digest, needed_by: which.branch.to_string() };
+    let of_branch = |digest| Wanted::parsed(digest, which.branch);
 
     let mut fetched = fetch(&[of_branch(moved.snapshot)]).await?;
-    let snapshot: Snapshot = store.load_json(&moved.snapshot)?;
-    if snapshot.format > SNAPSHOT_FORMAT {
-        let (url, found, known) = (bucket.url().to_owned(), snapshot.format, SNAPSHOT_FORMAT);
-        return Err(RemoteError::NewerFormat { url, found, known });
-    }
+    let snapshot: Snapshot = dated::load(bucket, store, moved.snapshot)?;
     let mut unfinished: Option<Unfinished> = None;
     if let Some(digest) = snapshot.unfinished {
         fetched += fetch(&[of_branch(digest)]).await?;
-        unfinished = Some(store.load_json(&digest)?);
+        unfinished = Some(dated::load(bucket, store, digest)?);
     }
     let mut invalid: Option<Invalid> = None;
     if let Some(digest) = snapshot.invalid {
         fetched += fetch(&[of_branch(digest)]).await?;
-        let all: Invalid = store.load_json(&digest)?;
-        if all.format > INVALID_FORMAT {
-            let (url, found, known) = (bucket.url().to_owned(), all.format, INVALID_FORMAT);
-            return Err(RemoteError::NewerFormat { url, found, known });
-        }
-        invalid = Some(all);
+        invalid = Some(dated::load(bucket, store, digest)?);
     }
     let things = things(&snapshot, unfinished.as_ref(), chosen);
     fetched += fetch(&things.iter().flat_map(Thing::named).collect::<Vec<_>>()).await?;
@@ -164,17 +156,23 @@ impl Thing<'_> {
         }
     }
 
-    fn wanted(&self, digest: Digest) -> Wanted {
-        Wanted { digest, needed_by: self.task().to_string() }
+    fn wanted(&self, digest: Digest, need: &Need<'_>) -> Wanted {
+        match need {
+            Need::ShardList | Need::ItemShard => Wanted::parsed(digest, self.task()),
+            _ => Wanted::bytes(digest, self.task()),
+        }
     }
 
     /// Returns what comes whatever else does: lines of what failed are why it is pulled.
     fn named(&self) -> Vec<Wanted> {
-        let digests = match self {
-            Self::Record(entry) | Self::LocalOnly(entry) => vec![entry.record],
-            Self::Unfinished(one) => [one.log, one.item_logs, one.items].into_iter().flatten().collect(),
-        };
-        digests.into_iter().map(|digest| self.wanted(digest)).collect()
+        match self {
+            Self::Record(entry) | Self::LocalOnly(entry) => vec![Wanted::parsed(entry.record, self.task())],
+            Self::Unfinished(one) => {
+                let logs = one.log.into_iter().chain(one.item_logs);
+                let logs = logs.map(|log| Wanted::bytes(log, self.task()));
+                logs.chain(one.items.map(|items| Wanted::parsed(items, self.task()))).collect()
+            }
+        }
     }
 
     fn follow(
@@ -243,7 +241,7 @@ fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<W
                 Ok(true) => {}
                 Ok(false) => {
                     absent |= matches!(need, Need::ShardList | Need::ItemShard);
-                    missing.push(thing.wanted(digest));
+                    missing.push(thing.wanted(digest, &need));
                 }
                 Err(error) => failed = Err(error.into()),
             }

@@ -11,11 +11,10 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
-use serde::de::DeserializeOwned;
-
 use super::branch::{self, Before, Mover, Tip, Which};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
+use super::dated::{self, Dated};
 use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
 use super::mend::{self, Mended};
@@ -153,6 +152,9 @@ pub async fn push(
             let raw = missing.iter().map(|(_, size)| size).sum();
             let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
             return Ok(done(next.digest, None, next.merged, sent, mended));
+        }
+        if dated::says_more(store, &next.snapshot, &missing)? {
+            format::raise(bucket, format::MARKS).await?;
         }
         let bases = match trust {
             Trust::Index => {
@@ -307,14 +309,10 @@ async fn invalid(
 }
 
 /// Returns the value whose JSON an object is, from the remote where it is not here.
-async fn load<T: DeserializeOwned>(
-    ends: Ends<'_>,
-    catalog: &Catalog<'_>,
-    digest: Digest,
-) -> Result<T, RemoteError> {
-    let wanted = [Wanted { digest, needed_by: ends.which.branch.to_string() }];
+async fn load<T: Dated>(ends: Ends<'_>, catalog: &Catalog<'_>, digest: Digest) -> Result<T, RemoteError> {
+    let wanted = [Wanted::parsed(digest, ends.which.branch)];
     fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
-    Ok(ends.store.load_json(&digest)?)
+    dated::load(ends.bucket, ends.store, digest)
 }
 
 /// Tells whether `earlier` is among the snapshots that `later` came from.

@@ -114,7 +114,7 @@ pub async fn collect(
     let work = Work { bucket, store, asked, progress, now_ms };
     let mut catalog = Catalog::read_to_rely_on(bucket, index_folder).await?;
     let list = catalog.condemned().clone();
-    let mut report = Collected::default();
+    let mut report = Collected { deleted: work.tidy()?, ..Collected::default() };
     if !list.list.is_empty() {
         let at_ms = bucket.written_ms(&layout::condemned(&list.list)).await?;
         let at_ms = at_ms.ok_or_else(|| work.other())?;
@@ -188,6 +188,16 @@ impl Work<'_> {
         RemoteError::Collecting { url: self.bucket.url().to_owned() }
     }
 
+    /// Removes what interrupted writes left before the grace time; returns how much that is.
+    fn tidy(&self) -> Result<Amount, RemoteError> {
+        let mut all = self.bucket.leftovers()?;
+        all.retain(|one| self.now_ms.saturating_sub(one.at_ms) >= self.asked.grace_ms);
+        if self.asked.earnest == Earnest::Yes {
+            all.iter().try_for_each(|one| self.bucket.remove_leftover(one))?;
+        }
+        Ok(all.iter().map(|one| one.size).collect())
+    }
+
     /// Marks what is needed. The catalog must have been read before: a list that it names came before the mark.
     async fn mark(&self, catalog: &mut Catalog<'_>) -> Result<Marked, RemoteError> {
         let refs = Refs::read(self.bucket).await?;
@@ -244,13 +254,15 @@ impl Work<'_> {
             }
         }
         let mut goes = goes.into_inner();
-        report.deleted = marked.amount(&goes);
+        let deleted = marked.amount(&goes);
+        report.deleted.objects += deleted.objects;
+        report.deleted.bytes += deleted.bytes;
         report.returned = (list.keys.len() - goes.len()) as u64;
         if self.asked.earnest == Earnest::Yes {
             self.store.hit("remote.gc.unnamed")?;
             let mut keys: Vec<_> = goes.iter().cloned().collect();
             keys.sort();
-            self.progress.begin(Phase::Deleting, report.deleted.objects, report.deleted.bytes);
+            self.progress.begin(Phase::Deleting, deleted.objects, deleted.bytes);
             for some in keys.chunks(AT_ONCE) {
                 self.bucket.remove_all(some).await?;
                 self.progress.advance(marked.amount(some).bytes);

@@ -112,7 +112,7 @@ async fn first_that_can_be_had(
 
 /// Tells whether a snapshot is here, or comes.
 async fn can_be_had(ends: Ends<'_>, catalog: &Catalog<'_>, snapshot: Digest) -> Result<bool, RemoteError> {
-    let wanted = [Wanted { digest: snapshot, needed_by: ends.which.branch.to_string() }];
+    let wanted = [Wanted::parsed(snapshot, ends.which.branch)];
     match fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await {
         Ok(_) => Ok(ends.store.load_json::<Snapshot>(&snapshot).is_ok()),
         Err(RemoteError::Missing { .. } | RemoteError::Damaged { .. } | RemoteError::Base { .. }) => {

@@ -109,6 +109,7 @@ async fn look(
     named.extend(catalog.index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
     named.extend(catalog.index.head.gc.list.iter().map(|list| layout::condemned(list)));
     let unnamed = listed.iter().filter(|one| layout::is_collected(&one.key) && !named.contains(&one.key));
+    let leftovers = bucket.leftovers()?;
     let mut problems = refs.unreadable.clone();
     problems.extend(of_index(bucket, catalog, index_folder, &sizes(&listed), depth).await?);
     problems.extend(absent(&needed, catalog));
@@ -118,7 +119,7 @@ async fn look(
         branches: refs.files.len() as u64,
         records: needed.records,
         objects: needed.objects.len() as u64,
-        unnamed: unnamed.map(|one| one.size).collect(),
+        unnamed: unnamed.map(|one| one.size).chain(leftovers.iter().map(|one| one.size)).collect(),
         problems,
     })
 }
@@ -141,9 +142,11 @@ async fn of_index(
                 format!("it has {size} bytes, and should have {}", expected.unwrap_or_default())
             }
             Some(_) if depth == Depth::Sizes => continue,
-            Some(_) => match bucket.read(&key).await? {
-                Some(stored) if Digest::of(&stored) == part.digest => continue,
-                _ => "its bytes are not its own".to_owned(),
+            Some(_) => match bucket.read(&key).await {
+                Ok(Some(stored)) if Digest::of(&stored) == part.digest => continue,
+                Err(RemoteError::Damaged { problem, .. }) => problem,
+                Err(error) => return Err(error),
+                Ok(_) => "its bytes are not its own".to_owned(),
             },
         };
         problems.push(format!("`{key}`: {problem}; who has no copy of it can read nothing here"));

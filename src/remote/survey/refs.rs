@@ -22,7 +22,15 @@ impl Refs {
     pub async fn read(bucket: &Bucket) -> Result<Self, RemoteError> {
         let mut refs = Self::default();
         for (key, _) in bucket.list(layout::REFS).await? {
-            let Some(bytes) = bucket.read(&key).await? else { continue };
+            let bytes = match bucket.read(&key).await {
+                Ok(Some(bytes)) => bytes,
+                Ok(None) => continue,
+                Err(error @ RemoteError::Damaged { .. }) => {
+                    refs.unreadable.push(error.to_string());
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
             let place = key.strip_prefix("refs/").and_then(|rest| rest.strip_suffix(".json"));
             let problem = match (place, serde_json::from_slice::<RefFile>(&bytes)) {
                 (Some(place), Ok(file)) if file.format == 1 && !file.moves.is_empty() => {

@@ -39,7 +39,13 @@ pub async fn verify(
     };
     in_parallel(AT_ONCE, packs, async |(pack, members)| {
         let Some(key) = members.first().map(Located::key) else { return Ok(()) };
-        let bytes = bucket.read(&key).await?;
+        let bytes = match bucket.read(&key).await {
+            Err(RemoteError::Damaged { problem, .. }) => {
+                note(key, Some(problem));
+                return Ok(());
+            }
+            read => read?,
+        };
         progress.advance(members.iter().map(|one| one.entry.raw).sum());
         note(key, bytes.map_or(Some("it is not there".to_owned()), |bytes| of_pack(&pack, &members, &bytes)));
         Ok(())

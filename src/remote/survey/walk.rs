@@ -255,8 +255,7 @@ impl Source<'_> {
             let found = self.index.find(digest);
             found.is_some_and(|found| self.bad.is_empty() || !self.bad.contains(&found.key()))
         };
-        let wanted =
-            objects.filter(is_there).map(|digest| Wanted { digest, needed_by: "a branch".to_owned() });
+        let wanted = objects.filter(is_there).map(|digest| Wanted::parsed(digest, "a branch"));
         let wanted: Vec<_> = wanted.collect();
         let fetch = async |wanted: &[Wanted]| {
             fetch(self.bucket, self.index, self.store, wanted, self.progress).await.map(|_| ())
