@@ -193,3 +193,51 @@ fn a_lost_pack_is_an_error_that_names_a_way_out_and_leaves_the_index_where_nothi
         is_whole(&place, &project);
     }
 }
+
+#[test]
+fn a_check_leaves_nothing_and_a_push_scatters_nothing_where_others_have_files() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let place = Place::Folder(folder);
+    let Place::Folder(folder) = &place else { return };
+    let (team, project) = (folder.path().join("team"), place.project());
+    let names = || {
+        let names = std::fs::read_dir(&team).expect("the folder").map(|one| one.expect("one").file_name());
+        names.map(|name| name.display().to_string()).collect::<Vec<_>>()
+    };
+    std::fs::create_dir(&team).expect("a folder");
+    project.kptn(&["run"]).succeeds();
+    project.kptn(&["remote", "check"]).succeeds();
+    assert_eq!(names(), [""; 0]);
+    std::fs::write(team.join("thesis.docx"), "mine").expect("a file");
+    project.kptn(&["push"]).exits(2).says("is not empty: it has `thesis.docx`").says("team/kptn");
+    assert_eq!(names(), ["thesis.docx"]);
+    std::fs::remove_file(team.join("thesis.docx")).expect("gone");
+    std::fs::create_dir(team.join("lost+found")).expect("a folder");
+    project.kptn(&["push"]).succeeds();
+    project.kptn(&["remote", "check"]).succeeds();
+    let locks = std::fs::read_dir(team.join("locks")).expect("locks").flatten();
+    assert!(!locks.into_iter().any(|lock| lock.file_name().display().to_string().contains("probe")));
+    std::fs::remove_dir_all(&team).expect("gone");
+    std::fs::write(&team, "a file").expect("a file");
+    for words in [&["push"][..], &["pull"], &["fsck", "--remote"]] {
+        project.kptn(words).exits(2).says("there is a file, and a remote is a folder");
+    }
+    std::fs::remove_file(&team).expect("gone");
+    std::os::unix::fs::symlink("/no/such/place", &team).expect("a link");
+    project.kptn(&["push"]).exits(2).says("a link to `/no/such/place`, which is not there");
+}
+
+#[test]
+fn what_the_system_says_of_a_folder_is_said_once() {
+    let place = Place::each().into_iter().next().expect("a folder");
+    let project = pushed(&place);
+    place.kind("packs").iter().for_each(|key| place.remove(key));
+    let Place::Folder(folder) = &place else { return };
+    let packs = folder.path().join("team/packs");
+    std::fs::remove_dir(&packs).expect("an empty folder");
+    std::fs::write(&packs, "a file").expect("a file");
+    project.edit("B.py", "[:9]", "[:8]");
+    project.kptn(&["run"]).succeeds();
+    let said = project.kptn(&["push"]).exits(4).never_says("Generic LocalFileSystem");
+    assert_eq!(said.whole().matches("os error").count(), 1, "{}", said.whole());
+}

@@ -74,6 +74,16 @@ fn folder(url: &str, path: &str, absent: Absent) -> Result<Bucket, RemoteError> 
         key: path.display().to_string(),
         source,
     };
+    let wrong = |problem: String| RemoteError::Address { url: url.to_owned(), problem };
+    match (path.read_link(), path.metadata()) {
+        (_, Ok(found)) if !found.is_dir() => {
+            return Err(wrong("there is a file, and a remote is a folder".to_owned()));
+        }
+        (Ok(to), Err(_)) => {
+            return Err(wrong(format!("it is a link to `{}`, which is not there", to.display())));
+        }
+        _ => {}
+    }
     match absent {
         Absent::Make => std::fs::create_dir_all(&path).map_err(failed)?,
         _ if path.is_dir() => {}

@@ -36,11 +36,10 @@ pub fn choose(
     }
     let tip: Snapshot = store.load_json(&tip)?;
     let mut reach = Reach::new(store);
+    let there: HashMap<_, _> = tip.entries.iter().map(|one| ((&one.graph, &one.task), one)).collect();
     for entry in &next.entries {
-        let is_before = |one: &&crate::model::SnapshotEntry| {
-            (&one.graph, &one.task) == (&entry.graph, &entry.task) && one.record != entry.record
-        };
-        let Some(before) = tip.entries.iter().find(is_before) else { continue };
+        let before = there.get(&(&entry.graph, &entry.task)).filter(|one| one.record != entry.record);
+        let Some(before) = before else { continue };
         let new = outputs(&mut reach, &entry.record, |digest| large.contains_key(digest));
         if new.is_empty() || !store.has(&before.record)? {
             continue;
@@ -109,9 +108,33 @@ impl<'a> Bases<'a> {
         Ok(self.last.as_ref().map_or(&[], |(_, bytes)| bytes))
     }
 
+    /// Fails where there is no memory for a delta and its base: it would end the process later.
+    pub fn has_memory(&mut self, one: &Located, needed_by: &str) -> Result<(), RemoteError> {
+        let Some(base) = one.entry.base() else { return Ok(()) };
+        let held =
+            self.last.as_ref().filter(|(last, _)| *last == base).map_or(0, |(_, bytes)| bytes.len() as u64);
+        if held == 0 {
+            self.last = None;
+        }
+        let size = match self.store.size_of(&base)? {
+            Some(size) => size,
+            None => self.index.find(&base).map_or(0, |base| base.entry.raw),
+        };
+        let bytes = delta::memory(one.entry.raw, size);
+        match delta::room(bytes.saturating_sub(held)) {
+            Some(_) => Ok(()),
+            None => Err(RemoteError::Memory {
+                url: self.bucket.url().to_owned(),
+                digest: one.entry.digest,
+                needed_by: needed_by.to_owned(),
+                bytes,
+            }),
+        }
+    }
+
     async fn read(&self, digest: Digest, base: Digest) -> Result<Vec<u8>, RemoteError> {
-        if self.store.has(&base)?
-            && let Ok(bytes) = self.store.load(&base)
+        if let Some(size) = self.store.size_of(&base)?
+            && let Some(bytes) = delta::load(self.store, &base, size)
         {
             return Ok(bytes);
         }
@@ -127,7 +150,9 @@ impl<'a> Bases<'a> {
         let key = found.key();
         let wrong = |problem: &str| failed(format!("cannot be read (`{key}`): {problem}"));
         // At once: one that grows takes twice as much.
-        let bytes = Vec::with_capacity(usize::try_from(found.entry.raw).unwrap_or_default());
+        let Some(bytes) = delta::room(found.entry.raw) else {
+            return Err(failed(format!("takes {} bytes of memory, which are not there", found.entry.raw)));
+        };
         let mut input = Input::new(&found.entry, &[], bytes);
         let take = |bytes: &[u8]| {
             input.take(bytes).map_err(|problem| match problem {

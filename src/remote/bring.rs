@@ -102,8 +102,13 @@ pub async fn come(
         // That is no answer to what it has: something took it away.
         return Err(bucket.damaged(layout::INDEX_HEAD, "it is not there"));
     }
-    let (there, gone): (Vec<Digest>, Vec<Digest>) =
-        objects.iter().partition(|digest| catalog.index.find(digest).is_some());
+    let (mut there, mut gone) = (Vec::new(), Vec::new());
+    for digest in objects {
+        // A delta whose base is gone counts as gone: else it would be in the way of all others.
+        let base = catalog.index.find(digest).and_then(|found| found.entry.base());
+        let is_there = catalog.index.has(digest) || base.map_or(Ok(false), |base| store.has(&base))?;
+        if is_there { there.push(*digest) } else { gone.push(*digest) }
+    }
     let wanted = |digest: &Digest| Wanted::bytes(*digest, "a file that was left there");
     let wanted: Vec<_> = there.iter().map(wanted).collect();
     fetch(&bucket, &catalog.index, store, &wanted, progress).await?;

@@ -6,12 +6,11 @@
 //! else is written once and never changed. Requests are tried again by the
 //! client, with back-off and jitter.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
@@ -20,8 +19,8 @@ use object_store::{
     PutOptions, UpdateVersion, WriteMultipart, coalesce_ranges,
 };
 
-use super::said::{Said, said};
-use super::{RemoteError, layout, leftover};
+use super::said::{Said, said, system};
+use super::{RemoteError, layout, lock};
 use crate::model::Digest;
 
 /// One piece of a large object on its way.
@@ -30,9 +29,6 @@ const PIECE: usize = 8 * 1024 * 1024;
 const AHEAD: usize = 4;
 /// How much of a file is read at a time.
 const BLOCK: usize = 256 * 1024;
-
-/// How often is looked whether a key's lock is free.
-const LOCK_PAUSE: Duration = Duration::from_millis(10);
 
 /// What a key held when it was read; only good for [`Bucket::swap`].
 #[derive(Debug, Clone)]
@@ -185,10 +181,7 @@ impl Bucket {
                 Ok(0) => return Ok(()),
                 Ok(read) => piece(&block[..read])?,
                 Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    let (url, key) = (self.url.clone(), key.to_owned());
-                    return Err(RemoteError::Folder { url, action: "read", key, source });
-                }
+                Err(source) => return Err(self.folder_failed("read", key, source)),
             }
         }
     }
@@ -272,7 +265,7 @@ impl Bucket {
         expected: Option<&Version>,
         bytes: Vec<u8>,
     ) -> Result<Swapped, RemoteError> {
-        let _lock = self.lock(key).await?;
+        let _lock = lock::lock(self, key).await?;
         let now = self.read_versioned(key).await?.map(|(_, version)| version);
         let same = match (expected.map(|version| &version.0), now.as_ref().map(|version| &version.0)) {
             (None, None) => true,
@@ -283,28 +276,6 @@ impl Bucket {
             return Ok(Swapped::No);
         }
         self.write(key, bytes).await.map(|()| Swapped::Yes)
-    }
-
-    /// Waits for its turn to move a key of a folder, without keeping others of this process from theirs.
-    async fn lock(&self, key: &str) -> Result<Option<File>, RemoteError> {
-        let Some(folder) = &self.folder else { return Ok(None) };
-        let failed = |source| RemoteError::Folder {
-            url: self.url.clone(),
-            action: "lock",
-            key: key.to_owned(),
-            source,
-        };
-        let locks = folder.join("locks");
-        std::fs::create_dir_all(&locks).map_err(failed)?;
-        let path = locks.join(crate::model::safe_folder_name(key));
-        let file = File::options().create(true).append(true).open(path).map_err(failed)?;
-        loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Some(file)),
-                Err(TryLockError::WouldBlock) => tokio::time::sleep(LOCK_PAUSE).await,
-                Err(TryLockError::Error(error)) => return Err(failed(error)),
-            }
-        }
     }
 
     /// Tells whether there is anything that kptn wrote.
@@ -343,29 +314,14 @@ impl Bucket {
         Ok(keys)
     }
 
-    /// Returns what interrupted writes left in a folder, which no list of keys names; their names are paths in it.
-    pub fn leftovers(&self) -> Result<Vec<Listed>, RemoteError> {
-        let Some(folder) = &self.folder else { return Ok(Vec::new()) };
-        leftover::below(folder).map_err(|source| RemoteError::Folder {
-            url: self.url.clone(),
-            action: "list",
-            key: String::new(),
-            source,
-        })
+    /// Returns the folder that it is; absent where it is none.
+    pub fn folder(&self) -> Option<&std::path::Path> {
+        self.folder.as_deref()
     }
 
-    /// Removes one of them; one that is not there is gone already.
-    pub fn remove_leftover(&self, one: &Listed) -> Result<(), RemoteError> {
-        let Some(folder) = &self.folder else { return Ok(()) };
-        match std::fs::remove_file(folder.join(&one.key)) {
-            Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(RemoteError::Folder {
-                url: self.url.clone(),
-                action: "remove",
-                key: one.key.clone(),
-                source,
-            }),
-            _ => Ok(()),
-        }
+    /// Returns an error of the system about something in a folder.
+    pub fn folder_failed(&self, action: &'static str, key: &str, source: std::io::Error) -> RemoteError {
+        RemoteError::Folder { url: self.url.clone(), action, key: key.to_owned(), source }
     }
 
     /// Returns when a key was written, by the other end's clock; absent where it is not there.
@@ -413,6 +369,12 @@ impl Bucket {
     fn failed(&self, action: &'static str, key: &str, source: object_store::Error) -> RemoteError {
         use object_store::Error;
         let url = self.url.clone();
+        // The client's own words say all of it twice.
+        if self.folder.is_some()
+            && let Some(system) = system(&source)
+        {
+            return self.folder_failed(action, key, system);
+        }
         match said(&source) {
             Some(Said::NoBucket) => return RemoteError::Nothing { url },
             Some(Said::Expired) => return RemoteError::Expired { url, source: Box::new(source) },

@@ -4,7 +4,7 @@
 //! are looked for over all of it. Depth 1: a base is there by itself, never a
 //! delta. Memory is about twice the object, for who makes one and for who reads it.
 
-use std::io::Write;
+use std::io::{Read, Write};
 
 use super::RemoteError;
 use super::encoding::{Encoding, LEVEL, TRIED};
@@ -16,9 +16,11 @@ use crate::store::{Store, StoreError};
 /// Only objects of more bytes than this: others are members of packs.
 pub const LEAST: u64 = PACKED_MOST;
 /// Only objects of at most this many bytes, and bases; a frame's window is as long as the object.
-pub const MOST: u64 = 1 << WINDOW_LOG_MOST;
-/// What readers take.
-pub const WINDOW_LOG_MOST: u32 = 29;
+pub const MOST: u64 = 1 << DELTA_WINDOW_LOG_MOST;
+/// What readers take of a delta.
+pub const DELTA_WINDOW_LOG_MOST: u32 = 29;
+/// What zstd, and all else, takes besides.
+const BESIDES: u64 = 32 * 1024 * 1024;
 /// One that saves fewer bytes than this is not worth that it needs another object.
 const SAVED_LEAST: u64 = 64 * 1024;
 /// How much is read at a time.
@@ -28,6 +30,25 @@ const BLOCK: usize = 1024 * 1024;
 pub fn may_be(size: u64, base: u64) -> bool {
     let range = LEAST + 1..=MOST;
     range.contains(&size) && range.contains(&base) && base <= size.saturating_mul(2) && size <= base * 2
+}
+
+/// Returns an empty vector with room for so many bytes; absent where there is not so much memory.
+pub fn room(bytes: u64) -> Option<Vec<u8>> {
+    let mut room = Vec::new();
+    room.try_reserve_exact(usize::try_from(bytes).ok()?).ok()?;
+    Some(room)
+}
+
+/// Returns an object of the store, verified, in no more memory than it has bytes; absent where that cannot be.
+pub fn load(store: &Store, digest: &Digest, size: u64) -> Option<Vec<u8>> {
+    let mut bytes = room(size)?;
+    store.reader(digest).ok()?.take(size).read_to_end(&mut bytes).ok()?;
+    (Digest::of(&bytes) == *digest).then_some(bytes)
+}
+
+/// Returns how many bytes of memory the reader of a delta takes: the base, and a window as long as the object.
+pub fn memory(object: u64, base: u64) -> u64 {
+    base.saturating_add(object).saturating_add(BESIDES)
 }
 
 /// Returns an object's stored bytes as a delta; absent where that is more than half of what it takes by itself.
@@ -40,7 +61,12 @@ pub fn make(
     progress: &dyn Progress,
 ) -> Result<Option<Vec<u8>>, RemoteError> {
     // Without a base that is whole the object goes by itself.
-    let Ok(prefix) = store.load(base) else { return Ok(None) };
+    let Some(length) = store.size_of(base)? else { return Ok(None) };
+    let window = size.max(length).next_power_of_two();
+    if room(length + window + 4 * BESIDES).is_none() {
+        return Ok(None);
+    }
+    let Some(prefix) = load(store, base, length) else { return Ok(None) };
     let failed = |error| RemoteError::from(StoreError::reading(store.layout().root(), error));
     let mut encoder = encoder(&prefix, size, *base).map_err(failed)?;
     let mut source = store.reader(digest)?;
@@ -202,6 +228,14 @@ mod tests {
     }
 
     #[test]
+    fn memory_that_is_not_there_is_said_and_never_fatal() {
+        assert!(room(1 << 20).is_some_and(|room| room.capacity() == 1 << 20));
+        assert_eq!(room(u64::MAX), None);
+        assert_eq!(room(i64::MAX as u64), None);
+        assert_eq!(memory(300 << 20, 300 << 20), 632 << 20);
+    }
+
+    #[test]
     fn a_window_that_is_too_large_is_refused() {
         let base = noise(10, 6);
         let mut encoder = zstd::stream::write::Encoder::with_ref_prefix(
@@ -211,7 +245,7 @@ mod tests {
         )
         .unwrap();
         // Without its length the frame has to say the window.
-        encoder.window_log(WINDOW_LOG_MOST + 1).unwrap();
+        encoder.window_log(DELTA_WINDOW_LOG_MOST + 1).unwrap();
         encoder.write_all(b"abcd").unwrap();
         encoder.flush().unwrap();
         let stored = encoder.finish().unwrap();

@@ -165,6 +165,26 @@ pub enum RemoteError {
         /// As the end of a sentence.
         problem: String,
     },
+    /// There is no memory for a delta.
+    #[error("there is no memory for the object {}, which `{needed_by}` needs and `{url}` has as a delta: it takes {} MB", digest.short(), bytes.div_ceil(1_000_000))]
+    Memory {
+        /// The remote.
+        url: String,
+        /// The object.
+        digest: Digest,
+        /// What for.
+        needed_by: String,
+        /// How much it takes.
+        bytes: u64,
+    },
+    /// A folder with files that are not kptn's.
+    #[error("`{url}` is no remote of kptn's, and is not empty: it has `{found}`")]
+    NotEmpty {
+        /// The remote.
+        url: String,
+        /// One of the files.
+        found: String,
+    },
     /// The remote has no such branch.
     #[error("`{url}` has no state of the branch `{branch}`")]
     NoBranch {

@@ -102,7 +102,7 @@ pub async fn fetch(
                 let range = offset..offset.saturating_add(stored.into());
                 packed.entry(pack).or_default().push((located.entry, range));
             }
-            _ if located.entry.base().is_some() => deltas.push(located),
+            _ if located.entry.base().is_some() => deltas.push((located, one.needed_by.as_str())),
             _ => own.push(located),
         }
     }
@@ -114,9 +114,10 @@ pub async fn fetch(
     in_parallel(AT_ONCE, spans, async |span| fetch_span(bucket, store, span, progress).await).await?;
     in_parallel(LARGE_AT_ONCE, own, async |one| fetch_large(bucket, store, one, &[], progress).await).await?;
     // After those that may be their bases; deltas against one base together.
-    deltas.sort_by_key(|one| one.entry.base());
+    deltas.sort_by_key(|(one, _)| one.entry.base());
     let mut bases = Bases::new(bucket, index, store);
-    for one in deltas {
+    for (one, needed_by) in deltas {
+        bases.has_memory(&one, needed_by)?;
         fetch_large(bucket, store, one, bases.of(&one).await?, progress).await?;
     }
     Ok(fetched)

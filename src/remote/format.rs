@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::bucket::{Bucket, Swapped};
 use super::layout;
-use super::{Earnest, RemoteError, mend};
+use super::{Earnest, RemoteError, leftover, mend};
 use crate::model::canonical_json;
 
 /// The newest format that this kptn knows.
@@ -44,7 +44,11 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     if intent == Intent::Read {
         return Err(RemoteError::NotOurs { url: bucket.url().to_owned() });
     }
-    match bucket.swap(layout::FORMAT, None, made_anew(bucket).await?).await? {
+    let is_made = bucket.has_any().await?;
+    if !is_made && let Some(found) = leftover::foreign(bucket)? {
+        return Err(RemoteError::NotEmpty { url: bucket.url().to_owned(), found });
+    }
+    match bucket.swap(layout::FORMAT, None, anew(is_made)).await? {
         Swapped::Yes => Ok(()),
         // Somebody else made it just now.
         Swapped::No => match bucket.read(layout::FORMAT).await? {
@@ -55,9 +59,9 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
 }
 
 /// Returns what a remote gets that has no `kptn.json`: where something is there, it may need all that this kptn knows.
-async fn made_anew(bucket: &Bucket) -> Result<Vec<u8>, RemoteError> {
-    let format = if bucket.has_any().await? { KNOWN } else { COLLECTIONS };
-    Ok(canonical_json(&Format { format, min_reader: format, min_writer: format }))
+fn anew(is_made: bool) -> Vec<u8> {
+    let format = if is_made { KNOWN } else { COLLECTIONS };
+    canonical_json(&Format { format, min_reader: format, min_writer: format })
 }
 
 /// Puts a lost or damaged `kptn.json` right; returns what was done, or would be.
@@ -74,7 +78,7 @@ pub async fn mend(bucket: &Bucket, earnest: Earnest) -> Result<Option<String>, R
         return Ok(Some(format!("`{}` {was}", layout::FORMAT)));
     }
     let kept = mend::set_aside(bucket, layout::FORMAT, &bytes).await?;
-    let swapped = bucket.swap(layout::FORMAT, version.as_ref(), made_anew(bucket).await?).await?;
+    let swapped = bucket.swap(layout::FORMAT, version.as_ref(), anew(true)).await?;
     let now = if swapped == Swapped::Yes { "is written anew" } else { "was written anew by somebody else" };
     Ok(Some(format!("`{}` {was} and {now}{kept}", layout::FORMAT)))
 }

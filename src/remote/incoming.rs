@@ -11,7 +11,7 @@ use super::{delta, header};
 use crate::model::Digest;
 
 /// A frame that needs a larger window than 128 MiB is not what kptn writes, but for deltas.
-const WINDOW_LOG_MOST: u32 = 27;
+const ALONE_WINDOW_LOG_MOST: u32 = 27;
 
 /// Why a piece was not taken.
 pub enum Problem {
@@ -102,9 +102,9 @@ impl<'b, W: Write> Input<'b, W> {
         let checked = Checked { out, hasher: Box::default(), written: 0, most };
         Ok(Some(match self.expected.encoding {
             Encoding::Raw => Body::Raw(checked),
-            Encoding::Zstd => zstd_body(checked, raw::Decoder::new()?, WINDOW_LOG_MOST)?,
+            Encoding::Zstd => zstd_body(checked, raw::Decoder::new()?, ALONE_WINDOW_LOG_MOST)?,
             Encoding::Delta { .. } => {
-                zstd_body(checked, raw::Decoder::with_ref_prefix(self.base)?, delta::WINDOW_LOG_MOST)?
+                zstd_body(checked, raw::Decoder::with_ref_prefix(self.base)?, delta::DELTA_WINDOW_LOG_MOST)?
             }
         }))
     }

@@ -4,15 +4,45 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 use std::{fs, io};
 
-use super::bucket::Listed;
-use super::layout;
+use super::bucket::{Bucket, Listed};
+use super::{RemoteError, layout};
+
+/// What is in no folder's way: locks, and where a disk is mounted.
+const NOBODYS: [&str; 2] = ["locks", "lost+found"];
 
 /// Returns those of kptn's keys; their names are paths in the folder.
-pub fn below(folder: &Path) -> io::Result<Vec<Listed>> {
+pub fn leftovers(bucket: &Bucket) -> Result<Vec<Listed>, RemoteError> {
     let mut found = Vec::new();
-    walk(folder, "", &mut found)?;
+    if let Some(folder) = bucket.folder() {
+        walk(folder, "", &mut found).map_err(|source| bucket.folder_failed("list", "", source))?;
+    }
     found.retain(|one| layout::is_ours(&one.key));
     Ok(found)
+}
+
+/// Removes one of them; one that is not there is gone already.
+pub fn remove(bucket: &Bucket, one: &Listed) -> Result<(), RemoteError> {
+    let Some(folder) = bucket.folder() else { return Ok(()) };
+    match fs::remove_file(folder.join(&one.key)) {
+        Err(source) if source.kind() != io::ErrorKind::NotFound => {
+            Err(bucket.folder_failed("remove", &one.key, source))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the name of something in a folder that is none of kptn's; absent where there is nothing, and for a bucket.
+pub fn foreign(bucket: &Bucket) -> Result<Option<String>, RemoteError> {
+    let Some(folder) = bucket.folder() else { return Ok(None) };
+    let names = names(folder).map_err(|source| bucket.folder_failed("list", "", source))?;
+    let is_ours = |name: &str| layout::is_ours(&format!("{name}/")) || name.starts_with(layout::FORMAT);
+    Ok(names
+        .into_iter()
+        .find(|name| !is_ours(name) && !NOBODYS.contains(&name.as_str()) && !name.starts_with('.')))
+}
+
+fn names(folder: &Path) -> io::Result<Vec<String>> {
+    fs::read_dir(folder)?.map(|entry| Ok(entry?.file_name().display().to_string())).collect()
 }
 
 /// The client writes `<key>#<number>`, and renames it at the end.

@@ -4,7 +4,7 @@
 //! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
-//! leftover           what interrupted writes left in a folder
+//! leftover, lock     what interrupted writes left in a folder, and who moves a key there
 //! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send, outgoing     objects go                        fetch, incoming   they come
@@ -44,6 +44,7 @@ mod incoming;
 mod index;
 mod layout;
 mod leftover;
+mod lock;
 mod mend;
 mod merge;
 mod outgoing;

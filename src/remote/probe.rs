@@ -5,7 +5,7 @@ use serde::Serialize;
 use super::branch::new_id;
 use super::bucket::{Bucket, Swapped};
 use super::format::{self, Intent};
-use super::{RemoteError, layout};
+use super::{RemoteError, layout, lock};
 
 /// What was tried, and what came of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -34,7 +34,7 @@ pub async fn probe(bucket: &Bucket, writing: bool) -> Result<Probe, RemoteError>
             Ok(holds) => probe.conditional = Some(holds),
             Err(error) => probe.cannot_write = Some(told(&error)),
         }
-        drop(bucket.remove(&key).await);
+        lock::forget(bucket, &key).await;
     }
     Ok(probe)
 }

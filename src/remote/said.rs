@@ -30,6 +30,17 @@ pub(super) fn said(error: &object_store::Error) -> Option<Said> {
     read(&text)
 }
 
+/// Returns what the system said, where that is why a request failed; absent where a key is not there.
+pub(super) fn system(error: &object_store::Error) -> Option<std::io::Error> {
+    if matches!(error, object_store::Error::NotFound { .. }) {
+        return None;
+    }
+    let first: Option<&(dyn Error + 'static)> = Some(error);
+    let mut all = std::iter::successors(first, |error| (*error).source());
+    let code = all.find_map(|error| error.downcast_ref::<std::io::Error>()?.raw_os_error())?;
+    Some(std::io::Error::from_raw_os_error(code))
+}
+
 fn read(text: &str) -> Option<Said> {
     let has = |code: &str| text.contains(code);
     if has("NoSuchBucket") {
@@ -62,6 +73,18 @@ fn region(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_system_said_is_found_however_deep() {
+        let of = |code| {
+            let source = std::io::Error::from_raw_os_error(code);
+            object_store::Error::Generic { store: "LocalFileSystem", source: Box::new(source) }
+        };
+        assert_eq!(system(&of(28)).and_then(|error| error.raw_os_error()), Some(28));
+        let path = "a".to_owned();
+        let source = Box::new(std::io::Error::from_raw_os_error(2));
+        assert!(system(&object_store::Error::NotFound { path, source }).is_none());
+    }
 
     #[test]
     fn what_can_be_mended_is_told_apart() {

@@ -101,6 +101,14 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::NotOurs { .. } | RemoteError::Nothing { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("the first `kptn push` makes it; is the address right?")
         }
+        RemoteError::NotEmpty { url, .. } => CommandError::of(Exit::USAGE, error)
+            .hint(format!("name a folder of its own in kptn.yaml, such as `{}/kptn`", url.trim_end_matches('/'))),
+        RemoteError::Memory { .. } => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("free some, or raise its limit (`ulimit -v`); what came is kept, and the same command goes on"),
+        RemoteError::Folder { source, .. } if is_full(source) => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("make room there, then give the same command again: what was written is kept. `kptn gc --remote` needs a little room itself, as it writes a list of what goes"),
+        RemoteError::Folder { source, .. } if is_refused(source) => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("it may not be written by you as it stands; `kptn remote check` tries what is allowed"),
         RemoteError::NoOutput { task, .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(format!(
             "kptn has not written that: ask who may write there; `kptn run -f {task}` and `kptn push --force-with-lease` replace it"
         )),
@@ -114,6 +122,38 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
     }
 }
 
+fn is_full(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{QuotaExceeded, StorageFull};
+    matches!(error.kind(), StorageFull | QuotaExceeded)
+}
+
+fn is_refused(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{PermissionDenied, ReadOnlyFilesystem};
+    matches!(error.kind(), PermissionDenied | ReadOnlyFilesystem)
+}
+
 fn with_before(tasks: &[TaskName]) -> String {
     tasks.iter().map(|task| format!("+{task}")).collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_has_no_room_or_no_right_is_not_told_to_try_again() {
+        let hint = |kind: std::io::ErrorKind| {
+            let (url, key) = ("file:///shared".to_owned(), "packs/1".to_owned());
+            let source = std::io::Error::from(kind);
+            of_remote(&RemoteError::Folder { url, action: "write", key, source }).hint.unwrap_or_default()
+        };
+        use std::io::ErrorKind::*;
+        for kind in [StorageFull, QuotaExceeded] {
+            assert!(hint(kind).starts_with("make room there"), "{kind}");
+        }
+        for kind in [PermissionDenied, ReadOnlyFilesystem] {
+            assert!(hint(kind).contains("`kptn remote check`"), "{kind}");
+        }
+        assert!(hint(NotADirectory).contains("goes on with what is left"));
+    }
 }

@@ -34,6 +34,7 @@ use super::catalog::Catalog;
 use super::condemned::Condemned;
 use super::format::{self, Intent};
 use super::index::{Collections, Index, Located, Part};
+use super::leftover::{self, leftovers};
 use super::survey::roots::Held;
 use super::survey::{Needed, Refs, Sizes, past_roots, sizes, walk};
 use super::{Earnest, RemoteError, layout};
@@ -190,10 +191,10 @@ impl Work<'_> {
 
     /// Removes what interrupted writes left before the grace time; returns how much that is.
     fn tidy(&self) -> Result<Amount, RemoteError> {
-        let mut all = self.bucket.leftovers()?;
+        let mut all = leftovers(self.bucket)?;
         all.retain(|one| self.now_ms.saturating_sub(one.at_ms) >= self.asked.grace_ms);
         if self.asked.earnest == Earnest::Yes {
-            all.iter().try_for_each(|one| self.bucket.remove_leftover(one))?;
+            all.iter().try_for_each(|one| leftover::remove(self.bucket, one))?;
         }
         Ok(all.iter().map(|one| one.size).collect())
     }

@@ -16,6 +16,7 @@ use crate::remote::bucket::Bucket;
 use crate::remote::catalog::{Catalog, kept_bytes};
 use crate::remote::format::{self, Intent};
 use crate::remote::index::Located;
+use crate::remote::leftover::leftovers;
 use crate::remote::{RemoteError, layout};
 use crate::store::{Amount, Store};
 
@@ -109,7 +110,7 @@ async fn look(
     named.extend(catalog.index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
     named.extend(catalog.index.head.gc.list.iter().map(|list| layout::condemned(list)));
     let unnamed = listed.iter().filter(|one| layout::is_collected(&one.key) && !named.contains(&one.key));
-    let leftovers = bucket.leftovers()?;
+    let leftovers = leftovers(bucket)?;
     let mut problems = refs.unreadable.clone();
     problems.extend(of_index(bucket, catalog, index_folder, &sizes(&listed), depth).await?);
     problems.extend(absent(&needed, catalog));

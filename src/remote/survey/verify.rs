@@ -62,6 +62,7 @@ pub async fn verify(
     deltas.sort_by_key(|one| one.entry.base());
     let mut bases = Bases::new(bucket, index, store);
     for one in deltas {
+        bases.has_memory(&one, "a check of every byte")?;
         let problem = match bases.of(&one).await {
             Ok(base) => of_own(bucket, &one, base).await?,
             Err(error @ RemoteError::Base { .. }) => Some(error.to_string()),
