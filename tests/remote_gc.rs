@@ -315,5 +315,13 @@ fn what_an_interrupted_push_was_writing_in_a_folder_goes_after_the_grace_time() 
     project.kptn(&["gc", "--remote", "--yes", "--grace", "0d"]).succeeds().prints("4 keys (40 B) deleted");
     assert!(!left.iter().any(|key| place.keys().contains_key(*key)));
     assert!(place.keys().contains_key("notes/mine#1"));
+    // Also where nothing can be written: that may be why there is no room.
+    place.put("packs/0123#1", b"half of it");
+    let Place::Folder(folder) = &place else { return };
+    std::fs::remove_dir(folder.path().join("team/probe")).expect("an empty folder");
+    place.put("probe", b"a file is where a folder has to be");
+    project.kptn(&["gc", "--remote", "--yes", "--grace", "0d"]).exits(4);
+    assert!(!place.keys().contains_key("packs/0123#1"));
+    place.remove("probe");
     is_sound(&place, "main", "two");
 }

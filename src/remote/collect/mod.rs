@@ -101,21 +101,20 @@ pub async fn collect(
     progress: &dyn Progress,
 ) -> Result<Collected, RemoteError> {
     progress.begin(Phase::Looking, 0, 0);
+    format::check(bucket, Intent::Read).await?;
+    // Before anything is written: there may be no room for that.
+    let tidied = tidy(bucket, asked)?;
     let now_ms = match asked.earnest {
         Earnest::Yes => {
-            format::check(bucket, Intent::Read).await?;
             format::raise(bucket, format::COLLECTIONS).await?;
             try_rights(bucket).await?
         }
-        Earnest::No => {
-            format::check(bucket, Intent::Read).await?;
-            local_ms()
-        }
+        Earnest::No => local_ms(),
     };
     let work = Work { bucket, store, asked, progress, now_ms };
     let mut catalog = Catalog::read_to_rely_on(bucket, index_folder).await?;
     let list = catalog.condemned().clone();
-    let mut report = Collected { deleted: work.tidy()?, ..Collected::default() };
+    let mut report = Collected { deleted: tidied, ..Collected::default() };
     if !list.list.is_empty() {
         let at_ms = bucket.written_ms(&layout::condemned(&list.list)).await?;
         let at_ms = at_ms.ok_or_else(|| work.other())?;
@@ -133,6 +132,17 @@ pub async fn collect(
     };
     work.announce(&mut catalog, &marked, &gone, &mut report).await?;
     Ok(report)
+}
+
+/// Removes what interrupted writes left in a folder before the grace time; returns how much that is.
+fn tidy(bucket: &Bucket, asked: &Asked) -> Result<Amount, RemoteError> {
+    let now_ms = local_ms();
+    let mut all = leftovers(bucket)?;
+    all.retain(|one| now_ms.saturating_sub(one.at_ms) >= asked.grace_ms);
+    if asked.earnest == Earnest::Yes {
+        all.iter().try_for_each(|one| leftover::remove(bucket, one))?;
+    }
+    Ok(all.iter().map(|one| one.size).collect())
 }
 
 /// Returns every object that is needed, by an index that may have moved on since the mark.
@@ -187,16 +197,6 @@ impl Marked {
 impl Work<'_> {
     fn other(&self) -> RemoteError {
         RemoteError::Collecting { url: self.bucket.url().to_owned() }
-    }
-
-    /// Removes what interrupted writes left before the grace time; returns how much that is.
-    fn tidy(&self) -> Result<Amount, RemoteError> {
-        let mut all = leftovers(self.bucket)?;
-        all.retain(|one| self.now_ms.saturating_sub(one.at_ms) >= self.asked.grace_ms);
-        if self.asked.earnest == Earnest::Yes {
-            all.iter().try_for_each(|one| leftover::remove(self.bucket, one))?;
-        }
-        Ok(all.iter().map(|one| one.size).collect())
     }
 
     /// Marks what is needed. The catalog must have been read before: a list that it names came before the mark.
