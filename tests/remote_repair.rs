@@ -1,5 +1,6 @@
 //! `push --repair`: what a remote is found by is lost or damaged, and is put right from a machine that knows it.
 
+use crate::remote_gc::{NOW, moved_on};
 use crate::support::{Place, Project, python_task};
 
 const FULL: [&str; 4] = ["fsck", "--remote", "team", "--full"];
@@ -89,6 +90,29 @@ fn a_part_that_nobody_has_a_copy_of_is_put_together_from_the_keys() {
         third.kptn(&["restore", "B"]).succeeds();
         assert_eq!(third.read_output("b.txt"), "alone");
         project.kptn(&REPAIR).succeeds().says("has all of it already");
+    }
+}
+
+#[test]
+fn an_index_that_is_gone_comes_back_and_an_announced_collection_goes_on() {
+    for place in Place::each() {
+        let project = moved_on(&place);
+        project.kptn(&NOW).succeeds().prints("announced");
+        place.kind("index").iter().for_each(|key| place.remove(key));
+        std::fs::remove_dir_all(project.path(".git/kptn/remotes")).expect("copies");
+        project.kptn(&REPAIR).succeeds().says("`index/head` was gone and is put together anew");
+        let head: serde_json::Value = serde_json::from_slice(&place.keys()["index/head"]).expect("JSON");
+        assert_eq!(head["gc"]["epoch"], 2, "larger than all that were given");
+        let list = head["gc"]["list"].as_str().expect("the list");
+        assert_eq!(place.kind("gc"), [format!("gc/{list}")]);
+        for _ in 0..3 {
+            project.kptn(&NOW).succeeds();
+            project.kptn(&FULL).succeeds();
+        }
+        let other = place.project();
+        other.kptn(&["pull"]).succeeds();
+        other.kptn(&["restore"]).succeeds();
+        assert_eq!(other.read_output("a.txt"), "two".repeat(1_000_000));
     }
 }
 

@@ -85,7 +85,7 @@ impl Bucket {
         &self.url
     }
 
-    /// Returns a key's bytes; absent where there is no such key. Fails where it has more than [`layout::read_most`].
+    /// Returns a key's bytes; absent where there is no such key. Fails where that is more than 256 MiB, of the index 1 GiB.
     pub async fn read(&self, key: &str) -> Result<Option<Vec<u8>>, RemoteError> {
         Ok(self.read_versioned(key).await?.map(|(bytes, _)| bytes))
     }
