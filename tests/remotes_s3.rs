@@ -249,3 +249,55 @@ fn the_policies_let_each_role_do_what_it_does_and_no_more() {
     }
     one.kptn(&["remote", "policy", "prod", "--for", "nobody"]).exits(2);
 }
+
+#[test]
+fn what_one_task_reads_comes_and_nothing_else() {
+    let s3 = S3::start();
+    let make = |seed: u8| {
+        format!(
+            "import random\n    (output_dir / name).write_bytes(random.Random({seed}).randbytes(3_000_000))"
+        )
+    };
+    let project = |more: &str| {
+        let one = project(&s3, more);
+        let tasks = [
+            "A: {outputs: [A.bin]}",
+            "B: {outputs: [B.txt]}",
+            "C: {outputs: [C.bin]}",
+            "D: {outputs: [D.txt]}",
+        ];
+        let yaml = tasks_yaml("A: , B: A, C: , D: [B, C]", &tasks);
+        let remotes = one.read("kptn.yaml").split_once("remotes:").map(|(_, rest)| rest.to_owned());
+        one.write("kptn.yaml", format!("{yaml}remotes:{}", remotes.expect("remotes")));
+        for (task, body) in [("A", make(1)), ("C", make(2))] {
+            one.write(&format!("{task}.py"), python_task(task, &format!("name = '{task}.bin'\n    {body}")));
+        }
+        for task in ["B", "D"] {
+            one.write(
+                &format!("{task}.py"),
+                python_task(task, &format!("(output_dir / '{task}.txt').write_text('{task}')")),
+            );
+        }
+        one.commit("four tasks");
+        one
+    };
+    let (one, other, whole) = (project(""), project(""), project(""));
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    let read = |project: &Project, words: &[&str]| {
+        s3.take_calls();
+        project.kptn(words).succeeds();
+        s3.take_calls()
+            .into_iter()
+            .filter(|(call, _)| call.contains("objects"))
+            .map(|(_, count)| count)
+            .sum::<u64>()
+    };
+    let all = read(&whole, &["pull"]);
+    assert!(all > 0);
+    assert_eq!(read(&other, &["pull", "--for", "B"]) * 2, all, "A.bin, and not C.bin");
+    assert_eq!(other.not_fresh(), "B=stale C=stale D=stale");
+    other.kptn(&["restore", "A"]).succeeds();
+    assert_eq!(read(&other, &["pull", "--for", "B"]), 0, "it is here");
+    assert_eq!(read(&other, &["pull", "--for", "D"]) * 2, all, "C.bin, and B's small file in a pack");
+}

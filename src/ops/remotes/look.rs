@@ -7,7 +7,7 @@ use serde::Serialize;
 use super::inputs::{self, Target};
 use super::want::{Names, Want};
 use super::{PullReport, PullRequest};
-use crate::model::{GraphName, Progress, Provenance, Status, TaskName, UnfinishedTask};
+use crate::model::{GraphName, Phase, Progress, Provenance, Status, TaskName, UnfinishedTask};
 use crate::ops::report::StatusRow;
 use crate::ops::scope::Words;
 use crate::ops::{OpsError, Probing, Session, Start, status};
@@ -42,6 +42,7 @@ pub fn look(
     progress: &dyn Progress,
     report: &mut PullReport,
 ) -> Result<(), OpsError> {
+    progress.begin(Phase::Looking, 0, 0);
     let session = Session::open(&Start { branch: Some(here.branch.to_string()), ..start.clone() })?;
     let targets = match &request.want {
         Want::Items(names) => inputs::named(&session, names)?,

@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::{Peer, PeerError, local_only, unfinished};
 use crate::model::{
-    BranchName, Digest, Invalid, Progress, Project, ProjectId, Record, Settled, Snapshot, TaskName,
+    BranchName, Digest, Invalid, Phase, Progress, Project, ProjectId, Record, Settled, Snapshot, TaskName,
     Unfinished, UnfinishedTask,
 };
 use crate::ops::{Footing, OpsError, Session, protect};
@@ -73,6 +73,7 @@ pub fn push(
     if !peer.settings.writable {
         return Err(PeerError::NotWritable { remote: peer.name }.into());
     }
+    progress.begin(Phase::Looking, 0, 0);
     let open =
         unfinished::gather(&session.project, &session.outputs_dir, session.state()?, &store, &session.key)?;
     let point = session.state()?.point(&session.key)?.unwrap_or_default();
