@@ -1,4 +1,4 @@
-//! From an address in `kptn.yaml` to a client: `s3://bucket/prefix`, `file:///folder`.
+//! From an address in `kptn.yaml` to a client: `s3://bucket/prefix`, `file:///folder`; of other clouds in `clouds.rs`.
 //!
 //! Credentials of S3 come from where AWS's users have them: the environment, a
 //! web identity, ECS and EC2 (the client's own chain), or a profile, for which
@@ -16,6 +16,7 @@ use object_store::{BackoffConfig, ClientOptions, RetryConfig};
 
 use super::RemoteError;
 use super::bucket::Bucket;
+use super::clouds;
 use super::profile::Profile;
 use crate::model::RemoteSettings;
 
@@ -45,7 +46,9 @@ pub fn open(settings: &RemoteSettings, absent: Absent) -> Result<Bucket, RemoteE
     };
     match scheme {
         "s3" | "s3a" => s3(settings, rest),
-        _ => Err(wrong("only `s3://` and `file://` are known")),
+        "az" => clouds::azure(settings, rest),
+        "gs" => clouds::google(settings, rest),
+        _ => Err(wrong("only `s3://`, `file://`, `az://` and `gs://` are known")),
     }
 }
 
@@ -55,7 +58,7 @@ pub fn shown_address(settings: &RemoteSettings) -> String {
 }
 
 /// Returns an address without a user's name and password.
-fn masked(url: &str) -> String {
+pub(super) fn masked(url: &str) -> String {
     match (url.find("://"), url.find('@')) {
         (Some(scheme), Some(at)) if scheme < at => format!("{}***{}", &url[..scheme + 3], &url[at..]),
         _ => url.to_owned(),
@@ -103,27 +106,11 @@ fn folder(url: &str, path: &str, absent: Absent) -> Result<Bucket, RemoteError> 
 }
 
 fn s3(settings: &RemoteSettings, rest: &str) -> Result<Bucket, RemoteError> {
-    let url = masked(&settings.url);
-    let wrong = |problem: String| RemoteError::Address { url: url.clone(), problem };
-    if rest.contains('@') {
-        return Err(wrong(
-            "credentials do not belong in an address; set `profile` or the environment".into(),
-        ));
-    }
-    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-    if bucket.is_empty() {
-        return Err(wrong("it names no bucket".into()));
-    }
-    let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| wrong(error.to_string()))?;
-    let retry = RetryConfig {
-        backoff: BackoffConfig::default(),
-        max_retries: 8,
-        retry_timeout: Duration::from_secs(180),
-    };
+    let Place { bucket, prefix } = place(settings, rest)?;
     let mut builder = AmazonS3Builder::from_env()
         .with_bucket_name(bucket)
-        .with_retry(retry)
-        .with_client_options(ClientOptions::new().with_timeout(PATIENCE));
+        .with_retry(retry())
+        .with_client_options(options());
     let endpoint =
         settings.endpoint.clone().or_else(|| builder.get_config_value(&AmazonS3ConfigKey::Endpoint));
     if let Some(endpoint) = endpoint {
@@ -138,10 +125,49 @@ fn s3(settings: &RemoteSettings, rest: &str) -> Result<Bucket, RemoteError> {
     if let Some(profile) = &settings.profile {
         builder = builder.with_credentials(Arc::new(Profile::new(profile)));
     }
-    // Somebody may have chosen one already, which is as good.
-    drop(rustls::crypto::ring::default_provider().install_default());
-    let client = builder.build().map_err(|error| wrong(error.to_string()))?;
+    choose_ring();
+    let url = masked(&settings.url);
+    let client = builder
+        .build()
+        .map_err(|error| RemoteError::Address { url: url.clone(), problem: error.to_string() })?;
     Ok(Bucket::new(Arc::new(client), prefix, None, url))
+}
+
+/// What an address names: a bucket (Azure calls it a container) and where in it.
+pub(super) struct Place<'a> {
+    pub bucket: &'a str,
+    pub prefix: Path,
+}
+
+/// Reads what follows the scheme of an address.
+pub(super) fn place<'a>(settings: &RemoteSettings, rest: &'a str) -> Result<Place<'a>, RemoteError> {
+    let wrong = |problem: String| RemoteError::Address { url: masked(&settings.url), problem };
+    if rest.contains('@') {
+        return Err(wrong(
+            "credentials do not belong in an address; set `profile` or the environment".into(),
+        ));
+    }
+    let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+    if bucket.is_empty() {
+        return Err(wrong("it names no bucket".into()));
+    }
+    let prefix = Path::parse(prefix.trim_matches('/')).map_err(|error| wrong(error.to_string()))?;
+    Ok(Place { bucket, prefix })
+}
+
+/// How often a request is tried again.
+pub(super) fn retry() -> RetryConfig {
+    RetryConfig { backoff: BackoffConfig::default(), max_retries: 8, retry_timeout: Duration::from_secs(180) }
+}
+
+/// How a client speaks.
+pub(super) fn options() -> ClientOptions {
+    ClientOptions::new().with_timeout(PATIENCE)
+}
+
+/// Says what signs and encrypts; somebody may have chosen one already, which is as good.
+pub(super) fn choose_ring() {
+    drop(rustls::crypto::ring::default_provider().install_default());
 }
 
 #[cfg(test)]
@@ -159,6 +185,10 @@ mod tests {
         assert!(problem("ftp://host/x").contains("only"));
         assert!(problem("file://relative/x").contains("three slashes"));
         assert!(problem("s3://").contains("names no bucket"));
+        for scheme in ["az", "gs"] {
+            let told = problem(&format!("{scheme}://container/x"));
+            assert!(told.contains("features") || told.contains("account") || told.is_empty(), "{told}");
+        }
         let told = problem("s3://AKIAEXAMPLE:secret@bucket/x");
         assert!(told.contains("profile") && !told.contains("secret") && !told.contains("AKIA"), "{told}");
         assert!(problem("file:///no/such/folder/here").contains("nothing at"));

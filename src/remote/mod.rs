@@ -1,7 +1,7 @@
 //! Stores and branches behind an address: S3 (and what speaks S3), or a folder.
 //!
 //! ```text
-//! address, profile   an address becomes a Bucket       bucket    keys, bytes, one conditional put
+//! address, profile, clouds   an address becomes a Bucket   bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
 //! leftover, lock     what interrupted writes left in a folder, and who moves a key there
@@ -30,6 +30,7 @@ mod branch;
 mod bring;
 mod bucket;
 mod catalog;
+mod clouds;
 mod collect;
 mod condemned;
 mod dated;
