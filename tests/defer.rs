@@ -160,3 +160,23 @@ fn a_list_of_items_is_read_from_there_and_what_is_not_there_says_so() {
         .exits(2)
         .says("does not have the files of `L`: `local_only`");
 }
+
+#[test]
+fn an_edit_of_what_is_read_goes_aside_and_what_is_made_of_an_edit_is_never_fresh() {
+    let (_folder, _prod, laptop) = two("");
+    laptop.kptn(&["pull", "prod"]).succeeds();
+    laptop.kptn(&["restore"]).succeeds();
+    laptop.write("scratch/main/A.txt", "edited");
+    laptop.edit("B.py", "text *", "'b' + text *");
+    laptop.kptn(&["run", "B", "--defer", "prod"]).succeeds().says("what was there is kept in");
+    assert!(laptop.read_output("B.txt").starts_with("ba"), "made of production's A");
+
+    // Without the remote, the edit is read as it is, and B belongs to no fingerprint.
+    laptop.write("scratch/main/A.txt", "edited");
+    laptop.kptn(&["run", "-f", "B", "--no-deps"]).succeeds().says("uses `A.txt`, which was edited");
+    assert!(laptop.read_output("B.txt").starts_with("be"));
+    laptop.kptn(&["restore", "A"]).succeeds();
+    assert!(laptop.not_fresh().contains("B="), "{}", laptop.not_fresh());
+    laptop.kptn(&["run"]).succeeds();
+    assert!(laptop.read_output("B.txt").starts_with("ba"));
+}

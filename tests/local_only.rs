@@ -178,3 +178,59 @@ fn a_failure_goes_without_its_lines_and_items_without_their_files() {
     four.kptn(&["pull", "--from", "whole"]).succeeds();
     four.kptn(&["restore"]).succeeds().says("2 files put back");
 }
+
+#[test]
+fn what_one_machine_alone_has_is_not_dropped_for_what_another_made() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (one, other) = (kept(folder.path()), kept(folder.path()));
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    other.kptn(&["pull"]).succeeds();
+    other.kptn(&["run"]).succeeds();
+    other.kptn(&["push"]).succeeds();
+    one.kptn(&["pull"]).exits(3).says("only `main` has: `A`");
+    assert_eq!(one.kptn(&["cat", "A", "A.txt"]).succeeds().stdout.len(), "secret-file".len() * 200_000);
+}
+
+#[test]
+fn items_whose_results_stay_elsewhere_run_here() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let make = || {
+        let tasks = [
+            "L: {cache_result: true, iterable_item: n}",
+            "M: {map_over: n, cache_result: true, local_only: true}",
+            "S: {outputs: [s.txt]}",
+        ];
+        let yaml = tasks_yaml("L: , M: L, S: M", &tasks);
+        let project = Project::new()
+            .yaml(&format!(
+                "{yaml}\nremotes:\n  team: {{url: 'file://{}'}}\n",
+                folder.path().join("team").display()
+            ))
+            .file("L.py", "def L():\n    return [1, 2, 3]\n")
+            .file("M.py", "def M(n):\n    return n * 2\n")
+            .file("S.py", "def S(M, output_dir):\n    (output_dir / 's.txt').write_text(str(sum(M)))\n");
+        project.commit("a list");
+        project
+    };
+    let (one, other) = (make(), make());
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    other.kptn(&["pull"]).succeeds();
+    other.kptn(&["run"]).succeeds();
+    assert_eq!(other.not_fresh(), "");
+    assert_eq!(other.kptn(&["cat", "S"]).succeeds().stdout, "12");
+}
+
+#[test]
+fn lines_that_went_before_do_not_go_again() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let one = project(folder.path(), "");
+    one.edit("A.py", "    return", "    raise ValueError('no')\n    return");
+    one.kptn(&["run", "A"]).exits(1);
+    one.kptn(&["push"]).succeeds();
+    one.edit("kptn.yaml", "cache_result: true", "cache_result: true, local_only: true");
+    one.kptn(&["push"]).succeeds();
+    collect(&one);
+    assert!(!bytes_below(&folder.path().join("team")).contains("secret-line"));
+}

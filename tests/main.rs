@@ -7,6 +7,7 @@
 
 mod accepting;
 mod affected;
+mod agreeing;
 mod branches;
 mod buckets;
 mod bundles;

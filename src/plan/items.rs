@@ -57,6 +57,8 @@ pub(super) fn plan_items(
 ) -> ItemPlan {
     let mut left = records_before(situation, known, current);
     let broken = broken_paths(outputs);
+    // Where the list of results is lost, so may each of them be.
+    let results_are_lost = outputs.lost.iter().chain(&outputs.elsewhere).any(|lost| lost == ITS_RESULT);
     let base = base_ingredients(situation);
     let common = CommonIngredients::new(&base);
     let chains = item_chains(situation, known);
@@ -82,6 +84,7 @@ pub(super) fn plan_items(
                 && record.fingerprint == fingerprint
                 && !is_of_bad(record)
                 && !known.is_bad(record)
+                && !(results_are_lost && record.result.is_some_and(|result| !known.can_have(&result)))
                 && !record.outputs.iter().any(|file| broken.contains(file.path.as_str()))
         };
         match left.remove(&key) {
@@ -134,6 +137,9 @@ fn records_before(
     let since = known.finished_items(&situation.task.name);
     table.chain(since).map(|record| (record.key, record)).collect()
 }
+
+/// How [`OutputsState::lost`] names a result.
+pub const ITS_RESULT: &str = "its result";
 
 fn broken_paths(state: &OutputsState) -> HashSet<&str> {
     state.edited.iter().chain(&state.lost).chain(&state.elsewhere).map(String::as_str).collect()

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::Value;
 
-use crate::model::{Attempt, FailedItem, Fingerprint, ItemRecord, ItemTable, Mark, Record, TaskName};
+use crate::model::{Attempt, Digest, FailedItem, Fingerprint, ItemRecord, ItemTable, Mark, Record, TaskName};
 
 /// Where the files of a record are.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -33,6 +33,11 @@ pub trait Known {
     /// Returns a record of this fingerprint that may be taken instead of running, all of whose
     /// bytes can be had: the task's `reuse` rule and protection are already applied.
     fn reusable(&self, task: &TaskName, fingerprint: Fingerprint) -> Option<Arc<Record>>;
+
+    /// Tells whether an object is here, or a remote has promised it.
+    fn can_have(&self, _object: &Digest) -> bool {
+        true
+    }
 
     /// Looks where a record's files (items' files too) and result are.
     fn outputs(&self, record: &Record) -> OutputsState;

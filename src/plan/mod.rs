@@ -25,6 +25,6 @@ pub use compare::changes_between;
 pub use expand::{ItemError, expand_items, expand_keyed_items, list_provider};
 pub use fit::Unfit;
 pub use fold::{Gatherer, fold};
-pub use items::{ItemPlan, StaleItem, could_take_item_alone, takes_item_alone};
+pub use items::{ITS_RESULT, ItemPlan, StaleItem, could_take_item_alone, takes_item_alone};
 pub use known::{Known, OutputsState};
 pub use step::{Action, Decision, Dependency, DependencyState, Situation, step};

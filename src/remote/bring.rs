@@ -14,6 +14,7 @@ use super::fetch::{Wanted, fetch};
 use super::format::{self, Intent};
 use super::{Absent, RemoteError, block_on, layout, open};
 use crate::model::{Digest, Progress, RemoteSettings, canonical_json};
+use crate::state::State;
 use crate::store::{Layout, Store, StoreError};
 
 /// How a remote is reached.
@@ -84,7 +85,12 @@ pub fn bring(
         scope.spawn(|| block_on(come(store, &settings, &folder, objects, progress))).join()
     });
     let done = done.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    Ok(done.map_err(|source| BringError::Refused { name, source: Box::new(source) })?)
+    let gone = done.map_err(|source| BringError::Refused { name, source: Box::new(source) })?;
+    if !gone.is_empty() {
+        // What was fresh by a promise is not any more.
+        State::open(store.layout().root())?.stir()?;
+    }
+    Ok(gone)
 }
 
 /// Brings objects from a remote that is known; returns those that it does not have.

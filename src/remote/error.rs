@@ -206,7 +206,7 @@ pub enum RemoteError {
         at: At,
     },
     /// Both sides moved the same tasks since they last agreed.
-    #[error("`{branch}` at `{url}` moved since it was last seen, and both sides changed {}", list(.tasks))]
+    #[error("`{branch}` at `{url}` {}", both(.tasks))]
     Conflict {
         /// The remote.
         url: String,
@@ -280,6 +280,13 @@ fn never(at: &At) -> String {
     match at {
         At::Commit(commit) => format!("was never pushed from the commit {commit}"),
         At::Time(_) => "had no state then yet".to_owned(),
+    }
+}
+
+fn both(tasks: &[BothMoved]) -> String {
+    match tasks {
+        [] => "is not as it was last seen here".to_owned(),
+        tasks => format!("moved since it was last seen, and both sides changed {}", list(tasks)),
     }
 }
 

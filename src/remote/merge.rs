@@ -16,10 +16,13 @@ fn table(snapshot: &Snapshot) -> BTreeMap<Key, SnapshotEntry> {
 }
 
 /// Returns the rows of both sides together, sorted; or the tasks that both moved.
+///
+/// Where both sides have a task, and `takes_ours` says so of their record, ours is taken, whoever moved it.
 pub fn merge(
     base: &Snapshot,
     ours: &Snapshot,
     theirs: &Snapshot,
+    takes_ours: &dyn Fn(&Digest) -> bool,
 ) -> Result<Vec<SnapshotEntry>, Vec<BothMoved>> {
     let (base, ours, theirs) = (table(base), table(ours), table(theirs));
     let keys: BTreeSet<&Key> = base.keys().chain(ours.keys()).chain(theirs.keys()).collect();
@@ -27,7 +30,8 @@ pub fn merge(
     for key in keys {
         let record = |side: &BTreeMap<Key, SnapshotEntry>| side.get(key).map(|entry| entry.record);
         let (was, our, their) = (record(&base), record(&ours), record(&theirs));
-        let taken = if our == their || their == was {
+        let is_ours = our.is_some() && their.is_some_and(|their| takes_ours(&their));
+        let taken = if our == their || their == was || is_ours {
             ours.get(key)
         } else if our == was {
             theirs.get(key)
@@ -80,15 +84,17 @@ mod tests {
         let base = snapshot(&[("a", "1"), ("b", "1"), ("c", "1"), ("d", "1")]);
         let ours = snapshot(&[("a", "2"), ("b", "1"), ("c", "2"), ("d", "1"), ("e", "1")]);
         let theirs = snapshot(&[("a", "1"), ("b", "2"), ("c", "2"), ("f", "1")]);
-        let merged = merge(&base, &ours, &theirs).unwrap();
+        let merged = merge(&base, &ours, &theirs, &|_| false).unwrap();
         let expected = snapshot(&[("a", "2"), ("b", "2"), ("c", "2"), ("e", "1"), ("f", "1")]);
         assert_eq!(merged, expected.entries);
-        assert_eq!(merge(&base, &theirs, &ours).unwrap(), expected.entries);
+        assert_eq!(merge(&base, &theirs, &ours, &|_| false).unwrap(), expected.entries);
 
         let theirs = snapshot(&[("a", "3"), ("b", "1"), ("c", "1"), ("d", "1")]);
-        let conflicts = merge(&base, &ours, &theirs).unwrap_err();
+        let conflicts = merge(&base, &ours, &theirs, &|_| false).unwrap_err();
+        let forced = merge(&base, &ours, &theirs, &|_| true).unwrap();
+        assert_eq!(forced, snapshot(&[("a", "2"), ("b", "1"), ("c", "2"), ("d", "1"), ("e", "1")]).entries);
         assert_eq!(conflicts.iter().map(|one| one.task.as_str()).collect::<Vec<_>>(), ["a"]);
         let removed = snapshot(&[("b", "1"), ("c", "1"), ("d", "1")]);
-        assert_eq!(merge(&base, &ours, &removed).unwrap_err()[0].theirs, None);
+        assert_eq!(merge(&base, &ours, &removed, &|_| false).unwrap_err()[0].theirs, None);
     }
 }

@@ -9,7 +9,7 @@
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send, outgoing     objects go                        fetch, incoming   they come
 //! dated              what has a version of its own
-//! history            what a branch had earlier
+//! history            what a branch had earlier       next      what a push makes of both sides
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
@@ -48,6 +48,7 @@ mod leftover;
 mod lock;
 mod mend;
 mod merge;
+mod next;
 mod outgoing;
 mod pack;
 mod part;
@@ -71,7 +72,7 @@ pub use history::At;
 pub use policy::{Role, policy};
 pub use probe::{Probe, probe};
 pub use pull::{Arrived, Chosen, Part, Take, pull};
-pub use push::{Earnest, Ends, Pushed, Theirs, Trust, push};
+pub use push::{Earnest, Ends, Known, Pushed, Theirs, Trust, push};
 pub use send::Sent;
 pub use survey::{Checked, Depth, check};
 

@@ -182,11 +182,7 @@ impl Thing<'_> {
     ) -> Vec<Hidden> {
         match self {
             Self::Record(entry) => reach.follow(&entry.record, visit),
-            Self::LocalOnly(entry) => of_local.follow(&entry.record, &mut |need, digest| {
-                if !need.is_made() {
-                    visit(need, digest);
-                }
-            }),
+            Self::LocalOnly(entry) => of_local.follow(&entry.record, visit),
             Self::Unfinished(UnfinishedTask { items: Some(items), .. }) => reach.follow_items(items, visit),
             Self::Unfinished(_) => Vec::new(),
         }
@@ -232,6 +228,9 @@ fn missing_of(ends: Ends<'_>, things: &[Thing<'_>], take: Take) -> Result<(Vec<W
             {
                 let (url, path) = (ends.bucket.url().to_owned(), file.path.escape_debug().to_string());
                 failed = Err(RemoteError::NoOutput { url, task: thing.task().clone(), path, problem });
+            }
+            if need.is_made() && matches!(thing, Thing::LocalOnly(_)) {
+                return;
             }
             let bytes = matches!(need, Need::Output(_) | Need::Log);
             if bytes && take != Take::All {

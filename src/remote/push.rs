@@ -14,23 +14,19 @@ use std::path::Path;
 use super::branch::{self, Before, Mover, Tip, Which};
 use super::bucket::Bucket;
 use super::catalog::Catalog;
-use super::dated::{self, Dated};
-use super::fetch::{Wanted, fetch};
+use super::dated;
 use super::format::{self, Intent};
 use super::mend::{self, Mended};
-use super::merge::{merge, merge_unfinished};
+use super::next::{Next, next_snapshot};
 use super::send::{Sent, missing, send};
 use super::survey::lost;
 use super::{Move, RemoteError, bases};
-use crate::model::{Digest, Invalid, Snapshot, SnapshotEntry, Unfinished};
-use crate::model::{Phase, Progress};
+use crate::model::{Digest, Invalid, Phase, Progress, Snapshot, Unfinished};
 use crate::state::Reach;
 use crate::store::Store;
 
 /// How often a branch is tried that others move too.
 const TRIES: u32 = 10;
-/// How many snapshots back what others have is looked for.
-const BACK: usize = 1000;
 
 /// What happens to what others moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,12 +68,23 @@ pub struct Pushed {
     pub snapshot: Digest,
     /// The move; absent where it was there already, or nothing was to be done in earnest.
     pub moved: Option<Move>,
+    /// The latest move there, where the branch has what was to be pushed.
+    pub same: Option<Move>,
     /// How many tasks of others were kept beside ours.
     pub merged: u64,
     /// What went, or would go.
     pub sent: Sent,
+    /// Whether the branch had an earlier state there than this side has seen.
+    pub went_back: bool,
     /// What the remote is found by and was put right, or would be, each in words.
     pub mended: Vec<String>,
+}
+
+impl Pushed {
+    fn nothing(snapshot: Digest, mended: Vec<String>) -> Self {
+        let sent = Sent::default();
+        Self { snapshot, moved: None, same: None, merged: 0, sent, went_back: false, mended }
+    }
 }
 
 /// Whether anything is written.
@@ -89,11 +96,29 @@ pub enum Earnest {
     No,
 }
 
-/// Pushes `ours`, a snapshot of the store; `seen` is what the branch had there when it was last seen.
+/// What this side knows of the branch there.
+#[derive(Clone, Copy)]
+pub struct Known<'a> {
+    /// What both sides agreed on last, and after how many moves that was.
+    pub agreed: Option<(Digest, u64)>,
+    /// What the branch had when it was last looked at: what a lease holds for.
+    pub looked_at: Option<Digest>,
+    /// Tells whether a remote has had a record.
+    pub had: &'a dyn Fn(&Digest) -> bool,
+}
+
+impl Known<'_> {
+    /// Tells whether the branch was put back there: from a copy of the remote, it can only be.
+    pub(super) fn went_back(&self, tip: &Tip) -> bool {
+        self.agreed.is_some_and(|(_, generation)| generation > tip.latest.generation)
+    }
+}
+
+/// Pushes `ours`, a snapshot of the store.
 pub async fn push(
     ends: Ends<'_>,
     ours: Digest,
-    seen: Option<Digest>,
+    known: Known<'_>,
     theirs: Theirs,
     mover: &Mover,
     trust: Trust,
@@ -101,22 +126,23 @@ pub async fn push(
 ) -> Result<Pushed, RemoteError> {
     let Ends { bucket, store, which, progress, .. } = ends;
     progress.begin(Phase::Looking, 0, 0);
+    let seen = known.agreed.map(|(seen, _)| seen);
     let Mended { said: mut mended, mut over, seen } = match trust {
         Trust::Index => Mended { seen, ..Mended::default() },
         Trust::Nothing => mend::mend(ends, seen, mover, earnest).await?,
     };
     if earnest == Earnest::No && !mended.is_empty() {
         // What would go can only be told once that is done.
-        let sent = Sent::default();
-        return Ok(Pushed { snapshot: ours, moved: None, merged: 0, sent, mended });
+        return Ok(Pushed::nothing(ours, mended));
     }
+    let generation = known.agreed.map_or(0, |(_, generation)| generation);
+    let known = Known { agreed: seen.map(|seen| (seen, generation)), ..known };
     let intent = if earnest == Earnest::Yes { Intent::Write } else { Intent::Read };
     match format::check(bucket, intent).await {
         // An empty place: a dry run makes nothing of it.
         Err(RemoteError::NotOurs { .. }) if earnest == Earnest::No => {}
         checked => checked?,
     }
-    let done = |snapshot, moved, merged, sent, mended| Pushed { snapshot, moved, merged, sent, mended };
     for _ in 0..TRIES {
         let tip = if over.is_some() { None } else { branch::read(bucket, which).await? };
         let same = match &tip {
@@ -126,13 +152,22 @@ pub async fn push(
         if let Some(snapshot) = same
             && trust == Trust::Index
         {
-            return Ok(done(snapshot, None, 0, Sent::default(), mended));
+            let same = tip.map(|tip| tip.latest);
+            return Ok(Pushed { same, ..Pushed::nothing(snapshot, mended) });
         }
+        let went_back = tip.as_ref().is_some_and(|tip| known.went_back(tip));
         let mut catalog = Catalog::read_to_rely_on(bucket, ends.index_folder).await?;
         let next = match same {
             Some(digest) => Next { digest, snapshot: store.load_json(&digest)?, merged: 0 },
-            None => next_snapshot(ends, &catalog, tip.as_ref(), ours, seen, theirs).await?,
+            None => next_snapshot(ends, &catalog, tip.as_ref(), ours, known, theirs).await?,
         };
+        let latest = tip.as_ref().map(|tip| &tip.latest);
+        let same =
+            same.or_else(|| latest.map(|latest| latest.snapshot).filter(|there| *there == next.digest));
+        if same.is_some() && trust == Trust::Index {
+            let (same, merged) = (latest.cloned(), next.merged);
+            return Ok(Pushed { same, merged, ..Pushed::nothing(next.digest, mended) });
+        }
         let mut needed = needed(ends, tip.as_ref(), &next, trust)?;
         if trust == Trust::Nothing {
             let lost = lost(bucket, &catalog.index, store, &needed, progress).await?;
@@ -151,7 +186,8 @@ pub async fn push(
         if earnest == Earnest::No {
             let raw = missing.iter().map(|(_, size)| size).sum();
             let sent = Sent { objects: missing.len() as u64, raw, stored: 0 };
-            return Ok(done(next.digest, None, next.merged, sent, mended));
+            let nothing = Pushed::nothing(next.digest, mended);
+            return Ok(Pushed { merged: next.merged, sent, went_back, ..nothing });
         }
         if dated::says_more(store, &next.snapshot, &missing)? {
             format::raise(bucket, format::MARKS).await?;
@@ -170,7 +206,8 @@ pub async fn push(
             mended.extend(mend::drop_unneeded(bucket, &mut catalog, store, progress).await?);
         }
         if same.is_some() {
-            return Ok(done(next.digest, None, 0, sent, mended));
+            let same = tip.map(|tip| tip.latest);
+            return Ok(Pushed { same, merged: next.merged, sent, ..Pushed::nothing(next.digest, mended) });
         }
         let look_again = async || {
             store.hit("remote.push.announced")?;
@@ -183,7 +220,8 @@ pub async fn push(
         let moved = branch::move_to(bucket, which, &before, next.digest, mover, look_again);
         if let Some(moved) = moved.await? {
             store.hit("remote.push.moved")?;
-            return Ok(done(next.digest, Some(moved), next.merged, sent, mended));
+            let nothing = Pushed::nothing(next.digest, mended);
+            return Ok(Pushed { moved: Some(moved), merged: next.merged, sent, went_back, ..nothing });
         }
     }
     let (url, branch) = (bucket.url().to_owned(), which.branch.clone());
@@ -228,105 +266,6 @@ fn knows_the_marks(store: &Store, theirs: Option<Digest>, ours: Option<Digest>) 
     let (theirs, ours) = (store.load_json::<Invalid>(&theirs)?, store.load_json::<Invalid>(&ours)?);
     let both = Invalid::of(theirs.marks.iter().cloned().chain(ours.marks));
     Ok(both.is_none_or(|both| both == theirs))
-}
-
-/// The snapshot to push.
-struct Next {
-    digest: Digest,
-    snapshot: Snapshot,
-    merged: u64,
-}
-
-/// Returns ours, or a new one with what only others moved.
-async fn next_snapshot(
-    ends: Ends<'_>,
-    catalog: &Catalog<'_>,
-    tip: Option<&Tip>,
-    ours: Digest,
-    seen: Option<Digest>,
-    theirs: Theirs,
-) -> Result<Next, RemoteError> {
-    let store = ends.store;
-    let snapshot: Snapshot = store.load_json(&ours)?;
-    let alone = |snapshot| Next { digest: ours, snapshot, merged: 0 };
-    let Some(tip) = tip else { return Ok(alone(snapshot)) };
-    let at_remote = tip.latest.snapshot;
-    if seen == Some(at_remote) || (seen.is_none() && is_before(store, ours, at_remote)?) {
-        return Ok(alone(snapshot));
-    }
-    let conflict = |tasks| RemoteError::Conflict {
-        url: ends.bucket.url().to_owned(),
-        branch: ends.which.branch.clone(),
-        tasks,
-    };
-    if theirs == Theirs::ReplaceAsSeen {
-        return Err(conflict(Vec::new()));
-    }
-    let other: Snapshot = load(ends, catalog, at_remote).await?;
-    let base = match seen {
-        Some(seen) => load(ends, catalog, seen).await?,
-        None => Snapshot::default(),
-    };
-    let entries = merge(&base, &snapshot, &other).map_err(conflict)?;
-    let own: HashSet<_> = snapshot.entries.iter().map(|entry| entry.record).collect();
-    let merged = entries.iter().filter(|entry| !own.contains(&entry.record)).count() as u64;
-    let unfinished = unfinished(ends, catalog, &entries, &snapshot, &other).await?;
-    let invalid = invalid(ends, catalog, snapshot.invalid, other.invalid).await?;
-    let of_theirs = other.local_only.into_iter().filter(|record| !own.contains(record));
-    let local_only = snapshot.local_only.into_iter().chain(of_theirs).collect();
-    let next = Snapshot::of(vec![at_remote, ours], entries).beside(unfinished, invalid, local_only);
-    Ok(Next { digest: store.put_json(&next)?, snapshot: next, merged })
-}
-
-/// Puts together what both sides did not finish.
-async fn unfinished(
-    ends: Ends<'_>,
-    catalog: &Catalog<'_>,
-    merged: &[SnapshotEntry],
-    ours: &Snapshot,
-    theirs: &Snapshot,
-) -> Result<Option<Digest>, RemoteError> {
-    let Some(digest) = theirs.unfinished else { return Ok(ours.unfinished) };
-    let their_open: Unfinished = load(ends, catalog, digest).await?;
-    let our_open = ours.unfinished.map(|digest| ends.store.load_json(&digest)).transpose()?;
-    let both = merge_unfinished(merged, our_open, their_open, &theirs.entries);
-    Ok(both.map(|both| ends.store.put_json(&both)).transpose()?)
-}
-
-/// Puts together what both sides know to be bad.
-async fn invalid(
-    ends: Ends<'_>,
-    catalog: &Catalog<'_>,
-    ours: Option<Digest>,
-    theirs: Option<Digest>,
-) -> Result<Option<Digest>, RemoteError> {
-    let Some(theirs) = theirs.filter(|theirs| Some(*theirs) != ours) else { return Ok(ours) };
-    let mut marks = load::<Invalid>(ends, catalog, theirs).await?.marks;
-    if let Some(ours) = ours {
-        marks.extend(ends.store.load_json::<Invalid>(&ours)?.marks);
-    }
-    Ok(Invalid::of(marks).map(|all| ends.store.put_json(&all)).transpose()?)
-}
-
-/// Returns the value whose JSON an object is, from the remote where it is not here.
-async fn load<T: Dated>(ends: Ends<'_>, catalog: &Catalog<'_>, digest: Digest) -> Result<T, RemoteError> {
-    let wanted = [Wanted::parsed(digest, ends.which.branch)];
-    fetch(ends.bucket, &catalog.index, ends.store, &wanted, ends.progress).await?;
-    dated::load(ends.bucket, ends.store, digest)
-}
-
-/// Tells whether `earlier` is among the snapshots that `later` came from.
-fn is_before(store: &Store, later: Digest, earlier: Digest) -> Result<bool, RemoteError> {
-    let (mut waiting, mut seen) = (vec![later], HashSet::new());
-    while let Some(digest) = waiting.pop() {
-        if digest == earlier {
-            return Ok(true);
-        }
-        if seen.len() < BACK && seen.insert(digest) && store.has(&digest)? {
-            waiting.extend(store.load_json::<Snapshot>(&digest)?.parents);
-        }
-    }
-    Ok(false)
 }
 
 /// Returns every object that a snapshot needs, itself first, as far as they may be missing there.

@@ -12,6 +12,7 @@ use super::points::{self, Point};
 use super::promotions::{self, Promotes};
 use super::protection::Protection;
 use super::row::{digest_or_null, number, parsed, text};
+use super::seen;
 use super::{BranchKey, State, StateError, hit};
 use crate::model::{BranchName, Digest, GraphName, ProjectId, TaskName};
 
@@ -264,6 +265,7 @@ fn move_branch(
     };
     if let Some(undone) = entry.undoes {
         promotions::follow_undo(transaction, &key.project, undone)?;
+        seen::follow_undo(transaction, &key.project, undone)?;
     }
     let let_in = wanted.promotes.map_or(&[][..], |promotes| promotes.records);
     match &after {

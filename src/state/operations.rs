@@ -5,7 +5,7 @@
 //! `clone --at` need nothing else. What moves no branch (`gc`, `push`) is noted
 //! by [`State::note`], for the log to be whole.
 
-use rusqlite::{OptionalExtension, Row, Transaction};
+use rusqlite::{Connection, OptionalExtension, Row, Transaction};
 
 use super::points::Point;
 use super::row::{digest_or_null, number, parsed, text};
@@ -173,4 +173,17 @@ pub(super) fn append_note(
 ) -> Result<u64, StateError> {
     let about = about.map(Point::of);
     append(transaction, &Happened { key, before: about, after: about }, entry)
+}
+
+/// Returns the operation that a row of undos goes back to, and whether it is taken back once `undone` is undone.
+pub(super) fn origin(
+    connection: &Connection,
+    project: &ProjectId,
+    mut undone: u64,
+) -> Result<(u64, bool), StateError> {
+    let mut withdrawn = true;
+    while let Some(before) = undone_by(connection, project, undone)? {
+        (undone, withdrawn) = (before, !withdrawn);
+    }
+    Ok((undone, withdrawn))
 }

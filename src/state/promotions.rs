@@ -106,10 +106,7 @@ pub(super) fn follow_undo(
     project: &ProjectId,
     undone: u64,
 ) -> Result<(), StateError> {
-    let (mut undone, mut withdrawn) = (undone, true);
-    while let Some(before) = operations::undone_by(transaction, project, undone)? {
-        (undone, withdrawn) = (before, !withdrawn);
-    }
+    let (undone, withdrawn) = operations::origin(transaction, project, undone)?;
     let changed = transaction
         .prepare_cached("UPDATE promotions SET withdrawn = ?3 WHERE project = ?1 AND operation = ?2")?
         .execute((project.as_str(), undone.cast_signed(), withdrawn))?;

@@ -66,9 +66,15 @@ impl State {
             let named = name_all(&moment, since_ms)?;
             add_layers(&moment, &named, &mut roots)?;
             roots.objects.extend(digests(&moment, "SELECT snapshot FROM seen")?);
+            roots.objects.extend(digests(&moment, "SELECT was FROM seen WHERE was IS NOT NULL")?);
             add_attempts(&moment, &mut roots)?;
             Ok(named)
         })?;
+        // What a run reads of a remote is on no branch here.
+        let open = roots.runs.iter().filter_map(|run| self.load_plan(run).ok()).collect::<Vec<_>>();
+        for deferred in open.iter().flat_map(|plan| plan.deferred.values()) {
+            roots.add(deferred.record, Held::Now);
+        }
         for (snapshot, held) in named.snapshots {
             match self.store.load_json::<Snapshot>(&snapshot) {
                 Ok(read) => {

@@ -17,6 +17,7 @@ pub(super) const SCHEMA: Schema = Schema {
         ENGINES,
         ON_REMOTES,
         INVALID,
+        AGREED,
     ],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
@@ -287,6 +288,22 @@ CREATE TABLE run_tasks (
     task TEXT NOT NULL,
     outcome TEXT NOT NULL,
     PRIMARY KEY (run, task)
+) STRICT, WITHOUT ROWID;
+";
+
+const AGREED: &str = "
+-- The pull that led to it, what was agreed on before that, and 1 while that pull is undone.
+ALTER TABLE seen ADD COLUMN operation INTEGER;
+ALTER TABLE seen ADD COLUMN was BLOB;
+ALTER TABLE seen ADD COLUMN was_generation INTEGER;
+ALTER TABLE seen ADD COLUMN withdrawn INTEGER NOT NULL DEFAULT 0;
+-- What a remote's branches had when they were looked at, whether or not a branch here got it.
+CREATE TABLE looked_at (
+    url TEXT NOT NULL,
+    project TEXT NOT NULL,
+    branch TEXT NOT NULL,
+    snapshot BLOB NOT NULL,
+    PRIMARY KEY (url, project, branch)
 ) STRICT, WITHOUT ROWID;
 ";
 

@@ -26,10 +26,14 @@ impl Files {
 
     /// Returns the record's own, and of its items those that are named: all where no list says which, and where it has
     /// not all of those, as an item without a namesake takes all.
+    pub fn read_by(&self, items: Option<&BTreeSet<ItemKey>>) -> impl Iterator<Item = &OutputFile> {
+        let has = |key: &ItemKey| self.items.as_ref().is_some_and(|table| table.find(key).is_some());
+        self.of_items(items.filter(|items| items.iter().all(has)))
+    }
+
+    /// Returns the record's own, and of its items those that are named; all where no list says which.
     pub fn of_items(&self, items: Option<&BTreeSet<ItemKey>>) -> impl Iterator<Item = &OutputFile> {
         let own = self.record.iter().flat_map(|record| &record.outputs);
-        let has = |key: &ItemKey| self.items.as_ref().is_some_and(|table| table.find(key).is_some());
-        let items = items.filter(|items| items.iter().all(has));
         let of_items = self.items.iter().flat_map(|table| table.items());
         let named = of_items.filter(move |item| items.is_none_or(|items| items.contains(&item.key)));
         own.chain(named.flat_map(|item| &item.outputs))

@@ -20,7 +20,7 @@ use crate::model::{
     Attempt, BranchName, CacheUse, Digest, FailedItem, Fingerprint, Graph, ItemRecord, ItemTable, Mark,
     Project, RECORD_FORMAT, Record, Reuse, Settled, Task, TaskName, canonical_json,
 };
-use crate::plan::{Known, OutputsState};
+use crate::plan::{ITS_RESULT, Known, OutputsState};
 use crate::state::{
     BranchKey, Candidate, Protection, Shards, State, StateError, load_item_table, load_readable_items,
     load_shard_list,
@@ -292,12 +292,16 @@ impl Known for StateKnown<'_> {
             state.lost.push("the table of its items".to_owned());
         }
         if record.result.is_some_and(|result| !self.past.store.can_have(&result).unwrap_or(false)) {
-            state.lost.push("its result".to_owned());
+            state.lost.push(ITS_RESULT.to_owned());
         }
         if !state.lost.is_empty() && self.past.state.is_elsewhere(&Digest::of(&canonical_json(record))) {
             state.elsewhere = std::mem::take(&mut state.lost);
         }
         state
+    }
+
+    fn can_have(&self, object: &Digest) -> bool {
+        self.past.store.can_have(object).unwrap_or(false)
     }
 
     fn result(&self, record: &Record) -> Option<Arc<Value>> {

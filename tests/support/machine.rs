@@ -5,8 +5,8 @@ use kptn::model::{
     RemoteSettings, RunId, Settled, Silent, Snapshot, SnapshotEntry, TaskName, Timing, outputs_digest,
 };
 use kptn::remote::{
-    Absent, Arrived, Asked, Checked, Collected, Depth, Earnest, Ends, Mover, Pushed, RemoteError, Take,
-    Theirs, Trust, Which, block_on, check, collect, open, pull, push,
+    Absent, Arrived, Asked, Checked, Collected, Depth, Earnest, Ends, Known, Mover, Pushed, RemoteError,
+    Take, Theirs, Trust, Which, block_on, check, collect, open, pull, push,
 };
 use kptn::store::Store;
 
@@ -77,7 +77,8 @@ impl Machine {
 
     pub fn push(&mut self, remote: &RemoteSettings, snapshot: Digest) -> Result<Pushed, RemoteError> {
         let pushed = with_ends(self, remote, async |ends| {
-            push(ends, snapshot, self.seen, Theirs::Keep, &mover(), Trust::Index, Earnest::Yes).await
+            let known = Known { agreed: self.seen.map(|seen| (seen, 0)), looked_at: None, had: &|_| false };
+            push(ends, snapshot, known, Theirs::Keep, &mover(), Trust::Index, Earnest::Yes).await
         })?;
         self.seen = Some(pushed.snapshot);
         Ok(pushed)

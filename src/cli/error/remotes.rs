@@ -75,9 +75,9 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::NoMove { .. } => CommandError::of(Exit::USAGE, error).hint(AT),
         RemoteError::NoBranch { .. } => CommandError::of(Exit::USAGE, error).hint("nobody has pushed yet"),
         RemoteError::Conflict { tasks, .. } if tasks.is_empty() => CommandError::of(Exit::CONFLICT, error)
-            .hint("somebody pushed since you last saw it: `kptn pull`, then look, then push again"),
+            .hint("somebody pushed since: `kptn fetch` looks at it, then `--force-with-lease` puts yours in its place"),
         RemoteError::Conflict { .. } => CommandError::of(Exit::CONFLICT, error).hint(
-            "`kptn pull` first; `kptn push --force-with-lease` then puts yours in place of what you saw",
+            "`kptn fetch`, then `kptn push --force-with-lease` puts yours in place of theirs; `kptn pull --force` takes theirs",
         ),
         RemoteError::Busy { .. } => CommandError::of(Exit::CONFLICT, error).hint("try again in a while"),
         RemoteError::Expired { .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(
@@ -110,7 +110,7 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::Folder { source, .. } if is_refused(source) => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("it may not be written by you as it stands; `kptn remote check` tries what is allowed"),
         RemoteError::NoOutput { task, .. } => CommandError::of(Exit::ENVIRONMENT, error).hint(format!(
-            "kptn has not written that: ask who may write there; `kptn run -f {task}` and `kptn push --force-with-lease` replace it"
+            "kptn has not written that: ask who may write there; `kptn pull --at` takes what the branch had before, and `kptn run {task}` makes it here"
         )),
         RemoteError::NewerFormat { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")

@@ -100,6 +100,9 @@ pub fn pushed(report: &PushReport) -> String {
     } else {
         out.push_str(&format!("{place} has all of it\n"));
     }
+    if report.went_back {
+        out.push_str(&put_back(&report.remote, &report.branch));
+    }
     if report.merged > 0 {
         let tasks = words::count(report.merged, "task", "tasks");
         out.push_str(&format!(
@@ -121,6 +124,13 @@ pub fn pushed(report: &PushReport) -> String {
     out
 }
 
+fn put_back(remote: &str, branch: &BranchName) -> String {
+    let note = Tone::Warn.paint("note:");
+    format!(
+        "{note} {branch} at {remote} had an earlier state than was seen here: was it put back from a copy?\n"
+    )
+}
+
 /// Returns what a pull or a fetch did.
 pub fn pulled(report: &PullReport, now_ms: u64) -> String {
     let came =
@@ -135,6 +145,9 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
             words::count(report.changed, "task", "tasks"),
         ),
     };
+    if report.went_back {
+        out.push_str(&put_back(&report.remote, &report.from));
+    }
     let age = words::age(now_ms.saturating_sub(report.at_ms));
     out.push_str(&format!("{} pushed it {age}{}\n", report.user, pushed_at(report)));
     if !report.kept.is_empty() {

@@ -78,13 +78,15 @@ pub fn fsck(session: Session, command: &str, mend: Mend) -> Result<FsckReport, O
         report.records += 1;
         repair.snapshot(snapshot, &mut report)?;
     }
-    let mut reach = Reach::new(&store);
+    // A shard that was entered for what stays elsewhere is not known to need its files.
+    let (mut reach, mut of_elsewhere) = (Reach::new(&store), Reach::new(&store));
     let (mut lost, mut promised) = (Vec::new(), BTreeSet::new());
     let elsewhere = state.elsewhere()?;
     for digest in roots.records.into_keys() {
         report.records += 1;
         let made = if elsewhere.contains(&digest) { Made::Elsewhere } else { Made::Here };
-        follow(&store, &mut reach, &digest, made, &mut lost, &mut promised)?;
+        let reach = if made == Made::Here { &mut reach } else { &mut of_elsewhere };
+        follow(&store, reach, &digest, made, &mut lost, &mut promised)?;
     }
     report.promised = promised.len() as u64;
     repair.records(lost, &mut report)?;

@@ -127,9 +127,10 @@ pub fn cat(
     if !shelf.store.can_have(&digest)? {
         return Err(ReadingError::Lost { task: shelf.name(), paths: vec![name.to_owned()] }.into());
     }
+    let copied = shelf.store.copy_to(&digest, out)?;
     let written = match thing {
-        Thing::File(_) => shelf.store.copy_to(&digest, out)?,
-        Thing::Result(_) => shelf.store.copy_to(&digest, out)?.and_then(|()| out.write_all(b"\n")),
+        Thing::File(_) => copied,
+        Thing::Result(_) => copied.and_then(|()| out.write_all(b"\n")),
     };
     match written {
         // Nobody reads any more: that is how `head` ends.

@@ -38,8 +38,9 @@ pub fn defer(
     }
     let there = peer.branch(None, &session.key)?;
     let namespace = &survey.graph.namespace;
-    let is_of = |task: &Task, name: &TaskName| task.name == *name || task.renamed_from.contains(name);
-    let chosen = |name: &TaskName| wanted.iter().any(|task| is_of(task, name));
+    let names: BTreeSet<&TaskName> =
+        wanted.iter().flat_map(|task| std::iter::once(&task.name).chain(&task.renamed_from)).collect();
+    let chosen = |name: &TaskName| names.contains(name);
     let ends = peer.ends(store, &there, progress);
     let arrived = block_on(remote::pull(ends, None, Take::Lazy, &|_, part, graph, task| {
         part == Part::Record && graph == namespace && chosen(task)
@@ -50,14 +51,15 @@ pub fn defer(
     state.take_marks(&session.key.project, arrived.invalid.as_ref().map_or(&[], |all| &all.marks))?;
     let marks = Bad::load(state, &session.key.project)?;
     peer.has_promised(store, &arrived.left)?;
-    let entries: Vec<&SnapshotEntry> =
-        arrived.snapshot.entries.iter().filter(|one| one.graph == *namespace && chosen(&one.task)).collect();
+    let entries = arrived.snapshot.entries.iter();
+    let entries: BTreeMap<&TaskName, &SnapshotEntry> =
+        entries.filter(|one| one.graph == *namespace).map(|one| (&one.task, one)).collect();
     let (mut found, mut absent, mut local_only, mut bad) =
         (BTreeMap::new(), Vec::new(), Vec::new(), Vec::new());
     for task in wanted {
         // By its own name first: what it was called before may be another task by now.
-        let own = entries.iter().find(|entry| entry.task == task.name);
-        let Some(entry) = own.or_else(|| entries.iter().find(|entry| is_of(task, &entry.task))) else {
+        let mut names = std::iter::once(&task.name).chain(&task.renamed_from);
+        let Some(entry) = names.find_map(|name| entries.get(name)) else {
             absent.push(task.name.clone());
             continue;
         };

@@ -1,8 +1,8 @@
 //! What tasks and items read, brought here after their records came: the rest of those stays at the remote.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
-use crate::model::{Digest, Graph, ItemKey, Progress, Task, UnfinishedTask};
+use crate::model::{Graph, GraphName, ItemKey, Progress, Task, TaskName, UnfinishedTask};
 use crate::ops::items::{address, find_item, past_of};
 use crate::ops::{OpsError, Session, memo};
 use crate::plan::{Known, takes_item_alone};
@@ -57,34 +57,46 @@ pub fn bring(
     progress: &dyn Progress,
 ) -> Result<Brought, OpsError> {
     let memo = memo::open(session)?;
-    let (mut objects, mut seen) = (Vec::new(), HashSet::new());
-    let mut known: Option<(&Graph, StateKnown<'_>)> = None;
+    // Fifty thousand items are one look at the tables of what they read.
+    let mut by_task: BTreeMap<(&GraphName, &TaskName), Group<'_, '_>> = BTreeMap::new();
     for target in targets {
-        let known = match &mut known {
-            Some((graph, known)) if std::ptr::eq(*graph, target.graph) => known,
-            other => &mut other.insert((target.graph, past_of(session, target.graph, &memo)?)).1,
-        };
-        // Fifty thousand items read one and the same dependency.
-        let mut add = |task: &Task, item: Option<ItemKey>| {
-            if seen.insert((target.graph.name.clone(), task.name.clone(), item)) {
-                objects.extend(left_by(known, task, item));
-            }
-        };
-        add(target.task, target.item);
-        for dep in target.task.deps.iter().filter_map(|dep| target.graph.tasks.get(dep)) {
-            // Of a dependency that is taken by item, that item's alone.
-            add(dep, target.item.filter(|_| takes_item_alone(target.task, dep)));
+        let of_task = || Group { of: target, items: Some(BTreeSet::new()) };
+        let group = by_task.entry((&target.graph.name, &target.task.name)).or_insert_with(of_task);
+        match (target.item, &mut group.items) {
+            (Some(key), Some(items)) => drop(items.insert(key)),
+            _ => group.items = None,
         }
     }
-    objects.sort();
-    objects.dedup();
-    Ok(session.store()?.bring(&objects, progress)?)
+    let (mut objects, mut read) = (BTreeSet::new(), BTreeSet::new());
+    let mut known: Option<(&Graph, StateKnown<'_>)> = None;
+    for Group { of, items } in by_task.values() {
+        let known = match &mut known {
+            Some((graph, known)) if std::ptr::eq(*graph, of.graph) => known,
+            other => &mut other.insert((of.graph, past_of(session, of.graph, &memo)?)).1,
+        };
+        let files = files(known, of.task);
+        objects.extend(files.of_items(items.as_ref()).map(|file| file.digest));
+        for dep in of.task.deps.iter().filter_map(|dep| of.graph.tasks.get(dep)) {
+            // Of a dependency that is taken by item, those items' alone.
+            let items = items.as_ref().filter(|_| takes_item_alone(of.task, dep));
+            if items.is_some() || read.insert((&of.graph.name, &dep.name)) {
+                let files = self::files(known, dep);
+                objects.extend(files.read_by(items).map(|file| file.digest));
+            }
+        }
+    }
+    Ok(session.store()?.bring(&objects.into_iter().collect::<Vec<_>>(), progress)?)
 }
 
-/// Returns the files that a task left, or of one item its own and those that are no item's.
-fn left_by(known: &StateKnown<'_>, task: &Task, item: Option<ItemKey>) -> Vec<Digest> {
-    let Some(record) = known.current(&task.name) else { return Vec::new() };
+/// A task, and those of its items that are meant; absent means all of it.
+struct Group<'t, 'a> {
+    of: &'t Target<'a>,
+    items: Option<BTreeSet<ItemKey>>,
+}
+
+/// Returns the files that a task left last.
+fn files(known: &StateKnown<'_>, task: &Task) -> Files {
+    let Some(record) = known.current(&task.name) else { return Files::default() };
     let items = known.readable_items(&record);
-    let item = item.map(|key| BTreeSet::from([key]));
-    Files::new(record, Some(items)).of_items(item.as_ref()).map(|file| file.digest).collect()
+    Files::new(record, Some(items))
 }

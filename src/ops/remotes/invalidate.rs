@@ -16,7 +16,7 @@ use crate::model::{
 use crate::ops::items::{address, find_item, past_of};
 use crate::ops::reading::ReadingError;
 use crate::ops::{Footing, OpsError, Session, memo, protect};
-use crate::remote::{self, Absent, Arrived, Earnest, Mover, Part, Take, Theirs, Trust, block_on};
+use crate::remote::{self, Absent, Arrived, Earnest, Known, Mover, Part, Take, Theirs, Trust, block_on};
 use crate::state::{BranchKey, Shards, StateError, load_item_table};
 use crate::store::Store;
 
@@ -261,7 +261,9 @@ impl There {
         let next = store.put_json(&next.beside(before.unfinished, invalid, before.local_only))?;
         store.flush()?;
         let ends = self.peer.ends(store, &self.key, progress);
-        let pushed = remote::push(ends, next, Some(seen), Theirs::Keep, mover, Trust::Index, Earnest::Yes);
+        let known =
+            Known { agreed: Some((seen, self.arrived.tip.generation)), looked_at: None, had: &|_| false };
+        let pushed = remote::push(ends, next, known, Theirs::Keep, mover, Trust::Index, Earnest::Yes);
         block_on(pushed)?;
         Ok(())
     }

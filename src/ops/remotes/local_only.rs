@@ -24,7 +24,8 @@ pub struct StaysThere {
 /// Tells whether `kptn.yaml` says that a task is `local_only`.
 pub fn says(project: &Project, graph: &GraphName, task: &TaskName) -> bool {
     let of_namespace = project.graphs.values().filter(|one| one.namespace == *graph);
-    of_namespace.filter_map(|one| one.tasks.get(task)).any(|one| one.local_only)
+    let mut tasks = of_namespace.flat_map(|one| one.tasks.values()).filter(|one| one.local_only);
+    tasks.any(|one| one.name == *task || one.renamed_from.contains(task))
 }
 
 /// Tells whether a record's files, result and log are not to be sent.

@@ -16,7 +16,7 @@ use serde::Serialize;
 use super::look::{Came, FailedThere, look};
 use super::want::{Choice, Want};
 use super::{Peer, PeerError, StaysThere, local_only, unfinished};
-use crate::model::{BranchName, Digest, GraphName, Progress, SnapshotEntry, TaskName, Unfinished};
+use crate::model::{BranchName, Digest, GraphName, Progress, Snapshot, SnapshotEntry, TaskName, Unfinished};
 use crate::ops::branch::Unkept;
 use crate::ops::mover::Mover;
 use crate::ops::{Footing, OpsError, Session, Start, named};
@@ -98,6 +98,8 @@ pub struct PullReport {
     pub stale: Option<u64>,
     /// Tasks whose files are nowhere but where they were made (`local_only`).
     pub stays: Vec<StaysThere>,
+    /// Whether the branch has an earlier state there than this side has seen: the remote was put back.
+    pub went_back: bool,
     /// Objects that came.
     pub objects: u64,
     /// Their bytes.
@@ -154,10 +156,15 @@ pub fn pull(
     let arriving = arrived.snapshot.entries.iter();
     let arriving = arriving.filter(|one| choice.wants(open, Part::Record, &one.graph, &one.task));
     report.stays = local_only::take(footing.state()?, &store, &arrived.snapshot.local_only, arriving)?;
+    // Whatever becomes of it, a lease holds for what was seen.
+    if at.is_none() {
+        footing.state()?.look_at(peer.url(), &there, &arrived.tip.snapshot)?;
+    }
     let mut came = Came::default();
     if request.moves {
         let places = (&there, &here);
-        let moving = Moving { footing: &footing, store: &store, peer: &peer, places, choice: &choice };
+        let (footing, store, peer, choice) = (&footing, &store, &peer, &choice);
+        let moving = Moving { footing, store, peer, places, choice, is_now: at.is_none() };
         came = moving.go(request.unkept, &arrived, &mut report)?;
     }
     store.hit("remote.pull.taken")?;
@@ -166,9 +173,9 @@ pub fn pull(
         generation: arrived.tip.generation,
         at_ms: footing.entry("pull", &peer.name, &here).at_ms,
     };
-    // A part that was pulled is no agreement about the whole, nor is the past; another branch's is none about this one.
-    if choice.is_all() && at.is_none() && request.moves && here.branch == there.branch {
-        footing.state()?.see(peer.url(), &there, &seen)?;
+    // A part that was pulled is no agreement about the whole; another branch's is none about this one.
+    if choice.is_all() && request.moves && here.branch == there.branch {
+        footing.state()?.see(peer.url(), &there, &seen, report.operation)?;
     }
     if request.moves {
         drop(session);
@@ -219,6 +226,7 @@ fn report(footing: &Footing, peer: &Peer, there: &BranchKey, arrived: &Arrived) 
         failed: Vec::new(),
         stale: None,
         stays: Vec::new(),
+        went_back: false,
         objects: arrived.fetched.objects,
         bytes: arrived.fetched.raw,
         left: arrived.left.len() as u64,
@@ -238,6 +246,8 @@ struct Moving<'a> {
     /// There, and here.
     places: (&'a BranchKey, &'a BranchKey),
     choice: &'a Choice<'a>,
+    /// Whether it is what the remote has now, not what it had at some moment.
+    is_now: bool,
 }
 
 impl Moving<'_> {
@@ -300,9 +310,15 @@ impl Moving<'_> {
         report: &mut PullReport,
         came: &mut Came,
     ) -> Result<(Vec<Change>, BTreeSet<Digest>), OpsError> {
-        let Self { footing, store, peer, places: (there, here), choice } = *self;
+        let Self { footing, store, peer, places: (there, here), choice, is_now } = *self;
         let state = footing.state()?;
         let agreed = state.seen(peer.url(), there)?.filter(|seen| store.has(&seen.snapshot).unwrap_or(false));
+        let went_back = agreed.is_some_and(|seen| seen.generation > arrived.tip.generation);
+        report.went_back = went_back && is_now;
+        let local_only = match agreed {
+            Some(seen) => store.load_json::<Snapshot>(&seen.snapshot)?.local_only,
+            None => BTreeSet::new(),
+        };
         let agreed = match agreed {
             Some(seen) if here.branch == there.branch => state.entries(&Point::of(seen.snapshot))?,
             _ => Entries::default(),
@@ -314,7 +330,8 @@ impl Moving<'_> {
             let place = (entry.graph.clone(), entry.task.clone());
             let record = |table: &Entries| table.get(&place).map(|entry| entry.record);
             let (our, was) = (record(ours), record(&agreed));
-            if our.is_some() && our != Some(entry.record) && was == Some(entry.record) {
+            let is_later = report.went_back && state.is_on_remote(&entry.record)?;
+            if our.is_some() && our != Some(entry.record) && (was == Some(entry.record) || is_later) {
                 report.kept.push(entry.task.clone());
                 continue;
             }
@@ -322,8 +339,8 @@ impl Moving<'_> {
             came.records.insert(place);
             if our != Some(entry.record) {
                 changes.push(change(entry));
-                // What was agreed on is in the remote's history.
-                losing.extend(our.filter(|_| our != was));
+                // What was agreed on is in the remote's history, but for what it never had the files of.
+                losing.extend(our.filter(|our| Some(*our) != was || local_only.contains(our)));
             }
         }
         Ok((changes, losing))
@@ -337,7 +354,8 @@ fn let_in(
     (there, here): (&BranchKey, &BranchKey),
     changes: &[Change],
 ) -> Result<Vec<Digest>, OpsError> {
-    if !mover.protection().covers(there.branch.as_str()) {
+    // As the branch's own commit says it: an edit here lets nothing in.
+    if !mover.protection().trusts(there.branch.as_str()) {
         return Ok(Vec::new());
     }
     let records = changes.iter().filter_map(|change| change.record).map(|(record, _)| record);

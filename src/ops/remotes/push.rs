@@ -12,7 +12,7 @@ use crate::model::{
     Unfinished, UnfinishedTask,
 };
 use crate::ops::{Footing, OpsError, Session, protect};
-use crate::remote::{self, Absent, Earnest, Mover, Theirs, Trust, block_on};
+use crate::remote::{self, Absent, Earnest, Known, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
 use crate::store::Store;
 
@@ -46,6 +46,8 @@ pub struct PushReport {
     pub moved: bool,
     /// How many tasks of others were kept beside ours.
     pub merged: u64,
+    /// Whether the branch had an earlier state there than this side has seen: the remote was put back.
+    pub went_back: bool,
     /// Objects that went, or would.
     pub objects: u64,
     /// Their bytes as they are here.
@@ -94,7 +96,7 @@ pub fn push(
     let state = footing.state()?;
     let seen = state.seen(peer.url(), &there)?;
     let said = seen.and_then(|seen| said_there(&store, &seen.snapshot));
-    let unfinished = unfinished(&footing, &store, &there, open, said)?;
+    let unfinished = unfinished((&footing, &project), &store, &there, open, said)?;
     let Ours { snapshot: ours, unsettled, local_only } =
         settled_snapshot((&footing.key.project, &project), state, &store, &point, unfinished)?;
     refuse_unpromoted(&footing, &there, &point)?;
@@ -102,15 +104,30 @@ pub fn push(
     let mover =
         Mover { user: entry.user.to_owned(), commit: entry.commit.map(str::to_owned), at_ms: entry.at_ms };
     let ends = peer.ends(&store, &there, progress);
-    let known = seen.map(|seen| seen.snapshot);
+    let had = |record: &Digest| state.is_on_remote(record).unwrap_or(false);
+    let known = Known {
+        agreed: seen.map(|seen| (seen.snapshot, seen.generation)),
+        looked_at: state.looked_at(peer.url(), &there)?,
+        had: &had,
+    };
     let pushed =
         block_on(remote::push(ends, ours, known, request.theirs, &mover, request.trust, request.earnest))?;
     store.flush()?;
+    if request.earnest == Earnest::Yes
+        && let Some(same) = &pushed.same
+        && pushed.merged == 0
+        && seen.is_none_or(|seen| seen.generation != same.generation)
+    {
+        // An earlier push got there, and never heard of it.
+        let seen = LastSeen { snapshot: ours, generation: same.generation, at_ms: entry.at_ms };
+        state.see(peer.url(), &there, &seen, None)?;
+        state.is_there(&store.load_json(&ours)?)?;
+    }
     if let Some(moved) = &pushed.moved {
         // Ours, not what came of it: the tasks of others that were kept there are not here yet, and the
         // next push must not take them for ones that this side gave up.
         let seen = LastSeen { snapshot: ours, generation: moved.generation, at_ms: entry.at_ms };
-        state.see(peer.url(), &there, &seen)?;
+        state.see(peer.url(), &there, &seen, None)?;
         let sent: Snapshot = store.load_json(&ours)?;
         state.is_there(&sent)?;
         state.note(&footing.key, &entry)?;
@@ -122,6 +139,7 @@ pub fn push(
         dry_run: request.earnest == Earnest::No,
         moved: pushed.moved.is_some(),
         merged: pushed.merged,
+        went_back: pushed.went_back,
         objects: pushed.sent.objects,
         bytes: pushed.sent.raw,
         stored_bytes: pushed.sent.stored,
@@ -153,7 +171,7 @@ fn said_there(store: &Store, snapshot: &Digest) -> Option<Unfinished> {
 
 /// Puts into the store what is said of what did not finish; absent where that is nothing.
 fn unfinished(
-    footing: &Footing,
+    (footing, project): (&Footing, &Project),
     store: &Store,
     there: &BranchKey,
     mut open: Vec<UnfinishedTask>,
@@ -164,7 +182,8 @@ fn unfinished(
         // Where they were made, nothing would tell there.
         open.iter_mut().for_each(|one| one.items = None);
     }
-    let open = unfinished::as_said(store, open, said)?;
+    let is_local = |one: &UnfinishedTask| local_only::says(project, &one.graph, &one.task);
+    let open = unfinished::as_said(store, open, said, &is_local)?;
     Ok(Unfinished::of(open).map(|all| store.put_json(&all)).transpose()?)
 }
 

@@ -73,8 +73,10 @@ pub fn as_said(
     store: &Store,
     tasks: Vec<UnfinishedTask>,
     said: Option<Unfinished>,
+    is_local: &dyn Fn(&UnfinishedTask) -> bool,
 ) -> Result<Vec<UnfinishedTask>, OpsError> {
-    let said = said.into_iter().flat_map(|all| all.tasks);
+    // What a task printed before it was `local_only` goes no more.
+    let said = said.into_iter().flat_map(|all| all.tasks).filter(|one| !is_local(one));
     let mut said: BTreeMap<_, _> = said.map(|one| ((one.graph.clone(), one.task.clone()), one)).collect();
     let mut as_said = Vec::new();
     for one in tasks {

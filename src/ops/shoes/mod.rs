@@ -91,7 +91,7 @@ pub fn stand<'a>(
     let read = |(name, record): &(&TaskName, Arc<Record>)| {
         let by_item = graph.tasks.get(*name).is_some_and(|dependency| takes_item_alone(task, dependency));
         let files = known.files(Arc::clone(record));
-        files.of_items(of_item.as_ref().filter(|_| by_item)).cloned().collect::<Vec<_>>()
+        files.read_by(of_item.as_ref().filter(|_| by_item)).cloned().collect::<Vec<_>>()
     };
     let files: Vec<OutputFile> = dependencies.iter().flat_map(read).collect();
     let edited = put_there(session, &files, command)?;

@@ -39,7 +39,7 @@ pub enum TaskError {
     #[error("`{dependency}`, on which it depends, has never finished on this branch")]
     NoRecord { dependency: TaskName },
     /// Files of a dependency that it needs are nowhere.
-    #[error("{}, which `{dependency}` made, {} nowhere any more", first(paths), if paths.len() == 1 { "is" } else { "are" })]
+    #[error("{}, which `{dependency}` made, {} nowhere any more; `kptn run {dependency}` makes {} again", first(paths), if paths.len() == 1 { "is" } else { "are" }, if paths.len() == 1 { "it" } else { "them" })]
     DependencyLost { dependency: TaskName, paths: Vec<String> },
     /// The list that it maps over cannot be used.
     #[error("{error}")]

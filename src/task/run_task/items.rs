@@ -202,7 +202,7 @@ fn prepare_whole<'e>(
     stale: &BTreeSet<ItemKey>,
 ) -> Result<Goal<'e>, TaskError> {
     table::refuse_shared_paths(shared, task, items)?;
-    prepare_dependencies(shared, task, &decided.dependencies, Some(stale))?;
+    prepare_dependencies(shared, task, &decided.dependencies, Some(stale), &decided.steady)?;
     let outputs = task.outputs.iter().filter(|output| !task.is_item_output(output));
     let declared = Declared::expand(outputs, &variables(task, &shared.run.plan.graph))?;
     prepare_outputs(shared, task, None, declared, &shared.known.own_files(&task.name).to_vec())

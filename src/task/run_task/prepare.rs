@@ -9,35 +9,52 @@ use std::sync::Arc;
 
 use super::TaskError;
 use super::attempts::{Goal, roll_back};
+use super::steady::Steady;
 use crate::failpoint;
-use crate::model::{Deferred, Item, ItemKey, OutputFile, Record, Task, TaskName, safe_folder_name};
+use crate::model::{Deferred, Item, ItemKey, OutputFile, Record, Silent, Task, TaskName, safe_folder_name};
 use crate::plan::takes_item_alone;
 use crate::store::StoreError;
 use crate::task::environment::{self, Circumstances};
-use crate::task::outputs::{Declared, Folder, Kept, Update};
+use crate::task::outputs::{Declared, Edits, Folder, Kept, OutputsError, Update};
 use crate::task::work::Shared;
 
 /// Makes the output folder, and puts files of direct dependencies back that are not there.
 ///
 /// An edited file of a dependency is left as it is, and that is said: the
 /// dependency was left stale on purpose (`--no-deps`), or was edited just now.
+/// What is made of it belongs to no fingerprint. Where a remote's record is read,
+/// the edit goes to `.kept/`, and files that only the record here lists leave.
 /// Of a dependency that `items` are taken from one by one, only theirs are put back.
 pub fn prepare_dependencies(
     shared: &Shared<'_>,
     task: &Task,
     dependencies: &[(&Task, Arc<Record>)],
     items: Option<&BTreeSet<ItemKey>>,
+    steady: &Steady,
 ) -> Result<(), TaskError> {
     Folder::make(shared.folder.root())?;
+    let mut edited = Vec::new();
     for (dependency, record) in dependencies {
-        if let Some(there) = shared.run.plan.deferred.get(&dependency.name) {
+        let deferred = shared.run.plan.deferred.get(&dependency.name);
+        if let Some(there) = deferred {
             let Deferred { task: name, remote, branch, .. } = there;
             shared.run.note(Some(task), format!("reads `{name}` as {remote} ({branch}) has it"));
         }
         let files = shared.known.files(Arc::clone(record));
         let items = items.filter(|_| takes_item_alone(task, dependency));
-        let read = files.of_items(items);
-        let restored = shared.with_all_outputs(&dependency.name, |outputs| outputs.restore(read))?;
+        let restored = shared.with_all_outputs(&dependency.name, |outputs| {
+            if deferred.is_none() {
+                return outputs.restore(files.read_by(items));
+            }
+            let listed: BTreeSet<&str> = files.iter().map(|file| file.path.as_str()).collect();
+            let here = shared.known.current_files(&dependency.name);
+            outputs.remove_files(here.iter().filter(|file| !listed.contains(file.path.as_str())))?;
+            outputs.restore_all(files.read_by(items), Edits::GoAside, &Silent)
+        })?;
+        tell_kept(shared, task, &restored.kept);
+        if let Some(path) = restored.in_the_way.into_iter().next() {
+            return Err(OutputsError::FolderInTheWay { path }.into());
+        }
         if !restored.lost.is_empty() {
             let dependency = dependency.name.clone();
             return Err(TaskError::DependencyLost { dependency, paths: restored.lost });
@@ -45,8 +62,10 @@ pub fn prepare_dependencies(
         for path in restored.edited {
             let name = &dependency.name;
             shared.run.note(Some(task), format!("uses `{path}`, which was edited after `{name}` made it"));
+            edited.push(path);
         }
     }
+    steady.reads_edited(edited);
     Ok(())
 }
 

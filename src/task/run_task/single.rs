@@ -32,7 +32,7 @@ pub async fn run<'e>(
     let goal = {
         let decided = Arc::clone(&decided);
         let prepare = move || -> Result<_, TaskError> {
-            prepare_dependencies(shared, task, &decided.dependencies, None)?;
+            prepare_dependencies(shared, task, &decided.dependencies, None, &decided.steady)?;
             let declared = Declared::expand(&task.outputs, &variables(task, &shared.run.plan.graph))?;
             prepare_outputs(shared, task, None, declared, &shared.known.current_files(&task.name).to_vec())
         };

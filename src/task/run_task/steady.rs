@@ -3,9 +3,10 @@
 //! Digests alone would miss a file that was changed and changed back: the code
 //! may have been read in between. So their stats are compared, which no edit
 //! leaves as they were. A file that was only touched counts as changed: too
-//! much is fine.
+//! much is fine. What a task read that is not what its dependencies made counts, too.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use crate::store::FileStat;
@@ -20,13 +21,19 @@ const OFTEN: Duration = Duration::from_millis(500);
 pub struct Steady {
     files: Vec<(PathBuf, Option<FileStat>)>,
     root: PathBuf,
+    edited: OnceLock<Vec<String>>,
 }
 
 impl Steady {
     /// Takes note of how files are now.
     pub fn now(files: &[PathBuf], root: &Path) -> Self {
         let files = files.iter().map(|path| (path.clone(), FileStat::at(path))).collect();
-        Self { files, root: root.to_owned() }
+        Self { files, root: root.to_owned(), edited: OnceLock::new() }
+    }
+
+    /// Takes note of files that the task reads and that are not as their records say.
+    pub fn reads_edited(&self, files: Vec<String>) {
+        drop(self.edited.set(files));
     }
 
     /// Returns the files, and how they were.
@@ -42,7 +49,9 @@ impl Steady {
     /// Returns the files that are not as they were, named from the project's root.
     pub fn changed(&self) -> Vec<String> {
         let changed = self.files.iter().filter(|(path, before)| FileStat::at(path) != *before);
-        changed.map(|(path, _)| path.strip_prefix(&self.root).unwrap_or(path).display().to_string()).collect()
+        let changed =
+            changed.map(|(path, _)| path.strip_prefix(&self.root).unwrap_or(path).display().to_string());
+        changed.chain(self.edited.get().into_iter().flatten().cloned()).collect()
     }
 }
 
