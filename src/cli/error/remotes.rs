@@ -26,7 +26,8 @@ impl From<PeerError> for CommandError {
             told.hint("write `remotes: {prod: {url: s3://bucket/prefix}}` into kptn.yaml; `file:///folder` works too")
         }
         PeerError::WhichRemote { known } => {
-            told.hint(format!("name one: `kptn push {0}` or `kptn pull {0}`", known.first().map_or("REMOTE", String::as_str)))
+            let first = known.first().map_or("REMOTE", String::as_str);
+            told.hint(format!("say which: `kptn pull {first}`, `kptn fsck --remote {first}`"))
         }
         PeerError::NotWritable { .. } => told.hint("name another remote; `kptn remote` lists them"),
         PeerError::NothingToPush { .. } => told.hint("`kptn run` makes one"),
@@ -55,6 +56,11 @@ impl From<PeerError> for CommandError {
 pub(super) fn away(error: &(dyn Error + 'static), told: CommandError) -> CommandError {
     let mut all = std::iter::successors(Some(error), |error| (*error).source());
     match all.find_map(|error| error.downcast_ref::<BringError>()) {
+        Some(BringError::Refused { source, .. })
+            if matches!(**source, RemoteError::Store(StoreError::NoSpace { .. })) =>
+        {
+            told.hint("this machine's disk is full: make room, and the same command goes on from there")
+        }
         Some(BringError::Refused { name, .. }) => told.hint(format!(
             "`kptn remote check {name}` tries to reach it; where its address changed, `kptn pull {name} --lazy` writes that down"
         )),

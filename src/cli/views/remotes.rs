@@ -138,7 +138,12 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
     let place = format!("{} ({})", report.remote, report.from);
     let mut out = match &report.into {
         None => format!("fetched {came} from {place}; no branch was moved\n"),
-        Some(into) if report.changed == 0 => format!("{into} has what {place} has; {came} came\n"),
+        Some(into) if report.changed == 0 && report.tasks.is_empty() && report.kept.is_empty() => {
+            format!("{place} has nothing of what was asked for; {into} is as it was\n")
+        }
+        Some(into) if report.changed == 0 => {
+            format!("{into} has what was asked for of {place} already; {came} came\n")
+        }
         Some(into) => format!(
             "{} {} from {place} onto {into}: {came}\n",
             Tone::Good.paint("pulled"),
@@ -165,10 +170,9 @@ pub fn pulled(report: &PullReport, now_ms: u64) -> String {
     }
     for one in &report.stays {
         let files: Vec<_> = one.files.iter().map(|path| format!("`{}`", harmless(path))).collect();
-        let what = if files.is_empty() { "nothing it made".to_owned() } else { words::list(&files, FILES) };
-        let not = if files.is_empty() { "is" } else { "not" };
+        let what = if files.is_empty() { "the result".to_owned() } else { words::list(&files, FILES) };
         out.push_str(&format!(
-            "{not} here: {what} of `{}`, which is `local_only` where it was made; it runs here instead\n",
+            "not here: {what} of `{}`, which is `local_only` where it was made; it runs here instead\n",
             one.task
         ));
     }
