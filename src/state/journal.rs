@@ -160,7 +160,16 @@ impl Journal {
     fn new_segment(&mut self) -> Result<Segment, StateError> {
         let writing = |path: &Path, error| StoreError::writing("write", path, error);
         loop {
-            fs::create_dir_all(&self.folder).map_err(|error| writing(&self.folder, error))?;
+            match fs::create_dir_all(&self.folder) {
+                // It was there, and went with another process's last file before that was looked at.
+                Err(error)
+                    if matches!(error.kind(), ErrorKind::AlreadyExists | ErrorKind::NotFound)
+                        && fs::symlink_metadata(&self.folder).is_err() =>
+                {
+                    continue;
+                }
+                made => made.map_err(|error| writing(&self.folder, error))?,
+            }
             self.number += 1;
             let path = self.folder.join(format!("{}.{}.journal", self.name, self.number));
             // Locked before it has the name by which others find it.
