@@ -69,7 +69,7 @@ fn what_is_wrong_is_refused_and_nothing_is_written() {
     let secret =
         add(&["new", "s3://AKIA:secret@bucket/x"]).says("credentials do not belong").says("--profile");
     assert!(!secret.stderr.contains("AKIA"), "{}", secret.stderr);
-    add(&["new", "ftp://host/x"]).says("only `s3://` and `file://`");
+    add(&["new", "ftp://host/x"]).says("only `s3://`, `file://`");
     add(&["new", "bucket"]).says("neither `s3://` nor `file://`");
     add(&["new", "file://relative"]).says("three slashes");
     add(&["a b", "s3://data"]).says("`a b` is no name of a remote");
