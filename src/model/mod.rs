@@ -30,6 +30,8 @@ mod snapshot;
 mod status;
 mod task;
 mod template;
+#[cfg(test)]
+pub mod testing;
 mod unfinished;
 
 pub use compute::{Compute, ComputeError};

@@ -10,8 +10,8 @@ use indexmap::IndexMap;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::model::Task;
-use crate::model::{Compute, GraphName, Language, Retries, Script, Settings, TaskName, Template};
+use crate::model::{Compute, GraphName, Language, Settings, TaskName};
+use crate::model::{Task, testing};
 use crate::render::{RunnerState, state_of};
 
 const TALK: &str = r#"
@@ -32,44 +32,8 @@ print(json.dumps(answers))
 "#;
 
 fn task(name: &str, deps: &[&str]) -> Task {
-    Task {
-        renamed_from: Vec::new(),
-        name: TaskName::parse(name).unwrap(),
-        script: Script {
-            language: Language::Python,
-            file: Template::parse("t.py").unwrap(),
-            path: None,
-            function: None,
-            tried: Vec::new(),
-        },
-        deps: deps.iter().map(|dep| TaskName::parse(dep).unwrap()).collect(),
-        outputs: Vec::new(),
-        inputs: Vec::new(),
-        refresh: Default::default(),
-        args: Default::default(),
-        prefix_args: None,
-        cli_args: None,
-        cache_result: false,
-        iterable_item: Vec::new(),
-        map_over: Vec::new(),
-        map_deps: Default::default(),
-        bundle_size: 1,
-        group_size: None,
-        compute: Compute::default(),
-        tags: Vec::new(),
-        logs: None,
-        retries: Retries(0),
-        timeout_ms: None,
-        env: Default::default(),
-        secret_env: Vec::new(),
-        cwd: None,
-        cache: true,
-        reuse: None,
-        keep: false,
-        local_only: false,
-        workers: Default::default(),
-        places: Default::default(),
-    }
+    let deps = deps.iter().map(|dep| TaskName::parse(dep).unwrap()).collect();
+    Task { deps, ..testing::task(name, testing::script(Language::Python, "t.py")) }
 }
 
 fn graph(name: &str, tasks: Vec<Task>) -> Graph {

@@ -49,44 +49,8 @@ pub(super) fn template(text: &str) -> Template {
 pub(super) fn task(file: &str) -> Task {
     let (file, function) = file.split_once(':').unwrap_or((file, "T"));
     let python = file.ends_with(".py");
-    Task {
-        name: name("T"),
-        script: Script {
-            language: if python { Language::Python } else { Language::R },
-            file: template(file),
-            path: None,
-            function: python.then(|| function.to_owned()),
-            tried: Vec::new(),
-        },
-        deps: Vec::new(),
-        outputs: Vec::new(),
-        inputs: Vec::new(),
-        refresh: Refresh::Never,
-        args: BTreeMap::new(),
-        prefix_args: None,
-        cli_args: None,
-        cache_result: false,
-        iterable_item: Vec::new(),
-        map_over: Vec::new(),
-        map_deps: MapDeps::All,
-        bundle_size: 1,
-        group_size: None,
-        compute: Compute::default(),
-        tags: Vec::new(),
-        logs: None,
-        retries: Retries(0),
-        timeout_ms: None,
-        env: BTreeMap::new(),
-        secret_env: Vec::new(),
-        cwd: None,
-        cache: true,
-        reuse: None,
-        keep: false,
-        local_only: false,
-        workers: Workers::Warm,
-        renamed_from: Vec::new(),
-        places: BTreeMap::new(),
-    }
+    let script = testing::script(if python { Language::Python } else { Language::R }, file);
+    testing::task("T", Script { function: python.then(|| function.to_owned()), ..script })
 }
 
 impl Fixture {

@@ -6,7 +6,6 @@
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use indexmap::IndexMap;
@@ -54,47 +53,11 @@ pub(super) fn name(index: usize) -> TaskName {
 }
 
 pub(super) fn task(name: TaskName, deps: Vec<TaskName>, makes: Makes) -> Task {
-    Task {
-        renamed_from: Vec::new(),
-        script: Script {
-            language: Language::R,
-            file: Template::parse("x.R").unwrap(),
-            path: Some(PathBuf::from("/x.R")),
-            function: None,
-            tried: Vec::new(),
-        },
-        outputs: match makes {
-            Makes::Nothing => Vec::new(),
-            _ => vec![Template::parse(&format!("{name}.csv")).unwrap()],
-        },
-        name,
-        deps,
-        inputs: Vec::new(),
-        refresh: Refresh::Never,
-        args: BTreeMap::new(),
-        prefix_args: None,
-        cli_args: None,
-        cache_result: false,
-        iterable_item: Vec::new(),
-        map_over: Vec::new(),
-        map_deps: MapDeps::All,
-        bundle_size: 1,
-        group_size: None,
-        compute: Compute::default(),
-        tags: Vec::new(),
-        logs: None,
-        retries: Retries::default(),
-        timeout_ms: None,
-        env: BTreeMap::new(),
-        secret_env: Vec::new(),
-        cwd: None,
-        cache: true,
-        reuse: None,
-        keep: false,
-        local_only: false,
-        workers: Workers::Warm,
-        places: BTreeMap::new(),
-    }
+    let outputs = match makes {
+        Makes::Nothing => Vec::new(),
+        _ => vec![Template::parse(&format!("{name}.csv")).unwrap()],
+    };
+    Task { deps, outputs, ..testing::task(name.as_str(), testing::found_script("x.R", "/x.R")) }
 }
 
 impl World {
