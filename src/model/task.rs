@@ -194,6 +194,11 @@ impl Task {
         self.renamed_from.first().unwrap_or(&self.name)
     }
 
+    /// Tells whether it has a name, or had it before.
+    pub fn is_or_was(&self, name: &TaskName) -> bool {
+        self.name == *name || self.renamed_from.contains(name)
+    }
+
     /// Tells whether it runs once an item.
     pub fn is_mapped(&self) -> bool {
         !self.map_over.is_empty()

@@ -15,7 +15,7 @@ use indexmap::IndexMap;
 use serde::Serialize;
 
 use super::engine_error::EngineError;
-use super::holding::holder;
+use super::holding::lock_both;
 use super::run::{Opened, Opening, RunRequest, WhenNothing};
 use super::tasks::{load_plan, make_run};
 use super::{OpsError, Session, run};
@@ -241,10 +241,7 @@ pub fn close(
         return Ok(closed);
     }
     let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
-    let by = holder(command);
-    let on = [LockOn::Branch(&key), LockOn::Outputs(&plan.outputs_dir)];
-    let locks = on.map(|on| RunLock::acquire(session.store_root(), on, wait, &by));
-    let locks: Vec<RunLock> = locks.into_iter().collect::<Result<_, _>>()?;
+    let locks = lock_both(session.store_root(), &key, &plan.outputs_dir, wait, command)?;
     // Another close may have been faster, or another run have come.
     if let Some(closed) = closed_before(session, &plan.id)? {
         return Ok(closed);

@@ -53,7 +53,13 @@ pub(super) struct Taken {
 pub(super) fn take(session: &Session, request: &RunRequest) -> Result<Taken, OpsError> {
     let mut notes = Vec::new();
     loop {
-        let locks = lock_both(session.store_root(), &session.key, &session.outputs_dir, request)?;
+        let locks = lock_both(
+            session.store_root(),
+            &session.key,
+            &session.outputs_dir,
+            request.wait,
+            &request.command,
+        )?;
         let state = session.state()?;
         state.take_in_dead(&session.key)?;
         let Some(open) = state.engine_run_on(&session.key, Some(&session.outputs_dir))? else {
@@ -73,15 +79,17 @@ pub(super) fn take(session: &Session, request: &RunRequest) -> Result<Taken, Ops
     }
 }
 
-fn lock_both(
+/// Locks a branch and an output folder, for nobody else.
+pub(super) fn lock_both(
     root: &Path,
     key: &BranchKey,
     outputs: &Path,
-    request: &RunRequest,
+    wait: Wait,
+    command: &str,
 ) -> Result<Vec<RunLock>, OpsError> {
-    let by = holder(&request.command);
+    let by = holder(command);
     let on = [LockOn::Branch(key), LockOn::Outputs(outputs)];
-    let locks = on.map(|on| RunLock::acquire(root, on, request.wait, &by));
+    let locks = on.map(|on| RunLock::acquire(root, on, wait, &by));
     Ok(locks.into_iter().collect::<Result<_, _>>()?)
 }
 

@@ -5,7 +5,7 @@ use crate::model::{Digest, Snapshot};
 
 impl State {
     /// Remembers that a remote has a snapshot's records, but for those whose bytes never left the machine that made them.
-    pub fn is_there(&self, snapshot: &Snapshot) -> Result<(), StateError> {
+    pub fn note_on_remote(&self, snapshot: &Snapshot) -> Result<(), StateError> {
         let all = snapshot.entries.iter().map(|entry| entry.record);
         let records = all.filter(|record| !snapshot.local_only.contains(record));
         self.write(|transaction| {

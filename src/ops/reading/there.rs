@@ -9,7 +9,7 @@
 use super::Wanted;
 use super::shelf::{Shelf, find_item};
 use crate::git::Repository;
-use crate::model::{Address, BranchName, Digest, Progress, Record, RemoteSettings, Task, TaskName};
+use crate::model::{Address, BranchName, Digest, Progress, Record, RemoteSettings};
 use crate::ops::remotes::{Peer, PeerError};
 use crate::ops::scope::{self, Words};
 use crate::ops::session::outputs_template;
@@ -68,11 +68,11 @@ impl Shelf {
         let there = peer.branch(start.branch.as_deref(), &session.key)?;
         let ends = peer.ends(&store, &there, progress);
         let arrived = block_on(remote::pull(ends, None, Take::State, &|_, part, graph, name| {
-            part == Part::Record && graph == namespace && is_of(defined, name)
+            part == Part::Record && graph == namespace && defined.is_or_was(name)
         }))?;
         let entries = || arrived.snapshot.entries.iter().filter(|entry| entry.graph == *namespace);
         let own = entries().find(|entry| entry.task == task);
-        let Some(entry) = own.or_else(|| entries().find(|entry| is_of(defined, &entry.task))) else {
+        let Some(entry) = own.or_else(|| entries().find(|entry| defined.is_or_was(&entry.task))) else {
             let (remote, branch) = (peer.name.clone(), there.branch.clone());
             return Err(PeerError::NotThere { remote, branch, tasks: vec![task] }.into());
         };
@@ -113,8 +113,4 @@ impl Shelf {
             None => Ok(()),
         }
     }
-}
-
-fn is_of(task: &Task, name: &TaskName) -> bool {
-    task.name == *name || task.renamed_from.contains(name)
 }

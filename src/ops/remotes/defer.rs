@@ -50,7 +50,7 @@ pub fn defer(
     let state = session.state()?;
     state.take_marks(&session.key.project, arrived.invalid.as_ref().map_or(&[], |all| &all.marks))?;
     let marks = Bad::load(state, &session.key.project)?;
-    peer.has_promised(store, &arrived.left)?;
+    peer.note_promises(store, &arrived.left)?;
     let entries = arrived.snapshot.entries.iter();
     let entries: BTreeMap<&TaskName, &SnapshotEntry> =
         entries.filter(|one| one.graph == *namespace).map(|one| (&one.task, one)).collect();

@@ -25,7 +25,7 @@ pub struct StaysThere {
 pub fn says(project: &Project, graph: &GraphName, task: &TaskName) -> bool {
     let of_namespace = project.graphs.values().filter(|one| one.namespace == *graph);
     let mut tasks = of_namespace.flat_map(|one| one.tasks.values()).filter(|one| one.local_only);
-    tasks.any(|one| one.name == *task || one.renamed_from.contains(task))
+    tasks.any(|one| one.is_or_was(task))
 }
 
 /// Tells whether a record's files, result and log are not to be sent.

@@ -60,7 +60,7 @@ impl Peer {
     }
 
     /// Writes down in the store that objects are there, and how they are reached.
-    pub fn has_promised(&self, store: &Store, objects: &[(Digest, u64)]) -> Result<(), OpsError> {
+    pub fn note_promises(&self, store: &Store, objects: &[(Digest, u64)]) -> Result<(), OpsError> {
         if !objects.is_empty() {
             remember(store.layout(), &self.id, &self.promiser())?;
             store.promise(&self.id, objects, now_ms())?;
@@ -69,7 +69,7 @@ impl Peer {
     }
 
     /// Where it has promised objects before, writes down how it is reached now.
-    pub fn is_reached_so(&self, store: &Store) -> Result<(), OpsError> {
+    pub fn note_address(&self, store: &Store) -> Result<(), OpsError> {
         Ok(renew(store.layout(), &self.id, &self.promiser())?)
     }
 

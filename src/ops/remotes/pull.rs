@@ -9,7 +9,7 @@
 //! another branch leaves them alone, `--force` gives them up, and `undo` brings
 //! them back.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
 
@@ -130,7 +130,7 @@ pub fn pull(
 ) -> Result<PullReport, OpsError> {
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), request.remote.as_deref(), Absent::Fail)?;
-    peer.is_reached_so(&store)?;
+    peer.note_address(&store)?;
     let choice = Choice::of(&session, &request.want)?;
     let there = peer.branch(request.from.as_deref(), &session.key)?;
     let footing = Footing::open(start, command)?;
@@ -145,7 +145,7 @@ pub fn pull(
     };
     let arrived = block_on(remote::pull(ends, at.as_ref(), request.take, &wanted))?;
     // Before a branch relies on it.
-    peer.has_promised(&store, &arrived.left)?;
+    peer.note_promises(&store, &arrived.left)?;
     store.hit("remote.pull.arrived")?;
 
     if let Some(invalid) = &arrived.invalid {
@@ -275,7 +275,8 @@ impl Moving<'_> {
             }
             .into());
         }
-        state.is_there(&arrived.snapshot)?;
+        // After the changes were told: they ask what was there before.
+        state.note_on_remote(&arrived.snapshot)?;
         report.into = Some(here.branch.clone());
         report.elsewhere = (here.branch != footing.key.branch).then(|| here.branch.clone());
         report.changed = changes.len() as u64;
@@ -315,21 +316,19 @@ impl Moving<'_> {
         let agreed = state.seen(peer.url(), there)?.filter(|seen| store.has(&seen.snapshot).unwrap_or(false));
         let went_back = agreed.is_some_and(|seen| seen.generation > arrived.tip.generation);
         report.went_back = went_back && is_now;
-        let local_only = match agreed {
-            Some(seen) => store.load_json::<Snapshot>(&seen.snapshot)?.local_only,
-            None => BTreeSet::new(),
-        };
         let agreed = match agreed {
-            Some(seen) if here.branch == there.branch => state.entries(&Point::of(seen.snapshot))?,
-            _ => Entries::default(),
+            Some(seen) if here.branch == there.branch => store.load_json(&seen.snapshot)?,
+            _ => Snapshot::default(),
         };
+        let local_only = agreed.local_only;
+        let agreed: BTreeMap<_, _> =
+            agreed.entries.into_iter().map(|one| ((one.graph, one.task), one.record)).collect();
         let open = arrived.unfinished.as_ref();
         let wanted = |entry: &&SnapshotEntry| choice.wants(open, Part::Record, &entry.graph, &entry.task);
         let (mut changes, mut losing) = (Vec::new(), BTreeSet::new());
         for entry in arrived.snapshot.entries.iter().filter(wanted) {
             let place = (entry.graph.clone(), entry.task.clone());
-            let record = |table: &Entries| table.get(&place).map(|entry| entry.record);
-            let (our, was) = (record(ours), record(&agreed));
+            let (our, was) = (ours.get(&place).map(|entry| entry.record), agreed.get(&place).copied());
             let is_later = report.went_back && state.is_on_remote(&entry.record)?;
             if our.is_some() && our != Some(entry.record) && (was == Some(entry.record) || is_later) {
                 report.kept.push(entry.task.clone());

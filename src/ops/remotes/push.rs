@@ -12,7 +12,7 @@ use crate::model::{
     Unfinished, UnfinishedTask,
 };
 use crate::ops::{Footing, OpsError, Session, protect};
-use crate::remote::{self, Absent, Earnest, Known, Mover, Theirs, Trust, block_on};
+use crate::remote::{self, Absent, Earnest, Known, Move, Mover, Theirs, Trust, block_on};
 use crate::state::{BranchKey, LastSeen, Point, State};
 use crate::store::Store;
 
@@ -86,7 +86,7 @@ pub fn push(
     if request.earnest == Earnest::Yes {
         peer = find(Absent::Make)?;
     }
-    peer.is_reached_so(&store)?;
+    peer.note_address(&store)?;
     let project = session.project.clone();
     let footing = Footing::of(session, command);
     let there = match &request.to {
@@ -113,23 +113,20 @@ pub fn push(
     let pushed =
         block_on(remote::push(ends, ours, known, request.theirs, &mover, request.trust, request.earnest))?;
     store.flush()?;
-    if request.earnest == Earnest::Yes
-        && let Some(same) = &pushed.same
-        && pushed.merged == 0
-        && seen.is_none_or(|seen| seen.generation != same.generation)
-    {
-        // An earlier push got there, and never heard of it.
-        let seen = LastSeen { snapshot: ours, generation: same.generation, at_ms: entry.at_ms };
-        state.see(peer.url(), &there, &seen, None)?;
-        state.is_there(&store.load_json(&ours)?)?;
-    }
-    if let Some(moved) = &pushed.moved {
+    // Where it was there already, an earlier push may have got there and never heard of it.
+    let is_news = |same: &&Move| {
+        request.earnest == Earnest::Yes
+            && pushed.merged == 0
+            && seen.is_none_or(|seen| seen.generation != same.generation)
+    };
+    if let Some(agreed) = pushed.moved.as_ref().or(pushed.same.as_ref().filter(is_news)) {
         // Ours, not what came of it: the tasks of others that were kept there are not here yet, and the
         // next push must not take them for ones that this side gave up.
-        let seen = LastSeen { snapshot: ours, generation: moved.generation, at_ms: entry.at_ms };
+        let seen = LastSeen { snapshot: ours, generation: agreed.generation, at_ms: entry.at_ms };
         state.see(peer.url(), &there, &seen, None)?;
-        let sent: Snapshot = store.load_json(&ours)?;
-        state.is_there(&sent)?;
+        state.note_on_remote(&store.load_json(&ours)?)?;
+    }
+    if pushed.moved.is_some() {
         state.note(&footing.key, &entry)?;
     }
     Ok(PushReport {
