@@ -2,6 +2,9 @@
 
 #![cfg(feature = "failpoints")]
 
+use kptn::model::RemoteSettings;
+use kptn::remote::{Absent, block_on, open};
+
 use super::remote_gc::{NOW, collect, is_sound, moved_on, run_and_push};
 use crate::support::{Place, Project, Running};
 
@@ -149,5 +152,55 @@ fn collections_and_pushes_at_once_all_end_well() {
             }
             is_sound(&place, "main", new.trim_matches('\''));
         }
+    }
+}
+
+#[test]
+fn what_another_process_is_writing_in_a_folder_is_no_leftover() {
+    let place = Place::each().into_iter().next().expect("a folder");
+    let Place::Folder(folder) = &place else { return };
+    let project = moved_on(&place);
+    let url = format!("file://{}", folder.path().join("team").display());
+    let settings = RemoteSettings { url, ..RemoteSettings::default() };
+    let bucket = open(&settings, Absent::Fail).expect("a remote");
+    let mut left = 3;
+    let piece = || {
+        left -= 1;
+        // Its file is there, and not yet at its key.
+        if left == 1 {
+            place.put("packs/0123#1", b"half of it");
+            project.kptn(&NOW).succeeds();
+            assert!(place.keys().contains_key("packs/0123#1"), "it cannot be told whose that is");
+        }
+        Ok((left > 0).then(|| vec![7; 9_000_000]))
+    };
+    block_on(bucket.write_pieces("objects/1", piece)).expect("it is written");
+    assert_eq!(place.keys()["objects/1"].len(), 18_000_000);
+    drop(bucket);
+    place.remove("objects/1");
+    collect(&project, &NOW);
+    assert!(!place.keys().contains_key("packs/0123#1"), "nobody writes now");
+    is_sound(&place, "main", "two");
+}
+
+#[test]
+fn tries_and_pushes_at_once_in_a_folder_that_is_no_remote_yet_all_end_well() {
+    for _ in 0..6 {
+        let place = Place::each().into_iter().next().expect("a folder");
+        let Place::Folder(folder) = &place else { return };
+        std::fs::create_dir(folder.path().join("team")).expect("a folder");
+        let others: Vec<_> = (0..4).map(|_| place.project()).collect();
+        let pushing = place.project();
+        pushing.kptn(&["run"]).succeeds();
+        let push = pushing.start(&["push"]);
+        let running: Vec<_> =
+            (0..4).flat_map(|_| &others).map(|other| other.start(&["remote", "check"])).collect();
+        for check in running {
+            let (code, _, messages) = check.wait();
+            assert_eq!(code, Some(0), "{messages}");
+        }
+        let (code, _, messages) = push.wait();
+        assert_eq!(code, Some(0), "{messages}");
+        is_sound(&place, "main", "one");
     }
 }

@@ -7,28 +7,25 @@
 //! client, with back-off and jitter.
 
 use std::fs::File;
-use std::io::Read;
 use std::ops::Range;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use futures_util::{StreamExt, TryStreamExt};
 use object_store::path::Path;
 use object_store::{
     GetOptions, GetResultPayload, OBJECT_STORE_COALESCE_DEFAULT, ObjectStore, ObjectStoreExt, PutMode,
-    PutOptions, UpdateVersion, WriteMultipart, coalesce_ranges,
+    PutOptions, PutPayload, UpdateVersion, WriteMultipart, coalesce_ranges,
 };
 
 use super::said::{Said, said, system};
-use super::{RemoteError, layout, lock};
+use super::{RemoteError, folder, layout, lock};
 use crate::model::Digest;
 
 /// One piece of a large object on its way.
 const PIECE: usize = 8 * 1024 * 1024;
 /// How many pieces of one are on their way here at once.
 const AHEAD: usize = 4;
-/// How much of a file is read at a time.
-const BLOCK: usize = 256 * 1024;
 
 /// What a key held when it was read; only good for [`Bucket::swap`].
 #[derive(Debug, Clone)]
@@ -38,6 +35,16 @@ pub struct Version(Held);
 enum Held {
     Tagged(UpdateVersion),
     Bytes(Digest),
+}
+
+impl Version {
+    /// Returns the digest of the bytes, where it is that: in a folder.
+    pub(super) fn digest(&self) -> Option<Digest> {
+        match &self.0 {
+            Held::Bytes(digest) => Some(*digest),
+            Held::Tagged(_) => None,
+        }
+    }
 }
 
 /// Whether a key got its new bytes.
@@ -67,6 +74,8 @@ pub struct Bucket {
     prefix: Path,
     /// Where it is a folder.
     folder: Option<PathBuf>,
+    /// Held since the first write to it.
+    writing: Arc<OnceLock<File>>,
     url: String,
 }
 
@@ -77,7 +86,7 @@ impl Bucket {
         folder: Option<PathBuf>,
         url: String,
     ) -> Self {
-        Self { client, prefix, folder, url }
+        Self { client, prefix, folder, writing: Arc::default(), url }
     }
 
     /// Returns the address, without anything secret.
@@ -153,7 +162,7 @@ impl Bucket {
         };
         let size = found.meta.size;
         let mut first = match found.payload {
-            GetResultPayload::File(file, _) => return self.read_file(key, file, piece).map(Some),
+            GetResultPayload::File(file, _) => return folder::read_pieces(self, key, file, piece).map(Some),
             GetResultPayload::Stream(first) => first,
         };
         while let Some(bytes) = first.try_next().await.map_err(failed)? {
@@ -168,28 +177,30 @@ impl Bucket {
         Ok(Some(()))
     }
 
-    /// Reads a file here and now: the client would, in small pieces, on another thread each.
-    fn read_file(
-        &self,
-        key: &str,
-        mut file: File,
-        mut piece: impl FnMut(&[u8]) -> Result<(), RemoteError>,
-    ) -> Result<(), RemoteError> {
-        let mut block = vec![0; BLOCK];
+    /// Writes a key whose bytes its name decides: writing it twice is harmless.
+    pub async fn write(&self, key: &str, bytes: Vec<u8>) -> Result<(), RemoteError> {
+        self.begin_to_write().await?;
+        let (path, bytes) = (self.path(key), PutPayload::from(bytes));
+        let mut tries = 0;
         loop {
-            match file.read(&mut block) {
-                Ok(0) => return Ok(()),
-                Ok(read) => piece(&block[..read])?,
-                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(source) => return Err(self.folder_failed("read", key, source)),
+            tries += 1;
+            match self.client.put(&path, bytes.clone()).await {
+                Err(error)
+                    if self.folder.is_some() && folder::has_vanished(&error) && tries < lock::TRIES => {}
+                put => return put.map(|_| ()).map_err(|error| self.failed("write", key, error)),
             }
         }
     }
 
-    /// Writes a key whose bytes its name decides: writing it twice is harmless.
-    pub async fn write(&self, key: &str, bytes: Vec<u8>) -> Result<(), RemoteError> {
-        let put = self.client.put(&self.path(key), bytes.into()).await;
-        put.map(|_| ()).map_err(|error| self.failed("write", key, error))
+    /// Says in a folder that what will be half-written there has an owner.
+    async fn begin_to_write(&self) -> Result<(), RemoteError> {
+        if self.folder.is_some()
+            && self.writing.get().is_none()
+            && let Some(file) = lock::writing(self).await?
+        {
+            drop(self.writing.set(file));
+        }
+        Ok(())
     }
 
     /// Writes such a key from pieces, at most two of them on their way at once; `next` returns none at
@@ -199,6 +210,7 @@ impl Bucket {
         key: &str,
         mut next: impl FnMut() -> Result<Option<Vec<u8>>, RemoteError>,
     ) -> Result<(), RemoteError> {
+        self.begin_to_write().await?;
         let failed = |error| self.failed("write", key, error);
         let upload = self.client.put_multipart_opts(&self.path(key), Default::default()).await;
         let mut upload = WriteMultipart::new_with_chunk_size(upload.map_err(failed)?, PIECE);
@@ -243,7 +255,7 @@ impl Bucket {
         bytes: Vec<u8>,
     ) -> Result<Swapped, RemoteError> {
         if self.folder.is_some() {
-            return self.swap_in_folder(key, expected, bytes).await;
+            return folder::swap(self, key, expected, bytes).await;
         }
         let mode = match expected.map(|version| &version.0) {
             Some(Held::Tagged(version)) => PutMode::Update(version.clone()),
@@ -257,25 +269,6 @@ impl Bucket {
             }
             Err(error) => Err(self.failed("write", key, error)),
         }
-    }
-
-    async fn swap_in_folder(
-        &self,
-        key: &str,
-        expected: Option<&Version>,
-        bytes: Vec<u8>,
-    ) -> Result<Swapped, RemoteError> {
-        let _lock = lock::lock(self, key).await?;
-        let now = self.read_versioned(key).await?.map(|(_, version)| version);
-        let same = match (expected.map(|version| &version.0), now.as_ref().map(|version| &version.0)) {
-            (None, None) => true,
-            (Some(Held::Bytes(expected)), Some(Held::Bytes(now))) => expected == now,
-            _ => false,
-        };
-        if !same {
-            return Ok(Swapped::No);
-        }
-        self.write(key, bytes).await.map(|()| Swapped::Yes)
     }
 
     /// Tells whether there is anything that kptn wrote.

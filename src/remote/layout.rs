@@ -12,7 +12,7 @@
 //! gc/<epoch>-<id>                            what a collection is about to delete
 //! probe/<id>                                 tried by `remote check`, and removed again
 //! damaged/<key>-<id>                        what stood at a key before `push --repair` put that right
-//! locks/<name>                               folders only: who moves a key now
+//! locks/<name>                               folders only: who moves a key now, and who writes at all
 //! ```
 //! Names of projects and branches are made safe as folder names are, so two
 //! that differ in case alone never share a key.

@@ -1,11 +1,12 @@
 //! What interrupted writes left in a folder: no list of keys names it, and nobody reads it.
 
 use std::path::Path;
-use std::time::UNIX_EPOCH;
+use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use super::bucket::{Bucket, Listed};
-use super::{RemoteError, layout};
+use super::{Earnest, RemoteError, layout, lock};
+use crate::store::Amount;
 
 /// What is in no folder's way: locks, and where a disk is mounted.
 const NOBODYS: [&str; 2] = ["locks", "lost+found"];
@@ -20,9 +21,23 @@ pub fn leftovers(bucket: &Bucket) -> Result<Vec<Listed>, RemoteError> {
     Ok(found)
 }
 
-/// Removes one of them; one that is not there is gone already.
-pub fn remove(bucket: &Bucket, one: &Listed) -> Result<(), RemoteError> {
-    let Some(folder) = bucket.folder() else { return Ok(()) };
+/// Removes those that were left at least so long ago; returns how much that is. Nothing where somebody writes.
+pub fn tidy(bucket: &Bucket, least_ms: u64, earnest: Earnest) -> Result<Amount, RemoteError> {
+    let Some(folder) = bucket.folder() else { return Ok(Amount::default()) };
+    let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
+    let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
+    let work = || {
+        let mut all = leftovers(bucket)?;
+        all.retain(|one| now_ms.saturating_sub(one.at_ms) >= least_ms);
+        if earnest == Earnest::Yes {
+            all.iter().try_for_each(|one| remove(bucket, folder, one))?;
+        }
+        Ok(all.iter().map(|one| one.size).collect())
+    };
+    lock::while_nobody_writes(folder, work).unwrap_or(Ok(Amount::default()))
+}
+
+fn remove(bucket: &Bucket, folder: &Path, one: &Listed) -> Result<(), RemoteError> {
     match fs::remove_file(folder.join(&one.key)) {
         Err(source) if source.kind() != io::ErrorKind::NotFound => {
             Err(bucket.folder_failed("remove", &one.key, source))

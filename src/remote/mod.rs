@@ -4,7 +4,7 @@
 //! address, profile, clouds   an address becomes a Bucket   bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
-//! leftover, lock     what interrupted writes left in a folder, and who moves a key there
+//! folder, lock       what is done otherwise in a folder   leftover  what interrupted writes left there
 //! delta              one as what changed since another bases     which other one
 //! index, part, catalog   where each object is       condemned what a collection is about to delete
 //! send, outgoing     objects go                        fetch, incoming   they come
@@ -38,6 +38,7 @@ mod delta;
 mod encoding;
 mod error;
 mod fetch;
+mod folder;
 mod format;
 mod header;
 mod history;

@@ -34,7 +34,7 @@ use super::catalog::Catalog;
 use super::condemned::Condemned;
 use super::format::{self, Intent};
 use super::index::{Collections, Index, Located, Part};
-use super::leftover::{self, leftovers};
+use super::leftover::tidy;
 use super::survey::roots::Held;
 use super::survey::{Needed, Refs, Sizes, past_roots, sizes, walk};
 use super::{Earnest, RemoteError, layout};
@@ -103,7 +103,7 @@ pub async fn collect(
     progress.begin(Phase::Looking, 0, 0);
     format::check(bucket, Intent::Read).await?;
     // Before anything is written: there may be no room for that.
-    let tidied = tidy(bucket, asked)?;
+    let tidied = tidy(bucket, asked.grace_ms, asked.earnest)?;
     let now_ms = match asked.earnest {
         Earnest::Yes => {
             format::raise(bucket, format::COLLECTIONS).await?;
@@ -132,17 +132,6 @@ pub async fn collect(
     };
     work.announce(&mut catalog, &marked, &gone, &mut report).await?;
     Ok(report)
-}
-
-/// Removes what interrupted writes left in a folder before the grace time; returns how much that is.
-fn tidy(bucket: &Bucket, asked: &Asked) -> Result<Amount, RemoteError> {
-    let now_ms = local_ms();
-    let mut all = leftovers(bucket)?;
-    all.retain(|one| now_ms.saturating_sub(one.at_ms) >= asked.grace_ms);
-    if asked.earnest == Earnest::Yes {
-        all.iter().try_for_each(|one| leftover::remove(bucket, one))?;
-    }
-    Ok(all.iter().map(|one| one.size).collect())
 }
 
 /// Returns every object that is needed, by an index that may have moved on since the mark.
