@@ -48,6 +48,8 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("remote.gc.copied", "what is needed of half-empty packs is copied; nothing names the copies"),
     ("remote.gc.listed", "a collection's list is written; the index's head does not name it"),
     ("remote.gc.announced", "a collection is announced; nothing is deleted"),
+    ("remote.gc.runs", "the keys of runs that are over are deleted, but for what says so"),
+    ("remote.gc.ended", "runs that are over have no key any more"),
     ("remote.gc.marked", "what is needed was marked again; the index still names what goes"),
     ("remote.gc.unnamed", "the index does not name what goes; nothing is deleted"),
     ("remote.gc.deleting", "some of what goes is deleted"),

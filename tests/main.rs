@@ -51,6 +51,7 @@ mod remote_faults;
 mod remote_fsck;
 mod remote_gc;
 mod remote_gc_races;
+mod remote_gc_runs;
 mod remote_repair;
 mod remotes;
 mod remotes_s3;

@@ -288,9 +288,6 @@ fn a_remote_of_the_first_format_is_read_and_raised_by_its_first_collection() {
 fn what_this_kptn_does_not_know_is_left_alone() {
     for place in Place::each() {
         let project = moved_on(&place);
-        place.put("runs/1/A/0", b"{}");
-        project.kptn(&NOW).exits(4).says("of a run, which this kptn does not know").says("fsck --remote");
-        place.remove("runs/1/A/0");
         place.put("notes/mine.txt", b"not kptn's");
         for _ in 0..3 {
             collect(&project, &NOW);

@@ -12,6 +12,7 @@
 //! gc/<epoch>-<id>                            what a collection is about to delete
 //! probe/<id>                                 tried by `remote check`, and removed again
 //! damaged/<key>-<id>                        what stood at a key before `push --repair` put that right
+//! runs/<run>/…                               a run that several machines carry out, until it is closed
 //! locks/<name>                               folders only: who moves a key now, and who writes at all
 //! ```
 //! Names of projects and branches are made safe as folder names are, so two
@@ -132,6 +133,22 @@ pub fn condemned(list: &str) -> String {
     format!("gc/{list}")
 }
 
+/// Returns the run that a key is of; absent where it is of none.
+pub fn run_of(key: &str) -> Option<&str> {
+    let (run, rest) = key.strip_prefix("runs/")?.split_once('/')?;
+    (!run.is_empty() && !rest.is_empty()).then_some(run)
+}
+
+/// Tells whether a key is that of how a run ended.
+pub fn is_run_end(key: &str) -> bool {
+    run_of(key).is_some_and(|run| key == format!("runs/{run}/closed"))
+}
+
+/// Reads the key of a part of the index that only a run names; absent where it is none.
+pub fn read_run_part(key: &str) -> Option<Digest> {
+    key.strip_prefix(&format!("runs/{}/parts/", run_of(key)?))?.parse().ok()
+}
+
 /// What the keys of all branches of all projects begin with.
 pub const REFS: &str = "refs";
 
@@ -144,7 +161,9 @@ pub fn is_collected(key: &str) -> bool {
 /// Tells whether a key is of a kind that kptn writes.
 pub fn is_ours(key: &str) -> bool {
     is_collected(key)
-        || ["refs/", "history/", "damaged/", FORMAT, INDEX_HEAD].iter().any(|kind| key.starts_with(kind))
+        || ["refs/", "history/", "runs/", "damaged/", FORMAT, INDEX_HEAD]
+            .iter()
+            .any(|kind| key.starts_with(kind))
 }
 
 /// Returns a key that is tried and removed again.

@@ -4,6 +4,7 @@
 //! reader           lists and reads
 //! writer           also writes objects, the index and the project's branches, but for those that are protected
 //! protected-writer writes these too
+//! worker           writes objects and what it says of a run that several machines carry out
 //! collector        what `gc --remote` needs: it rewrites the index, and deletes
 //! ```
 //! Keys are those of `layout.rs`. The policy's language: docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html.
@@ -22,6 +23,8 @@ pub enum Role {
     Writer,
     /// Who pushes protected branches too: production.
     ProtectedWriter,
+    /// Who carries out tasks of a run that another machine opens and closes.
+    Worker,
     /// Who runs `gc --remote`.
     Collector,
 }
@@ -57,15 +60,19 @@ pub fn policy(
     match role {
         Role::Reader => {}
         Role::Writer | Role::ProtectedWriter => {
-            let mut keys = fixed(&["kptn.json", "objects/*", "packs/*", "index/*", "damaged/*", "probe/*"]);
+            let mut keys =
+                fixed(&["kptn.json", "objects/*", "packs/*", "index/*", "runs/*", "damaged/*", "probe/*"]);
             keys.extend(of(&[format!("refs/{project}/*"), format!("history/{project}/*")]));
             statements.push(allow("Write", &write, keys));
             statements.push(allow("Probe", &["s3:DeleteObject"], fixed(&["probe/*"])));
         }
+        Role::Worker => {
+            statements.push(allow("Write", &write, fixed(&["objects/*", "packs/*", "runs/*"])));
+        }
         Role::Collector => {
             let keys = ["kptn.json", "packs/*", "index/*", "gc/*", "probe/*"];
             statements.push(allow("Write", &write, fixed(&keys)));
-            let keys = ["objects/*", "packs/*", "index/*", "gc/*", "probe/*"];
+            let keys = ["objects/*", "packs/*", "index/*", "gc/*", "runs/*", "probe/*"];
             statements.push(allow("Delete", &["s3:DeleteObject"], fixed(&keys)));
         }
     }
@@ -112,6 +119,8 @@ mod tests {
         let writer = text("s3://data/kptn", &["main", "release/*"], Role::Writer);
         assert!(writer.contains("\"Deny\"") && writer.contains("refs/forecast/main.json"), "{writer}");
         assert!(writer.contains("history/forecast/release?*/*"), "{writer}");
+        let worker = text("s3://data/kptn", &["main"], Role::Worker);
+        assert!(worker.contains("kptn/runs/*") && !worker.contains("kptn/index/*"), "{worker}");
         assert!(!text("s3://data/kptn", &["main"], Role::ProtectedWriter).contains("Deny"));
         assert!(text("s3://data", &[], Role::Collector).contains("arn:aws:s3:::data/objects/*"));
         assert!(text("file:///shared", &[], Role::Reader).contains("it is no bucket"));

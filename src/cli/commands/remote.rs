@@ -36,7 +36,7 @@ pub enum Action {
     Policy {
         /// The remote's name in `kptn.yaml`; the only one where nothing is said
         remote: Option<String>,
-        /// For whom: who pulls, who pushes, who pushes protected branches too, who runs `gc --remote`
+        /// For whom: who pulls, who pushes, who pushes protected branches too, who carries out tasks, who runs `gc --remote`
         #[arg(long = "for", value_name = "ROLE", default_value = "writer")]
         role: For,
     },
@@ -98,6 +98,8 @@ pub enum For {
     Writer,
     /// Who pushes protected branches too
     ProtectedWriter,
+    /// Who carries out tasks of a run that another machine opens and closes
+    Worker,
     /// Who runs `kptn gc --remote`
     Collector,
 }
@@ -108,6 +110,7 @@ impl From<For> for Role {
             For::Reader => Self::Reader,
             For::Writer => Self::Writer,
             For::ProtectedWriter => Self::ProtectedWriter,
+            For::Worker => Self::Worker,
             For::Collector => Self::Collector,
         }
     }

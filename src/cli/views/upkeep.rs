@@ -72,6 +72,10 @@ pub fn checked(report: &RemoteFsckReport) -> String {
         words::count(report.records, "record", "records"),
         words::count(report.objects, "object", "objects"),
     ));
+    if report.runs > 0 {
+        let runs = words::count(report.runs, "run is open", "runs are open");
+        out.push_str(&format!("{runs}: what was written for it stays until `kptn run close`\n"));
+    }
     if report.unnamed.objects > 0 {
         let remote = &report.remote;
         out.push_str(&format!("{} that nothing names: `kptn gc --remote {remote}`\n", keys(&report.unnamed)));

@@ -52,6 +52,8 @@ pub struct RemoteFsckReport {
     pub records: u64,
     /// Objects that they need.
     pub objects: u64,
+    /// Runs that several machines carry out, and that are not closed.
+    pub runs: u64,
     /// Keys that nothing names: a collection takes them.
     pub unnamed: Amount,
     /// What is not whole.
@@ -105,6 +107,7 @@ pub fn fsck(
         branches: found.branches,
         records: found.records,
         objects: found.objects,
+        runs: found.runs,
         unnamed: found.unnamed,
         problems: found.problems,
     })

@@ -17,6 +17,9 @@
 //!   the list; where that can't be told any more, it sends them again.
 //! - Of two collections, one swaps the head. The other's list is named by nobody.
 //!
+//! Runs that several machines carry out hold on to what their parts name until they are closed. The keys of one that
+//! is over are deleted at once, `closed` last: nobody reads them, and a list of them would protect nothing.
+//!
 //! Ages are by the clock of the other end. It fails closed: where a branch is not whole, or is of a format that
 //! this kptn does not know, nothing goes. What a killed collection leaves is named by nobody, and goes as such.
 
@@ -36,7 +39,7 @@ use super::format::{self, Intent};
 use super::index::{Collections, Index, Located, Part};
 use super::leftover::tidy;
 use super::survey::roots::Held;
-use super::survey::{Needed, Refs, Sizes, past_roots, sizes, walk};
+use super::survey::{Needed, Over, Refs, Runs, Sizes, past_roots, sizes, walk};
 use super::{Earnest, RemoteError, layout};
 use crate::model::{Digest, Phase, Progress};
 use crate::store::{Amount, Store};
@@ -126,19 +129,13 @@ pub async fn collect(
     }
     let marked = work.mark(&mut catalog).await?;
     report.total = marked.total();
+    work.delete_runs(&marked, &mut report).await?;
     let gone = match list.list.is_empty() {
         true => HashSet::new(),
         false => work.delete(&mut catalog, &list, &marked, &mut report).await?,
     };
     work.announce(&mut catalog, &marked, &gone, &mut report).await?;
     Ok(report)
-}
-
-/// Returns every object that is needed, by an index that may have moved on since the mark.
-fn with_bases(needed: &Needed, index: &Index) -> HashSet<Digest> {
-    let bases =
-        needed.objects.keys().filter_map(|digest| index.find(digest)).filter_map(|one| one.entry.base());
-    bases.chain(needed.objects.keys().copied()).collect()
 }
 
 /// Fails where keys may not be written or removed; returns the time, by the other end's clock.
@@ -158,14 +155,15 @@ fn local_ms() -> u64 {
 /// What is needed, and what is there.
 struct Marked {
     needed: Needed,
+    runs: Runs,
     listed: Vec<Listed>,
     sizes: Sizes,
 }
 
 impl Marked {
     fn total(&self) -> Amount {
-        let collected = self.listed.iter().filter(|one| layout::is_collected(&one.key));
-        collected.map(|one| one.size).collect()
+        let collected = |key: &str| layout::is_collected(key) || layout::run_of(key).is_some();
+        self.listed.iter().filter(|one| collected(&one.key)).map(|one| one.size).collect()
     }
 
     /// Returns how much some keys have.
@@ -173,11 +171,19 @@ impl Marked {
         keys.into_iter().filter_map(|key| self.sizes.get(key)).copied().collect()
     }
 
+    /// Returns every object that is needed, by an index that may have moved on since the mark.
+    fn with_bases(&self, index: &Index) -> HashSet<Digest> {
+        let needed = self.needed.objects.keys();
+        let bases = needed.clone().filter_map(|digest| index.find(digest)?.entry.base());
+        bases.chain(needed.chain(&self.runs.bases).copied()).collect()
+    }
+
     /// Returns those keys of a list that nothing needs now.
     fn unneeded(&self, list: &Condemned, index: &Index) -> HashSet<String> {
-        let needed = with_bases(&self.needed, index);
+        let needed = self.with_bases(index);
         let needed = needed.iter().filter_map(|digest| index.find(digest));
         let mut needed: HashSet<String> = needed.map(|found| found.key()).collect();
+        needed.extend(self.runs.keys.iter().cloned());
         needed.extend(index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
         list.keys.difference(&needed).cloned().collect()
     }
@@ -205,15 +211,35 @@ impl Work<'_> {
             .iter()
             .filter(|(digest, used)| used.held == Held::Now && !catalog.index.has(digest));
         problems.extend(lost.map(|(_, used)| format!("{used} is not there")));
-        if let Some(run) = listed.iter().find(|one| one.key.starts_with("runs/")) {
-            problems.push(format!("`{}` is of a run, which this kptn does not know", run.key));
-        }
+        let runs = Runs::read(self.bucket, &listed, self.now_ms, self.asked.keep_ms).await?;
+        problems.extend(runs.unreadable.iter().cloned());
         if let Some(first) = problems.iter().min().cloned() {
             let more = problems.len() as u64 - 1;
             return Err(RemoteError::NotWhole { url: self.bucket.url().to_owned(), first, more });
         }
         let sizes = sizes(&listed);
-        Ok(Marked { needed, listed, sizes })
+        Ok(Marked { needed, runs, listed, sizes })
+    }
+
+    /// Deletes the keys of runs that have been over for the grace time, what says so last of all.
+    async fn delete_runs(&self, marked: &Marked, report: &mut Collected) -> Result<(), RemoteError> {
+        let is_old = |over: &&Over| self.now_ms.saturating_sub(over.newest_ms) >= self.asked.grace_ms;
+        let all =
+            marked.runs.over.iter().filter(is_old).flat_map(|over| over.keys.iter().map(|one| &one.key));
+        let (ends, others): (Vec<_>, Vec<_>) = all.cloned().partition(|key| layout::is_run_end(key));
+        let deleted = marked.amount(ends.iter().chain(&others));
+        report.deleted.objects += deleted.objects;
+        report.deleted.bytes += deleted.bytes;
+        if self.asked.earnest == Earnest::No || deleted.objects == 0 {
+            return Ok(());
+        }
+        for (some, point) in [(others, "remote.gc.runs"), (ends, "remote.gc.ended")] {
+            for some in some.chunks(AT_ONCE) {
+                self.bucket.remove_all(some).await?;
+            }
+            self.store.hit(point)?;
+        }
+        Ok(())
     }
 
     /// The second step: returns the keys that are gone, the list among them.
@@ -313,8 +339,9 @@ impl Work<'_> {
         // What is younger may belong to a push that goes on.
         let is_old = |one: &Listed| self.now_ms.saturating_sub(one.at_ms) >= self.asked.grace_ms;
         let there = marked.listed.iter().filter(|one| layout::is_collected(&one.key));
-        let there = there.filter(|one| is_old(one) && !gone.contains(&one.key) && !others.contains(&one.key));
-        let needed = with_bases(&marked.needed, index);
+        let is_named = |key: &String| others.contains(key) || marked.runs.keys.contains(key);
+        let there = there.filter(|one| is_old(one) && !gone.contains(&one.key) && !is_named(&one.key));
+        let needed = marked.with_bases(index);
         plan(there, &by_key, &|digest| needed.contains(digest))
     }
 }

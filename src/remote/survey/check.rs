@@ -10,7 +10,7 @@ use std::path::Path;
 use super::roots::Held;
 use super::sizes::wrong_keys;
 use super::walk::Use;
-use super::{Needed, Refs, Sizes, sizes, verify, walk};
+use super::{Needed, Refs, Runs, Sizes, sizes, verify, walk};
 use crate::model::{Digest, Phase, Progress};
 use crate::remote::bucket::Bucket;
 use crate::remote::catalog::{Catalog, kept_bytes};
@@ -43,6 +43,8 @@ pub struct Checked {
     pub records: u64,
     /// Objects that they need.
     pub objects: u64,
+    /// Runs that several machines carry out, and that are not closed.
+    pub runs: u64,
     /// Keys that nothing names: cut-off pushes left them, and a collection takes them.
     pub unnamed: Amount,
     /// What is not whole.
@@ -109,17 +111,23 @@ async fn look(
     let mut named: HashSet<String> = all.iter().map(Located::key).collect();
     named.extend(catalog.index.head.parts.iter().map(|part| layout::index_part(&part.digest)));
     named.extend(catalog.index.head.gc.list.iter().map(|list| layout::condemned(list)));
+    // None is too old here: only a collection knows how long is kept.
+    let runs = Runs::read(bucket, &listed, 0, u64::MAX).await?;
+    named.extend(runs.keys);
     let unnamed = listed.iter().filter(|one| layout::is_collected(&one.key) && !named.contains(&one.key));
+    let unnamed = unnamed.chain(runs.over.iter().flat_map(|over| &over.keys));
     let leftovers = leftovers(bucket)?;
     let mut problems = refs.unreadable.clone();
     problems.extend(of_index(bucket, catalog, index_folder, &sizes(&listed), depth).await?);
     problems.extend(absent(&needed, catalog));
     problems.extend(wrong.iter().map(|(key, problem)| damaged(key, problem, &all, &needed)));
     problems.extend(needed.hidden.iter().cloned());
+    problems.extend(runs.unreadable);
     Ok(Checked {
         branches: refs.files.len() as u64,
         records: needed.records,
         objects: needed.objects.len() as u64,
+        runs: runs.open,
         unnamed: unnamed.map(|one| one.size).chain(leftovers.iter().map(|one| one.size)).collect(),
         problems,
     })

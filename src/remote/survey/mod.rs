@@ -1,6 +1,7 @@
 //! All of a remote at once: what its branches need, and what its keys hold.
 //!
 //! ```text
+//! runs          -> what open ones hold on to
 //! refs, history -> roots (PURE: which count) -> walk: records, item tables -> every object that is needed
 //! list of keys  -> sizes (PURE)              -> check, with `verify` for the bytes themselves
 //! ```
@@ -11,6 +12,7 @@ mod check;
 mod lost;
 mod refs;
 pub mod roots;
+mod runs;
 mod sizes;
 mod verify;
 mod walk;
@@ -18,6 +20,7 @@ mod walk;
 pub use check::{Checked, Depth, check};
 pub use lost::lost;
 pub use refs::{Refs, past_roots};
+pub use runs::{Over, Runs};
 pub use sizes::wrong_keys;
 pub use walk::{Needed, walk};
 
