@@ -7,6 +7,7 @@
 
 mod dag;
 pub mod draw;
+mod reduction;
 mod select;
 #[cfg(test)]
 pub(crate) mod testing;
