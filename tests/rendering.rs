@@ -253,3 +253,27 @@ fn the_workflow_of_the_example_fits_the_schema_of_github() {
     command.args(["--builtin-schema", "vendor.github-workflows", ".github/workflows/survey.yml"]);
     project.finish(command, &["github"]).succeeds();
 }
+
+#[test]
+fn a_state_machine_is_written_beside_the_plain_runner_and_its_notes_are_said() {
+    let project = survey();
+    project.edit("kptn.yaml", "settings:\n", "settings:\n  flow_type: stepfunctions\n");
+    project
+        .kptn(&["render"])
+        .succeeds()
+        .says("survey.py")
+        .says("survey.asl.json")
+        .says("note: `counts` asks for 0.5 vCPU and 0.25 GB: Fargate has 0.5 vCPU and 1 GB for that")
+        .says("note: `settings.concurrency` of `scarce` does not hold there");
+    project.kptn(&["render", "--check"]).succeeds();
+    let machine: Value = serde_json::from_str(&project.read("flows/survey.asl.json")).expect("JSON");
+    let comment = machine["Comment"].as_str().unwrap_or_default();
+    assert!(comment.starts_with("Made from kptn.yaml by `kptn render --runner stepfunctions`"), "{comment}");
+    project.edit("kptn.yaml", "retries: 1", "retries: 2");
+    project.kptn(&["render", "--check", "--runner", "stepfunctions"]).exits(1).says("outdated");
+    let files: Value = project.kptn(&["render", "--json", "--runner", "stepfunctions"]).succeeds().json();
+    assert_eq!(
+        (&files["files"][0]["state"]["state"], files["files"][0]["notes"].as_array().map(Vec::len)),
+        (&"written".into(), Some(2))
+    );
+}

@@ -187,6 +187,9 @@ pub struct RenderedFile {
     pub path: PathBuf,
     /// What was found or done.
     pub state: RenderedState,
+    /// Where what runs it does not do what `kptn.yaml` says.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
 }
 
 /// What `render` found or did.

@@ -16,7 +16,7 @@ use super::inherit::inherit;
 use super::probes::Probing;
 use super::remotes::defer;
 use super::report::{RenderedState, RunCounts, RunReport};
-use super::runner::{Rendering, Runner, render_graph};
+use super::runner;
 use super::scope::{self, Words};
 use super::status::{all_before, select, stale_before};
 use super::survey::{Question, Survey};
@@ -291,7 +291,7 @@ pub(super) fn new_run_id() -> RunId {
 
 /// Brings the runner up to date; says where a person's edit stands in the way.
 fn runner_notes(session: &Session, graph: &Graph) -> Result<(std::path::PathBuf, Vec<Diagnostic>), OpsError> {
-    let rendered = render_graph(session, graph, &Runner::Python, Rendering::Write)?;
+    let rendered = runner::render_plain(session, graph)?;
     let mut notes = Vec::new();
     if rendered.state == RenderedState::Edited {
         let note = Diagnostic::new(Severity::Note, "the runner was edited by hand, and runs as it is")

@@ -16,6 +16,8 @@ pub enum Runner {
     Prefect,
     /// What submits to Slurm.
     Slurm,
+    /// The machines of AWS Step Functions.
+    StepFunctions,
     /// What a template of the user's makes.
     Template(String),
 }
@@ -27,6 +29,7 @@ impl Runner {
             "python" | "vanilla" => Self::Python,
             "prefect" => Self::Prefect,
             "slurm" => Self::Slurm,
+            "stepfunctions" => Self::StepFunctions,
             other => Self::Template(other.strip_suffix(".jinja").unwrap_or(other).to_owned()),
         }
     }
@@ -36,7 +39,8 @@ impl Runner {
         match project.settings.flow_type {
             FlowType::Prefect => vec![Self::Python, Self::Prefect],
             FlowType::Slurm => vec![Self::Python, Self::Slurm],
-            FlowType::Python | FlowType::StepFunctions => vec![Self::Python],
+            FlowType::StepFunctions => vec![Self::Python, Self::StepFunctions],
+            FlowType::Python => vec![Self::Python],
         }
     }
 }
@@ -52,14 +56,39 @@ pub enum Rendering {
     Replace,
 }
 
-/// Renders one file of one graph.
+/// Renders the files of one runner of one graph; most have one.
 pub fn render_graph(
     session: &Session,
     graph: &Graph,
     runner: &Runner,
     rendering: Rendering,
-) -> Result<RenderedFile, OpsError> {
-    let rendered = render(session, graph, runner)?;
+) -> Result<Vec<RenderedFile>, OpsError> {
+    let (files, mut notes) = render(session, graph, runner)?;
+    let mut rendered = Vec::new();
+    for file in files {
+        let (path, state) = bring_up_to_date(file, rendering)?;
+        rendered.push(RenderedFile {
+            graph: graph.name.clone(),
+            path,
+            state,
+            notes: std::mem::take(&mut notes),
+        });
+    }
+    if rendering != Rendering::Check {
+        note_program(session);
+    }
+    Ok(rendered)
+}
+
+/// Brings the plain runner of one graph up to date.
+pub fn render_plain(session: &Session, graph: &Graph) -> Result<RenderedFile, OpsError> {
+    let rendered = render::python(&session.project, graph)?;
+    let (path, state) = bring_up_to_date(rendered, Rendering::Write)?;
+    note_program(session);
+    Ok(RenderedFile { graph: graph.name.clone(), path, state, notes: Vec::new() })
+}
+
+fn bring_up_to_date(rendered: Rendered, rendering: Rendering) -> Result<(PathBuf, RenderedState), OpsError> {
     let existing = read_if_there(&rendered.path)?;
     let state = match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
         (RunnerState::Current, _) => RenderedState::Current,
@@ -80,20 +109,27 @@ pub fn render_graph(
             RenderedState::Written
         }
     };
-    if rendering != Rendering::Check {
-        note_program(session);
-    }
-    Ok(RenderedFile { graph: graph.name.clone(), path: rendered.path, state })
+    Ok((rendered.path, state))
 }
 
-fn render(session: &Session, graph: &Graph, runner: &Runner) -> Result<Rendered, OpsError> {
+/// Returns the files, the main one first, and what a person should know of them.
+fn render(
+    session: &Session,
+    graph: &Graph,
+    runner: &Runner,
+) -> Result<(Vec<Rendered>, Vec<String>), OpsError> {
     let project = &session.project;
-    Ok(match runner {
+    let one = match runner {
         Runner::Python => render::python(project, graph)?,
         Runner::Prefect => render::prefect(project, graph)?,
         Runner::Slurm => render::slurm(project, graph)?,
         Runner::Template(name) => render::of_template(project, graph, &templates(project)?, name)?,
-    })
+        Runner::StepFunctions => {
+            let machines = render::stepfunctions(project, graph)?;
+            return Ok((machines.files, machines.notes));
+        }
+    };
+    Ok((vec![one], Vec::new()))
 }
 
 /// Returns where the file of a runner goes.
@@ -102,7 +138,7 @@ pub fn place(session: &Session, graph: &Graph, runner: &Runner) -> Result<PathBu
         Runner::Template(name) => {
             render::path_of(&session.project, graph, &templates(&session.project)?, name)?
         }
-        own => render(session, graph, own)?.path,
+        own => render(session, graph, own)?.0.into_iter().next().map(|file| file.path).unwrap_or_default(),
     })
 }
 

@@ -14,12 +14,14 @@ mod context;
 mod engine;
 mod header;
 mod own;
+mod stepfunctions;
 mod template;
 
 pub use context::{CONTEXT_VERSION, Context, context};
 pub use engine::Template;
 pub use header::{RunnerState, state_of};
 pub use own::{prefect, python, slurm};
+pub use stepfunctions::{Machines, stepfunctions};
 pub use template::{of_template, path_of};
 
 use std::path::PathBuf;
@@ -68,6 +70,14 @@ pub enum RenderError {
         name: String,
         /// All there are.
         known: Vec<String>,
+    },
+    /// A task that waits for more than a state machine holds.
+    #[error("`{task}` waits for {waits} others, which is more than one state machine holds")]
+    TooLarge {
+        /// The task, or the first of the branch.
+        task: String,
+        /// How many it waits for.
+        waits: usize,
     },
     /// A template that writes outside the project.
     #[error("the template `{name}` writes `{path}`, which is not in the project")]

@@ -21,7 +21,7 @@ pub struct Args {
     /// The graphs; all where none is named
     #[arg(value_name = "GRAPH")]
     pub graphs: Vec<String>,
-    /// This runner alone: `python`, `prefect`, `slurm`, or `NAME` for the template `NAME.jinja`
+    /// This runner alone: `python`, `prefect`, `slurm`, `stepfunctions`, or `NAME` for the template `NAME.jinja`
     #[arg(long, value_name = "NAME")]
     pub runner: Vec<String>,
     /// Print what templates are given, as JSON, and write nothing
@@ -63,7 +63,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let mut files = Vec::new();
     for graph in graphs {
         for runner in &runners {
-            files.push(runner::render_graph(&session, graph, runner, rendering)?);
+            files.extend(runner::render_graph(&session, graph, runner, rendering)?);
         }
     }
     let printer = &context.printer;

@@ -41,6 +41,8 @@ impl From<RenderError> for CommandError {
                 "there are {}; `settings.templates` names a folder of `NAME.jinja` files",
                 known.join(", ")
             )),
+            RenderError::TooLarge { .. } => usage
+                .hint("put a task between it and some of what it waits for, and let it wait for that one"),
             RenderError::Outside { .. } => usage.hint("its first line says where: `{# writes: PATH #}`"),
         }
     }

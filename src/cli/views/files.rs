@@ -90,6 +90,8 @@ pub fn rendered(files: &[RenderedFile], base: &Path) -> String {
             }
         };
         out.push_str(&format!("{}  {}{more}\n", tone.paint(format!("{word:<8}")), path(&file.path)));
+        let note = |note: &String| format!("          {} {note}\n", Tone::Warn.paint("note:"));
+        out.extend(file.notes.iter().map(note));
     }
     out
 }
@@ -158,6 +160,7 @@ mod tests {
             graph: GraphName::parse(name).unwrap(),
             path: format!("/p/flows/{name}.py").into(),
             state,
+            notes: if name == "a" { vec!["`x` is large".to_owned()] } else { Vec::new() },
         };
         let files = [
             file("a", RenderedState::Written),
@@ -166,6 +169,7 @@ mod tests {
         ];
         insta::assert_snapshot!(strip(&rendered(&files, Path::new("/p"))), @"
         written   flows/a.py
+                  note: `x` is large
         edited    flows/b.py (by hand: left as it is)
         replaced  flows/c.py (the edited one is now flows/c.py.1)
         ");
