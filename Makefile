@@ -8,7 +8,7 @@ NEXTEST := $(shell $(CARGO) nextest --version >/dev/null 2>&1 && echo yes)
 TARGET = $(shell $(CARGO) metadata --format-version 1 --no-deps | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-engines format clippy tests doc reference bench fuzz setup wheel
+.PHONY: help demo test test-engines test-aws format clippy tests doc reference bench fuzz setup wheel
 
 help: ## Lists these commands
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "make %-12s %s\n", $$1, $$2 }'
@@ -52,6 +52,11 @@ test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), S
 	@tests/engines/setup.sh "$(TARGET)/engines" $(ENGINES)
 	@$(CARGO) build --locked
 	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"
+
+test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS (a few minutes)
+	@tests/setup/aws.sh "$(TARGET)/aws"
+	@$(CARGO) build --locked $(FEATURES)
+	@"$(TARGET)/aws/bin/python" -B tests/aws/run.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 
 PROFILE ?= release
 wheel: ## Builds the Python wheel and runs an example with it from an empty environment (PROFILE=dev: sooner)

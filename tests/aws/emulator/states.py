@@ -1,0 +1,100 @@
+"""Step Functions: moto's interpreter, mended where it cannot run what AWS runs."""
+import json
+import time
+import uuid
+
+import moto.stepfunctions.models as plain_models
+import moto.stepfunctions.parser.models as models
+import moto.stepfunctions.parser.asl.component.common.retry.retrier_decl as retrier
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service as service
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch as of_batch
+import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as callback
+from moto.core.config import default_user_config
+from moto.stepfunctions.exceptions import ValidationException
+from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
+
+LARGEST_INPUT = 262_144
+
+
+def mend(hurry):
+    default_user_config["stepfunctions"] = {"execute_state_machine": True}
+    _names_of_fields()
+    _a_token_for_each_attempt()
+    _starts()
+    # Half a second between two looks at a job would be most of a test.
+    callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.05
+    retrier.time = _Hurried(hurry)
+    # CloudFormation makes its machines in the backend that does not run them.
+    plain_models.stepfunctions_backends = models.stepfunctions_parser_backends
+
+
+class _Hurried:
+    """Stands for `time` where the interpreter waits before another try."""
+
+    def __init__(self, hurry):
+        self.hurry = hurry
+
+    def sleep(self, seconds):
+        time.sleep(seconds / self.hurry)
+
+
+def _names_of_fields():
+    """States write `JobName`, the service wants `jobName`; moto has the translation and does not call it."""
+    clients = {}
+
+    def operation(self, service_name, action):
+        service_name, action = self._get_boto_service_name(service_name), self._get_boto_service_action(action)
+        if service_name not in clients:
+            clients[service_name] = boto_client_for(region="us-east-1", service=service_name).meta
+        meta = clients[service_name]
+        name = meta.method_to_api_mapping.get(action)
+        return meta.service_model.operation_model(name) if name else None
+
+    def parameters(self, parameters, boto_service_name=None, service_action_name=None):
+        found = operation(self, boto_service_name, service_action_name)
+        if found is not None and found.input_shape is not None:
+            self._to_boto_request(parameters, found.input_shape)
+
+    def response(self, response, boto_service_name=None, service_action_name=None):
+        found = operation(self, boto_service_name, service_action_name)
+        if found is not None and found.output_shape is not None:
+            self._from_boto_response(response, found.output_shape)
+
+    service.StateTaskService._normalise_parameters = parameters
+    service.StateTaskService._normalise_response = response
+
+
+def _a_token_for_each_attempt():
+    """moto uses the token of the first attempt again, which is spent, so a second attempt times out."""
+    plain = service.StateTaskService._eval_execution
+
+    def execute(self, env):
+        waits = callback.ResourceCondition.WaitForTaskToken
+        if isinstance(self, callback.StateTaskServiceCallback) and self._is_integration_pattern():
+            if waits in self._supported_integration_patterns:
+                env.callback_pool_manager.add(env.states.context_object.update_task_token())
+        return plain(self, env)
+
+    callback.ResourceCondition = of_batch.ResourceCondition
+    service.StateTaskService._eval_execution = execute
+
+
+def _starts():
+    """AWS refuses an input above 256 KiB, and gives each execution a name."""
+    plain = models.StepFunctionsParserBackend.start_execution
+
+    def start(self, state_machine_arn, name=None, execution_input=None, trace_header=None):
+        if execution_input and len(execution_input.encode()) > LARGEST_INPUT:
+            raise ValidationException("input exceeds %d bytes" % LARGEST_INPUT)
+        # moto calls it `None` where it has no name.
+        return plain(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
+
+    models.StepFunctionsParserBackend.start_execution = start
+
+
+def substituted(definition, substitutions):
+    """What CloudFormation makes of `${Name}` in a definition."""
+    for name, value in (substitutions or {}).items():
+        definition = definition.replace("${%s}" % name, value)
+    json.loads(definition)
+    return definition

@@ -1,0 +1,184 @@
+#!/usr/bin/env python3
+"""Carries out rendered state machines in an emulator of AWS, with a stub in place of kptn.
+
+    ENVIRONMENT/bin/python tests/aws/run.py KPTN ENVIRONMENT [TEST ...]
+
+ENVIRONMENT is what tests/setup/aws.sh makes. Nothing goes by time: tasks wait for files that the tests take away.
+"""
+import json
+import pathlib
+import random
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from machines import Graph, Run, Tools, emulator  # noqa: E402
+
+DIAMOND = {"a": [], "b": ["a"], "c": [], "d": ["b", "c"], "list": [], "p": ["list", "a"], "e": ["p", "d"]}
+
+
+def diamond(aws, name, **more):
+    graph = Graph(DIAMOND, mapped=["p"], more=more)
+    return graph, graph.render(aws.tools, aws.folder / name)
+
+
+def ended(run):
+    return [line[4:] for line in run.lines() if line.startswith("end ")]
+
+
+def test_a_side_branch_is_not_waited_for(aws):
+    graph, files = diamond(aws, "side")
+    run = Run(aws, graph, files, hold=["p[1]"], bundles={"p": 3})
+    run.until(lambda: run.ended() == {"a", "b", "c", "d", "list"}, "all that does not depend on p")
+    assert run.status() == "RUNNING" and "begin e" not in run.lines()
+    run.release("p[1]")
+    run.finish("SUCCEEDED")
+    jobs = ended(run)
+    assert jobs[-2:] == ["e", "close"] and jobs.index("bundles of p") < jobs.index("p[0]") < jobs.index("p"), jobs
+    assert sorted(jobs) == sorted([*DIAMOND, "bundles of p", "p[0]", "p[1]", "p[2]", "close"]), jobs
+
+
+def test_a_failure_stops_what_depends_on_it_alone(aws):
+    graph, files = diamond(aws, "failure")
+    for bad, begun in [("c", "a b c list p"), ("a", "a c list"), ("e", "a b c d e list p")]:
+        run = Run(aws, graph, files, fail={bad: ""})
+        run.finish("FAILED")
+        assert run.begun() == set(begun.split()), (bad, run.lines())
+        assert run.lines()[-1] == "end close", "the run is closed all the same"
+        assert "kptn.TasksFailed" in run.history()
+
+
+def test_fresh_tasks_start_no_container(aws):
+    graph, files = diamond(aws, "fresh")
+    run = Run(aws, graph, files, fresh=["a", "c", "list", "p"])
+    run.finish("SUCCEEDED")
+    assert sorted(ended(run)) == ["b", "close", "d", "e"], run.lines()
+    run = Run(aws, graph, files, fresh=DIAMOND)
+    run.finish("SUCCEEDED")
+    assert ended(run) == ["close"], run.lines()
+
+
+def test_an_execution_without_a_run_opens_one(aws):
+    graph, files = diamond(aws, "plan")
+    run = Run(aws, graph, files, run=None)
+    run.finish("SUCCEEDED")
+    assert ended(run)[0] == "open" and ended(run)[-1] == "close", run.lines()
+    words = [line["words"] for line in aws.noted("job") if line["job"] == "kptn-g-e"][-1]
+    opened = "run-of-" + run.folder.name
+    assert words == ["kptn", "task", "run", "--graph", "g", "e", "--no-retries", "--run", opened, "--remote", run.remote], words
+    run = Run(aws, graph, files, run=None, fail={"open": ""})
+    run.finish("FAILED")
+    assert run.lines() == ["begin open", "fail open"] * 3, "tried again, and nothing else begun"
+
+
+def test_retries_are_the_engines(aws):
+    graph, files = diamond(aws, "retries", b=["retries: 2"], p=["retries: 1"], list=["timeout: 90s"])
+    run = Run(aws, graph, files, fail={"b": 2, "p[0]": 1, "bundles of p": 1})
+    run.finish("SUCCEEDED")
+    count = run.lines().count
+    assert (count("begin b"), count("begin p[0]"), count("begin p[1]"), count("begin bundles of p")) == (3, 2, 1, 2)
+    run = Run(aws, graph, files, fail={"b": 3, "c": 1})
+    run.finish("FAILED")
+    assert (run.lines().count("begin b"), run.lines().count("begin c")) == (3, 1), run.lines()
+    job = json.dumps([event for event in run.events() if "kptn-g-list" in json.dumps(event, default=str)], default=str)
+    assert r'\"AttemptDurationSeconds\":990' in job.replace(" ", "") or "990" in job, "a timeout, and time to fetch and send"
+
+
+def test_a_mapped_task_has_as_many_jobs_as_bundles(aws):
+    graph, files = diamond(aws, "mapped", p=["group_size: 2"])
+    run = Run(aws, graph, files, bundles={"p": 0})
+    run.finish("SUCCEEDED")
+    assert "end p" in run.lines() and not any("p[" in line for line in run.lines()), run.lines()
+    # A bundle that fails holds up no other, and the last job tells what became of the task.
+    run = Run(aws, graph, files, bundles={"p": 5}, fail={"p[1]": "", "p": ""}, hold=["p[0]", "p[2]"])
+    run.until(lambda: "fail p[1]" in run.lines() or {"begin p[0]", "begin p[2]"} <= set(run.lines()), "two bundles")
+    assert sum(line.startswith("begin p[") for line in run.lines()) <= 3, "two at once"
+    run.release("p[0]")
+    run.release("p[2]")
+    run.finish("FAILED")
+    assert sum(line.startswith("begin p[") for line in run.lines()) == 5 and "fail p" in run.lines(), run.lines()
+    assert run.begun() == set(DIAMOND) - {"e"}, run.lines()
+
+
+def test_names_are_only_names(aws):
+    long = "x" * 150
+    deps = {"été #1 $x (a)": [], "class": ["été #1 $x (a)"], "日本 %s": [], long + "1": ["class", "日本 %s"], long + "2": ["class"],
+            "gates": [long + "1"], "open": ["日本 %s"], "class end": ["open"]}
+    graph = Graph(deps)
+    files = graph.render(aws.tools, aws.folder / "names")
+    aws.tools.validate(files)
+    run = Run(aws, graph, files)
+    run.finish("SUCCEEDED")
+    assert run.begun() - {"open"} == set(deps) - {"open"}, run.lines()
+
+
+def test_every_machine_is_valid(aws):
+    sizes = [1, 1, 2, 2, 3, 3, 4, 5, 6, 7, 8, 9, 10, 12, 14, 17, 20, 25, 30, 40, 50, 70, 100, 140, 200]
+    files = []
+    for seed, size in enumerate(sizes):
+        graph = Graph.random(seed, size)
+        made = graph.render(aws.tools, aws.folder / "valid" / str(seed))
+        again = graph.render(aws.tools, aws.folder / "again" / str(seed))
+        assert [file.read_bytes() for file in made] == [file.read_bytes() for file in again], "made alike"
+        files += made
+    aws.tools.validate(files)
+
+
+def test_random_graphs_run_in_their_own_order(aws):
+    for seed, size in enumerate([1, 2, 3, 5, 8, 13, 20, 30]):
+        graph = Graph.random(seed, size)
+        choice = random.Random(seed)
+        files = graph.render(aws.tools, aws.folder / "random" / str(seed))
+        held = choice.sample(list(graph.deps), min(size, 3))
+        bad = choice.sample(list(graph.deps), 1 if seed % 2 else 0)
+        fresh = set(choice.sample(list(graph.deps), size // 4)) - {*held, *bad}
+        run = Run(aws, graph, files, hold=held, fresh=fresh, fail={name: "" for name in bad})
+        may = set(graph.deps) - fresh - graph.after(bad)
+        waiting = list(held)
+        while waiting:
+            # All that waits for no held task ends, while the held ones go on.
+            free = may - set(waiting) - graph.after(waiting) - set(bad)
+            run.until(lambda: run.ended() == free, "%s of %s" % (free, graph.deps))
+            run.release(waiting.pop())
+        run.finish("FAILED" if bad else "SUCCEEDED")
+        assert run.begun() == may, (run.begun() ^ may, graph.deps)
+        print("   %3d tasks, %d events" % (size, len(run.events())), flush=True)
+
+
+def test_a_graph_too_large_for_one_machine_becomes_some(aws):
+    # Long names and mapped tasks make much text of few states.
+    names = ["%s %d" % ("日" * 62, at) for at in range(90)]
+    graph = Graph({name: names[:1] * (at > 0) + names[max(at - 3, 1):max(at - 1, 1)] for at, name in enumerate(names)}, mapped=names[1:])
+    files = graph.render(aws.tools, aws.folder / "large")
+    assert [file.name for file in files] == ["g.asl.json", "g.part1.asl.json", "g.part2.asl.json"], [file.stat() for file in files]
+    aws.tools.validate(files)
+    some = [names[0], names[40], names[89]]
+    run = Run(aws, graph, files, fresh=set(names) - set(some))
+    run.finish("SUCCEEDED")
+    assert [job for job in ended(run) if job in [*some, "close"]] == [*some, "close"], run.lines()
+
+
+def test_many_gates_are_opened_elsewhere(aws):
+    graph = Graph({"root": [], **{"t%d" % at: ["root"] for at in range(45)}, "last": ["t1", "t44"]})
+    files = graph.render(aws.tools, aws.folder / "wide")
+    aws.tools.validate(files)
+    run = Run(aws, graph, files, fresh=set(graph.deps) - {"root", "t44", "last"})
+    run.finish("SUCCEEDED")
+    assert ended(run) == ["root", "t44", "last", "close"], run.lines()
+
+
+TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
+
+
+def main(kptn, environment, *names):
+    tools = Tools(kptn, environment)
+    with emulator(tools) as aws:
+        for name in names or TESTS:
+            began = time.monotonic()
+            TESTS[name](aws)
+            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
+    print("%d passed, 0 failed" % len(names or TESTS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
