@@ -46,12 +46,13 @@ reference: ## Writes docs/reference/commands.md from what the commands say
 	KPTN_WRITE_REFERENCE=1 $(CARGO) test --locked $(FEATURES) --test main docs::the_command_reference
 
 ENGINES ?= prefect snakemake dagster airflow
-test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), Slurm, Airflow, Dagster, Snakemake, make (slow)
+test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), Slurm, Airflow, Dagster, Snakemake, make, and on several machines (slow)
 	@tests/setup/r.sh
 	@tests/setup/slurm.sh
 	@tests/engines/setup.sh "$(TARGET)/engines" $(ENGINES)
-	@$(CARGO) build --locked
+	@$(CARGO) build --locked $(FEATURES)
 	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"
+	@tests/engines/machines.sh "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 
 test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS (a few minutes)
 	@tests/setup/aws.sh "$(TARGET)/aws"

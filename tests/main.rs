@@ -63,6 +63,7 @@ mod room;
 mod run;
 mod runner;
 mod seeds;
+mod shared_runs;
 mod shoes;
 mod subsets;
 mod support;

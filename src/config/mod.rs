@@ -131,6 +131,25 @@ pub fn load_file(config_path: &Path) -> Result<Loaded, ConfigError> {
     project::load(find::from_file(config_path)?)
 }
 
+/// Where a project is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// The project root, absolute.
+    pub root: PathBuf,
+    /// The `kptn.yaml`, absolute.
+    pub config_path: PathBuf,
+}
+
+/// Finds the project that `start` is in; its `kptn.yaml` is not read.
+pub fn place(start: &Path) -> Result<Place, ConfigError> {
+    find::from_folder(start).map(|found| Place { root: found.root, config_path: found.config_path })
+}
+
+/// Finds the project of the `kptn.yaml` at `config_path`, which is not read.
+pub fn place_of_file(config_path: &Path) -> Result<Place, ConfigError> {
+    find::from_file(config_path).map(|found| Place { root: found.root, config_path: found.config_path })
+}
+
 /// Reads the text of a `kptn.yaml` as if it stood alone in an empty folder. Touches no disk.
 pub fn parse_text(text: &[u8]) -> Result<Loaded, ConfigError> {
     project::assemble(text, find::Found::nowhere(), &project::Disk::EMPTY)

@@ -25,6 +25,7 @@ mod project;
 mod record;
 mod remote;
 mod run;
+mod shared_run;
 mod size;
 mod snapshot;
 mod status;
@@ -61,8 +62,9 @@ pub use record::{
 pub use remote::RemoteSettings;
 pub use run::{
     AfterFailure, BaseRecord, CacheUse, ENGINE_CONTRACT, Force, Interpreter, Interpreters, ProbeAnswer,
-    RUNNER_PROTOCOL, RunId, RunPlan, Stream,
+    RUNNER_PROTOCOL, RunCounts, RunId, RunPlan, Stream,
 };
+pub use shared_run::{Brief, Briefing, RunEnd, SHARED_RUN_FORMAT, WorkerReport};
 pub use size::{SizeError, parse_size};
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};

@@ -13,7 +13,7 @@ use super::{GraphName, Location, RemoteSettings, Task, TaskName};
 pub const ASK_ABOVE: u64 = 5_000_000_000;
 
 /// A `kptn.yaml` (with its `pyproject.toml`) as understood.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Project {
     /// The project root, absolute.
     pub root: PathBuf,
@@ -142,7 +142,7 @@ pub enum PrePush {
 }
 
 /// What `settings` and `[tool.kptn]` say, with defaults filled in and paths made absolute.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Settings {
     /// The project's identity; absent means the root's path in its repository.
     pub project: Option<String>,

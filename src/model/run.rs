@@ -261,6 +261,23 @@ pub struct BaseRecord {
     pub estimate_ms: Option<u64>,
 }
 
+/// How the tasks of a run ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct RunCounts {
+    /// Ran, and have a record.
+    pub ran: u64,
+    /// Were fresh and not looked at.
+    pub fresh: u64,
+    /// Turned out fresh.
+    pub spared: u64,
+    /// Took a record that was made elsewhere.
+    pub reused: u64,
+    /// Failed.
+    pub failed: u64,
+    /// Were not started.
+    pub skipped: u64,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -269,7 +269,8 @@ fn closed_before(session: &Session, run: &RunId) -> Result<Option<CloseReport>, 
     }
 }
 
-fn outputs_of(session: &Session, branch: &BranchKey) -> Result<Digest, OpsError> {
+/// Returns one digest over what every task of a branch has as outputs.
+pub(super) fn outputs_of(session: &Session, branch: &BranchKey) -> Result<Digest, OpsError> {
     let state = session.state()?;
     let entries = state.entries(&state.point(branch)?.unwrap_or_default())?;
     let table: Vec<_> = entries.values().map(|one| (&one.graph, &one.task, &one.outputs)).collect();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use super::engine_error::EngineError;
 use super::moving_error::MovingError;
 use super::remotes::PeerError;
+use super::shared_run::SharedRunError;
 use crate::config::ConfigError;
 use crate::git::GitError;
 use crate::graph::{CycleError, SelectError};
@@ -275,6 +276,9 @@ pub enum OpsError {
     /// A run of an engine.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// A run that several machines carry out.
+    #[error(transparent)]
+    SharedRun(#[from] SharedRunError),
     /// Serving a run.
     #[error(transparent)]
     Serve(#[from] ServeError),

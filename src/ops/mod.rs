@@ -53,6 +53,7 @@ pub mod run;
 pub mod runner;
 pub mod scope;
 mod session;
+pub mod shared_run;
 pub mod shoes;
 pub mod standing;
 pub mod status;

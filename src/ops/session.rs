@@ -210,7 +210,11 @@ fn project_id(project: &Project, repository: Option<&Repository>) -> Result<Proj
     match (&project.settings.project, repository) {
         (Some(name), _) => ProjectId::parse(name).map_err(|error| OpsError::Name { error }),
         (None, Some(repository)) => Ok(repository.project_id(&project.root)),
-        (None, None) => ProjectId::parse("root").map_err(|error| OpsError::Name { error }),
+        (None, None) => {
+            // A copy without git says of which project it is one.
+            let said = super::survey::environment("KPTN_PROJECT").filter(|text| !text.is_empty());
+            ProjectId::parse(said.as_deref().unwrap_or("root")).map_err(|error| OpsError::Name { error })
+        }
     }
 }
 

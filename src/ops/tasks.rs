@@ -178,6 +178,7 @@ pub(super) fn make_run(
         memo: Arc::new(memo::open(session)?.without_index()),
         config: Config::of(&session.config_files, repository.as_ref()),
         repository: repository.map(Mutex::new),
+        origin: None,
         reaper: start_reaper(locks),
         starter: Starter::holding(locks),
         listeners: all,
@@ -190,7 +191,7 @@ pub(super) fn make_run(
 
 /// Starts what ends the tasks if we are killed. It holds the run's locks, so that no other run
 /// begins before it is done.
-fn start_reaper(locks: &[RunLock]) -> Option<Reaper> {
+pub(super) fn start_reaper(locks: &[RunLock]) -> Option<Reaper> {
     let program = std::env::current_exe().ok()?;
     let descriptors: Vec<_> = locks.iter().map(AsRawFd::as_raw_fd).collect();
     Reaper::start(&program, &descriptors).ok()

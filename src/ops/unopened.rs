@@ -56,6 +56,7 @@ pub fn plan(
 pub fn run(session: &Session, plan: RunPlan) -> Result<Run, OpsError> {
     let repository = Repository::discover(&session.project.root)?;
     Ok(Run {
+        origin: None,
         project: session.project.clone(),
         store: Store::open(session.store_root())?,
         state: State::open(session.store_root())?,

@@ -145,26 +145,7 @@ impl<'a> Catalog<'a> {
     }
 
     async fn part(&self, name: &PartName) -> Result<Part, RemoteError> {
-        if let Some(part) = kept(&self.folder, &name.digest) {
-            return Ok(part);
-        }
-        let key = layout::index_part(&name.digest);
-        let stored = self.bucket.read(&key).await?;
-        let stored = stored.ok_or_else(|| self.bucket.damaged(&key, "it is not there"))?;
-        if Digest::of(&stored) != name.digest {
-            return Err(self.bucket.damaged(&key, "its bytes are not its own"));
-        }
-        let part = Part::decode(&stored).ok_or_else(|| self.bucket.damaged(&key, "it is no index"))?;
-        self.keep(&name.digest, &stored);
-        Ok(part)
-    }
-
-    /// A part that cannot be kept is read again the next time.
-    fn keep(&self, digest: &Digest, stored: &[u8]) {
-        let path = self.folder.join(digest.to_string());
-        let beside = self.folder.join(format!("{digest}.{}", new_id()));
-        let written = std::fs::create_dir_all(&self.folder).and_then(|()| std::fs::write(&beside, stored));
-        drop(written.and_then(|()| std::fs::rename(&beside, path)));
+        read_part(self.bucket, &self.folder, &layout::index_part(&name.digest), &name.digest).await
     }
 
     /// Adds what was written to the remote, so that others find it.
@@ -202,7 +183,7 @@ impl<'a> Catalog<'a> {
             let Some(grown) = next(self, &write_id) else { return Ok(false) };
             if let Some(part) = &grown.part {
                 let digest = Digest::of(part);
-                self.keep(&digest, part);
+                keep(&self.folder, &digest, part);
                 self.bucket.write(&layout::index_part(&digest), part.clone()).await?;
             }
             let head = canonical_json(&grown.head);
@@ -234,6 +215,33 @@ fn pause(tries: u32) -> Duration {
     let longest = LONGEST_PAUSE.min(SHORTEST_PAUSE * 2_u32.saturating_pow(tries));
     let share = RandomState::new().hash_one(tries) % 1_000;
     longest.mul_f64(share as f64 / 1_000.0)
+}
+
+/// Reads a part of the index, from `folder` where it is kept there.
+pub async fn read_part(
+    bucket: &Bucket,
+    folder: &Path,
+    key: &str,
+    digest: &Digest,
+) -> Result<Part, RemoteError> {
+    if let Some(part) = kept(folder, digest) {
+        return Ok(part);
+    }
+    let stored = bucket.read(key).await?.ok_or_else(|| bucket.damaged(key, "it is not there"))?;
+    if Digest::of(&stored) != *digest {
+        return Err(bucket.damaged(key, "its bytes are not its own"));
+    }
+    let part = Part::decode(&stored).ok_or_else(|| bucket.damaged(key, "it is no index"))?;
+    keep(folder, digest, &stored);
+    Ok(part)
+}
+
+/// Keeps a part here. One that cannot be kept is read again the next time.
+pub fn keep(folder: &Path, digest: &Digest, stored: &[u8]) {
+    let path = folder.join(digest.to_string());
+    let beside = folder.join(format!("{digest}.{}", new_id()));
+    let written = std::fs::create_dir_all(folder).and_then(|()| std::fs::write(&beside, stored));
+    drop(written.and_then(|()| std::fs::rename(&beside, path)));
 }
 
 /// Returns a part that is kept here; absent where there is none or it is damaged.

@@ -12,13 +12,20 @@
 //! gc/<epoch>-<id>                            what a collection is about to delete
 //! probe/<id>                                 tried by `remote check`, and removed again
 //! damaged/<key>-<id>                        what stood at a key before `push --repair` put that right
-//! runs/<run>/…                               a run that several machines carry out, until it is closed
+//! runs/<run>/plan.json                       a run that several machines carry out: what it was opened with
+//! runs/<run>/briefs/<ab>                     what a worker must know of each task whose name's digest begins so
+//! runs/<run>/parts/<digest>                  where objects are that the index does not name yet
+//! runs/<run>/tasks/<task>/done               what came of a task; made once, the first counts
+//! runs/<run>/tasks/<task>/<bundle>           the same of some of its items
+//! runs/<run>/tasks/<task>/[<bundle>.]failed  the latest try that failed
+//! runs/<run>/tasks/<task>/bundles            where the lists of its bundles are
+//! runs/<run>/closed                          how it ended
 //! locks/<name>                               folders only: who moves a key now, and who writes at all
 //! ```
 //! Names of projects and branches are made safe as folder names are, so two
 //! that differ in case alone never share a key.
 
-use crate::model::{BranchName, Digest, ProjectId, safe_folder_name};
+use crate::model::{BranchName, Bundle, Digest, ProjectId, RunId, TaskName, safe_folder_name};
 
 /// The file that says which kptn may read and write here.
 pub const FORMAT: &str = "kptn.json";
@@ -147,6 +154,54 @@ pub fn is_run_end(key: &str) -> bool {
 /// Reads the key of a part of the index that only a run names; absent where it is none.
 pub fn read_run_part(key: &str) -> Option<Digest> {
     key.strip_prefix(&format!("runs/{}/parts/", run_of(key)?))?.parse().ok()
+}
+
+/// Returns the key of what a run was opened with.
+pub fn run_plan(run: &RunId) -> String {
+    format!("runs/{run}/plan.json")
+}
+
+/// Returns the key of what workers must know of a task, and of others that share it.
+pub fn run_briefs(run: &RunId, task: &TaskName) -> String {
+    let hex = Digest::of(task.as_str().as_bytes()).to_string();
+    format!("runs/{run}/briefs/{}", &hex[..2])
+}
+
+/// Returns the key of a part of the index that only a run names yet, by the digest of its bytes.
+pub fn run_part(run: &RunId, digest: &Digest) -> String {
+    format!("runs/{run}/parts/{digest}")
+}
+
+/// Returns what the keys of all tasks of a run begin with.
+pub fn run_tasks(run: &RunId) -> String {
+    format!("runs/{run}/tasks")
+}
+
+/// Returns the key of what came of a task of a run, or of one bundle of it.
+pub fn run_done(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> String {
+    let task = safe_folder_name(task.as_str());
+    match bundle {
+        Some(Bundle { list, from, to }) => format!("runs/{run}/tasks/{task}/{list}-{from}-{to}"),
+        None => format!("runs/{run}/tasks/{task}/done"),
+    }
+}
+
+/// Returns the key of what came of the latest try that failed.
+pub fn run_failed(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> String {
+    match bundle {
+        Some(_) => format!("{}.failed", run_done(run, task, bundle)),
+        None => format!("runs/{run}/tasks/{}/failed", safe_folder_name(task.as_str())),
+    }
+}
+
+/// Returns the key of where the lists of a task's bundles are.
+pub fn run_bundles(run: &RunId, task: &TaskName) -> String {
+    format!("runs/{run}/tasks/{}/bundles", safe_folder_name(task.as_str()))
+}
+
+/// Returns the key of how a run ended.
+pub fn run_closed(run: &RunId) -> String {
+    format!("runs/{run}/closed")
 }
 
 /// What the keys of all branches of all projects begin with.

@@ -14,6 +14,7 @@
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
 //! policy             the rights that a role needs: PURE
+//! shared_run         a run that several machines carry out   lent   what its tasks read, once they do
 //! mend/                          what a remote is found by is put right
 //! survey/            all of a remote: what is needed, what is whole
 //! collect/           what nothing needs goes
@@ -46,6 +47,7 @@ mod incoming;
 mod index;
 mod layout;
 mod leftover;
+mod lent;
 mod lock;
 mod mend;
 mod merge;
@@ -60,6 +62,7 @@ mod pull;
 mod push;
 mod said;
 mod send;
+mod shared_run;
 mod survey;
 
 pub use address::{Absent, open, shown_address};
@@ -70,15 +73,21 @@ pub use collect::{Asked, Collected, Waiting, collect};
 pub use error::{BothMoved, RemoteError};
 pub use fetch::Fetched;
 pub use history::At;
+pub use lent::Lent;
 pub use policy::{Role, policy};
 pub use probe::{Probe, probe};
 pub use pull::{Arrived, Chosen, Part, Take, pull};
 pub use push::{Earnest, Ends, Known, Pushed, Theirs, Trust, push};
 pub use send::Sent;
+pub use shared_run::{Places, Report, Reports, SharedRun};
 pub use survey::{Checked, Depth, check};
 
 /// Runs a transfer to its end on this thread.
 pub fn block_on<T>(work: impl Future<Output = Result<T, RemoteError>>) -> Result<T, RemoteError> {
+    runtime()?.block_on(work)
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, RemoteError> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    runtime.map_err(|source| RemoteError::System { source })?.block_on(work)
+    runtime.map_err(|source| RemoteError::System { source })
 }

@@ -106,13 +106,7 @@ pub async fn pull(
     let things = things(&snapshot, unfinished.as_ref(), chosen);
     fetched += fetch(&things.iter().flat_map(Thing::named).collect::<Vec<_>>()).await?;
     // First what names other objects, until all of it is here; then the bytes.
-    loop {
-        let (missing, is_complete) = missing_of(ends, &things, Take::State)?;
-        fetched += fetch(&missing).await?;
-        if is_complete {
-            break;
-        }
-    }
+    fetched += fetch_named(ends, &catalog.index, &things).await?;
     store.hit("remote.pull.named")?;
     let mut left = Vec::new();
     if take != Take::State {
@@ -136,6 +130,34 @@ pub async fn pull(
     }
     store.flush()?;
     Ok(Arrived { tip: moved, snapshot, unfinished, invalid, fetched, left })
+}
+
+/// Fetches what names other objects, until all of it is here.
+async fn fetch_named(ends: Ends<'_>, index: &Index, things: &[Thing<'_>]) -> Result<Fetched, RemoteError> {
+    let mut fetched = Fetched::default();
+    loop {
+        let (missing, is_complete) = missing_of(ends, things, Take::State)?;
+        fetched += fetch(ends.bucket, index, ends.store, &missing, ends.progress).await?;
+        if is_complete {
+            return Ok(fetched);
+        }
+    }
+}
+
+/// Fetches some records, and what did not finish of some tasks, but no outputs; returns those that are left there.
+pub async fn fetch_some(
+    ends: Ends<'_>,
+    index: &Index,
+    entries: &[SnapshotEntry],
+    unfinished: &[UnfinishedTask],
+) -> Result<Vec<(Digest, u64)>, RemoteError> {
+    let records = entries.iter().map(Thing::Record);
+    let things: Vec<_> = records.chain(unfinished.iter().map(Thing::Unfinished)).collect();
+    let named: Vec<_> = things.iter().flat_map(Thing::named).collect();
+    fetch(ends.bucket, index, ends.store, &named, ends.progress).await?;
+    fetch_named(ends, index, &things).await?;
+    let (missing, _) = missing_of(ends, &things, Take::All)?;
+    promised(ends.bucket, index, &missing)
 }
 
 /// What leads to other objects.

@@ -78,22 +78,7 @@ pub async fn send(
     if objects.is_empty() {
         return Ok(Some(Sent::default()));
     }
-    // What a delta is tried of is read once more where it comes to none.
-    let tried = objects.iter().filter(|(digest, _)| bases.contains_key(digest));
-    let bytes = objects.iter().chain(tried).map(|(_, size)| size).sum();
-    progress.begin(Phase::Sending, objects.len() as u64, bytes);
-    let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
-    let packs = send_small(bucket, store, &small, catalog.epoch(), progress).await?;
-    let (mut own, mut alone) = (Vec::new(), Vec::new());
-    let mut deltas = Deltas { bucket, store, bases, epoch: catalog.epoch(), allowed: None };
-    for (digest, size) in large {
-        match deltas.send((digest, *size), progress).await? {
-            Some(entry) => own.push(entry),
-            None => alone.push((digest, *size)),
-        }
-    }
-    own.extend(send_large(bucket, store, alone, catalog.epoch(), progress).await?);
-    let part = Part::of(&packs, own);
+    let part = write(bucket, store, objects, bases, catalog.epoch(), progress).await?;
     store.hit("remote.send.written")?;
     if catalog.add(&part).await? == Added::Stale {
         return Ok(None);
@@ -108,6 +93,33 @@ pub async fn send(
         raw: part.entries.iter().map(|entry| entry.raw).sum(),
         stored: stored.sum(),
     }))
+}
+
+/// Writes objects to keys of an epoch; returns where they are. Nothing names them yet.
+pub async fn write(
+    bucket: &Bucket,
+    store: &Store,
+    objects: &[(Digest, u64)],
+    bases: &HashMap<Digest, Digest>,
+    epoch: u64,
+    progress: &dyn Progress,
+) -> Result<Part, RemoteError> {
+    // What a delta is tried of is read once more where it comes to none.
+    let tried = objects.iter().filter(|(digest, _)| bases.contains_key(digest));
+    let bytes = objects.iter().chain(tried).map(|(_, size)| size).sum();
+    progress.begin(Phase::Sending, objects.len() as u64, bytes);
+    let (small, large): (Vec<_>, Vec<_>) = objects.iter().partition(|(_, size)| *size <= PACKED_MOST);
+    let packs = send_small(bucket, store, &small, epoch, progress).await?;
+    let (mut own, mut alone) = (Vec::new(), Vec::new());
+    let mut deltas = Deltas { bucket, store, bases, epoch, allowed: None };
+    for (digest, size) in large {
+        match deltas.send((digest, *size), progress).await? {
+            Some(entry) => own.push(entry),
+            None => alone.push((digest, *size)),
+        }
+    }
+    own.extend(send_large(bucket, store, alone, epoch, progress).await?);
+    Ok(Part::of(&packs, own))
 }
 
 /// Sends packs; they come back without their bytes.

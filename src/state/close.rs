@@ -10,32 +10,14 @@
 //! finished since belongs to it, also what a clone has shared meanwhile.
 
 use rusqlite::{Connection, Transaction};
-use serde::{Deserialize, Serialize};
 
 use super::branches::BranchRow;
 use super::operations::Happened;
 use super::points::{Point, Row};
 use super::row::to_json;
 use super::{BranchKey, LogEntry, RunState, State, StateError, branches, hit, operations, points};
-use crate::model::{Digest, RunId, Snapshot};
+use crate::model::{Digest, RunCounts, RunId, Snapshot};
 use crate::store::Store;
-
-/// How the tasks of a run ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct RunCounts {
-    /// Ran, and have a record.
-    pub ran: u64,
-    /// Were fresh and not looked at.
-    pub fresh: u64,
-    /// Turned out fresh.
-    pub spared: u64,
-    /// Took a record that was made elsewhere.
-    pub reused: u64,
-    /// Failed.
-    pub failed: u64,
-    /// Were not started.
-    pub skipped: u64,
-}
 
 /// What a close did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

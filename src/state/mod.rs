@@ -54,11 +54,12 @@ use crate::model::{BranchName, ProjectId};
 use crate::store::{Layout, Store, StoreError, database};
 use snapshots::SnapshotCache;
 
+pub use crate::model::RunCounts;
 pub use attestations::Attestation;
 pub use bearings::{Bearing, Bearings};
 pub use branches::{Branch, Change, LogEntry, Move, Moved, Target};
 pub use candidates::Candidate;
-pub use close::{Closed, RunCounts};
+pub use close::Closed;
 pub use engine_runs::{Engine, EngineRun, Extent};
 pub use error::StateError;
 pub use git_branches::Seen;
@@ -105,6 +106,15 @@ impl State {
         let path = store.layout().state();
         let connection = Mutex::new(database::open(&path, &schema::SCHEMA)?);
         Ok(Self { path, connection, store, snapshots: SnapshotCache::default() })
+    }
+
+    /// Opens a state of its own at `path`, over the objects under a store root; makes it where there is none.
+    pub fn open_apart(store_root: &Path, path: &Path) -> Result<Self, StateError> {
+        let store = Store::open(store_root)?;
+        let folder = path.parent().unwrap_or(store_root);
+        std::fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+        let connection = Mutex::new(database::open(path, &schema::SCHEMA)?);
+        Ok(Self { path: path.to_owned(), connection, store, snapshots: SnapshotCache::default() })
     }
 
     /// Returns a number that grows with everything on this branch that `status` could see.

@@ -9,10 +9,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{OptionalExtension, Row, Transaction};
 
-use super::close::RunCounts;
 use super::row::{from_json, number, parsed, text};
 use super::{BranchKey, State, StateError, branches};
-use crate::model::{BranchName, ProjectId, RunId, RunPlan, canonical_json};
+use crate::model::{BranchName, ProjectId, RunCounts, RunId, RunPlan, canonical_json};
 use crate::store::StoreError;
 
 /// How a run stands.

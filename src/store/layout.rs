@@ -15,6 +15,7 @@
 //! <root>/tmp/<writer>.lock      held as long as that process lives
 //! <root>/runs/<id>/             plan.json, events.jsonl, logs/, items/ (journals, while a mapped task runs)
 //! <root>/locks/<what>           who runs what
+//! <root>/workers/<run>/         outputs, and a state for each task, of a run that several machines carry out
 //! <root>/handed/                what `kptn env` and `kptn shell` hand over in files
 //! <root>/index/<place>.status   the flat index of one worktree and branch
 //! <root>/index/<place>.memo     digests of files by their stats, of one worktree

@@ -57,7 +57,7 @@ pub use layout::Layout;
 pub use locate::locate;
 pub use old::amount_of_runs;
 pub use place::{FileSystem, existing};
-pub use promised::{Bring, Brought, bring_by};
+pub use promised::{Bring, Brought, Lender, bring_by, lend_by};
 pub use stat::FileStat;
 pub use temporary::is_temporary;
 pub use trash::{Amount, Batch};

@@ -5,6 +5,9 @@
 //! what [`bring_by`] was given. An object that came keeps its row, as it may be
 //! collected here and come again. One that the remote has no more loses it: it is
 //! lost like any other, and what needs it is stale.
+//!
+//! What a task of a run needs that several machines carry out is lent to this process
+//! alone: its remote names it only in that run's own keys, so no row says so.
 
 use std::collections::{BTreeMap, HashSet};
 use std::error::Error;
@@ -20,6 +23,27 @@ pub type Bring =
     fn(&Store, &str, &[Digest], &dyn Progress) -> Result<Vec<Digest>, Box<dyn Error + Send + Sync>>;
 
 static BRING: OnceLock<Bring> = OnceLock::new();
+
+/// Has objects that no row promises, as long as this process lives.
+pub trait Lender: Send + Sync {
+    /// Returns how many bytes an object has; absent where it cannot be had from here.
+    fn size(&self, digest: &Digest) -> Option<u64>;
+
+    /// Brings objects into a store.
+    fn bring(
+        &self,
+        store: &Store,
+        objects: &[Digest],
+        progress: &dyn Progress,
+    ) -> Result<(), Box<dyn Error + Send + Sync>>;
+}
+
+static LENDER: OnceLock<Box<dyn Lender>> = OnceLock::new();
+
+/// Says who lends objects to this process; the first call counts.
+pub fn lend_by(lender: Box<dyn Lender>) {
+    let _ = LENDER.set(lender);
+}
 
 /// Says how objects are brought, for the whole process; the first call counts.
 pub fn bring_by(bring: Bring) {
@@ -37,7 +61,8 @@ pub struct Brought {
 
 /// Who promised an object.
 struct Promise {
-    remote: String,
+    /// By the id of its remote; absent where it is lent.
+    remote: Option<String>,
     size: u64,
 }
 
@@ -71,7 +96,7 @@ impl Store {
 
     /// Brings those objects that are promised and not here. What its remote has no more is promised no more.
     pub fn bring(&self, objects: &[Digest], progress: &dyn Progress) -> Result<Brought, StoreError> {
-        let mut wanted: BTreeMap<String, BTreeMap<Digest, u64>> = BTreeMap::new();
+        let mut wanted: BTreeMap<Option<String>, BTreeMap<Digest, u64>> = BTreeMap::new();
         for digest in objects {
             if !self.has(digest)?
                 && let Some(Promise { remote, size }) = self.promise_of(digest)?
@@ -83,10 +108,16 @@ impl Store {
         for (remote, mut sizes) in wanted {
             let objects: Vec<Digest> = sizes.keys().copied().collect();
             let failed = |source| StoreError::NotBrought { count: objects.len() as u64, source };
-            let bring = BRING.get().ok_or_else(|| failed("nobody can bring it".into()))?;
-            let gone = bring(self, &remote, &objects, progress).map_err(failed)?;
-            sizes.retain(|digest, _| !gone.contains(digest));
-            self.break_promises(&remote, &gone)?;
+            let nobody = || failed("nobody can bring it".into());
+            if let Some(remote) = remote {
+                let bring = BRING.get().ok_or_else(nobody)?;
+                let gone = bring(self, &remote, &objects, progress).map_err(failed)?;
+                sizes.retain(|digest, _| !gone.contains(digest));
+                self.break_promises(&remote, &gone)?;
+            } else {
+                let lender = LENDER.get().ok_or_else(nobody)?;
+                lender.bring(self, &objects, progress).map_err(failed)?;
+            }
             brought.objects += sizes.len() as u64;
             brought.bytes += sizes.values().sum::<u64>();
         }
@@ -147,13 +178,16 @@ impl Store {
         })
     }
 
-    /// Returns who has promised an object, by the id of the remote.
+    /// Returns who has promised an object.
     fn promise_of(&self, digest: &Digest) -> Result<Option<Promise>, StoreError> {
+        if let Some(size) = LENDER.get().and_then(|lender| lender.size(digest)) {
+            return Ok(Some(Promise { remote: None, size }));
+        }
         self.small.query(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT remote, size FROM promised WHERE digest = ?1")?;
             let read = |row: &rusqlite::Row<'_>| {
-                Ok(Promise { remote: row.get(0)?, size: row.get::<_, i64>(1)?.cast_unsigned() })
+                Ok(Promise { remote: Some(row.get(0)?), size: row.get::<_, i64>(1)?.cast_unsigned() })
             };
             statement.query_row([digest.as_bytes()], read).optional()
         })

@@ -20,7 +20,7 @@ pub use bad::Bad;
 pub use files::Files;
 pub use known::{Past, StateKnown, now_ms};
 pub use lanes::Lanes;
-pub use run::{Config, Run};
+pub use run::{Config, Origin, Run};
 pub use run_task::{TaskError, accept, attached};
 pub use work::Shared;
 

@@ -32,6 +32,8 @@ pub struct Run {
     pub config: Config,
     /// Tells whether HEAD is still where it was; absent without git.
     pub repository: Option<Mutex<Repository>>,
+    /// What the code is, where not the repository tells that but who opened the run.
+    pub origin: Option<Origin>,
     /// Ends what tasks started where this process is killed; absent where that cannot be had.
     pub reaper: Option<Reaper>,
     /// Who started this process, to be noticed when it is gone.
@@ -42,6 +44,15 @@ pub struct Run {
     pub user: String,
     /// The machine's name.
     pub host: String,
+}
+
+/// What the code is, as the machine knows that opened the run.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Origin {
+    /// The commit that was checked out there; absent without git.
+    pub commit: Option<String>,
+    /// Whether the task's code or the configuration was not what the commit has.
+    pub dirty: bool,
 }
 
 /// Files of which the project was read: arguments and settings in them are part of what runs.
@@ -123,12 +134,16 @@ impl Run {
         let head = repository.as_ref().and_then(|repository| repository.head().ok());
         let files: Vec<_> = files.iter().chain(&self.config.files).cloned().collect();
         let is_dirty = |one: &Repository| self.config.was_dirty || one.is_dirty(&files).unwrap_or(true);
-        let dirty = repository.as_deref().is_some_and(is_dirty);
+        let here = || Origin {
+            dirty: repository.as_deref().is_some_and(is_dirty),
+            commit: head.and_then(|head| head.commit),
+        };
+        let Origin { commit, dirty } = self.origin.clone().unwrap_or_else(here);
         Provenance {
             user: self.user.clone(),
             host: self.host.clone(),
             branch: self.plan.branch.to_string(),
-            commit: head.and_then(|head| head.commit),
+            commit,
             dirty,
             kptn: env!("CARGO_PKG_VERSION").to_owned(),
             interpreter: self.plan.interpreters.of(task.script.language).map(Interpreter::shown),

@@ -1,7 +1,7 @@
 //! The tests' S3 server as a program of its own, for `make bench`: kptn and its peers push to it.
 //!
 //! ```text
-//! bucket serve      prints its address; then answers each line that it reads with one line of JSON
+//! bucket serve [IP] prints its address, of this machine alone unless one is named; then answers each line that it reads with one line of JSON
 //!   calls           how many requests came since the last time, by method
 //!   stored          how many keys there are, and bytes
 //!   empty           the same, before all of it is removed
@@ -10,6 +10,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
+use std::net::Ipv4Addr;
 
 #[path = "../support/random.rs"]
 mod random;
@@ -24,8 +25,9 @@ fn main() -> std::io::Result<()> {
     if !std::env::args().any(|argument| argument == "serve") {
         return Ok(());
     }
+    let named = std::env::args().next_back().and_then(|argument| argument.parse().ok());
     // As many keys as S3 lists.
-    let s3 = S3::with_pages_of(1000);
+    let s3 = S3::at(named.unwrap_or(Ipv4Addr::LOCALHOST), 1000);
     let mut out = std::io::stdout().lock();
     writeln!(out, "{}", s3.endpoint())?;
     for line in std::io::stdin().lock().lines() {

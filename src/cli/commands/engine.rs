@@ -8,15 +8,18 @@ use std::time::Duration;
 use super::Context;
 use super::gc::parse_time;
 use super::run::{self, Manner, Selection};
-use super::task::listeners;
+use super::task::{listeners, shared_by};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
 use crate::model::TaskName;
 use crate::ops::holding::{EngineOpening, TakeOver};
 use crate::ops::run::{RunRequest, Streaming};
-use crate::ops::{Session, engines};
+use crate::ops::{Session, engines, shared_run};
 use crate::state::{Engine, Wait};
+
+const HOUR: Duration = Duration::from_secs(60 * 60);
+const WEEK: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 /// What an engine says of a run.
 #[derive(Debug, clap::Subcommand)]
@@ -48,11 +51,16 @@ pub struct Open {
     #[arg(long, value_name = "KEY")]
     pub key: Option<String>,
     /// Give the run up when a newer one comes, if it has been silent for this long and none of its tasks runs
-    #[arg(long, value_name = "TIME", default_value = "1h", value_parser = parse_time)]
-    pub lease: Duration,
+    ///
+    /// An hour unless said, and a week for a run of several machines.
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub lease: Option<Duration>,
     /// Give up an earlier run of an engine of which no task runs, however young
     #[arg(long)]
     pub take_over: bool,
+    /// The remote by which the run's machines share state, by address or name; `KPTN_REMOTE` says it too
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
 }
 
 /// Flags of `run close`.
@@ -64,6 +72,9 @@ pub struct Close {
     /// Wait for its tasks that still run
     #[arg(long)]
     pub wait: bool,
+    /// The remote by which the run's machines share state, by address or name; `KPTN_REMOTE` says it too
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
     /// Of a graph or task called `close`
     #[arg(value_name = "TASK", hide = true)]
     pub words: Vec<String>,
@@ -78,7 +89,7 @@ pub fn run(word: &EngineWord, context: &Context<'_>) -> Result<Exit, CommandErro
         }
         EngineWord::Open(args) => open(args, &session, context),
         EngineWord::Close(args) => match &args.run {
-            Some(run) => close(run, args.wait, &session, context),
+            Some(run) => close(run, args, &session, context),
             None if has(&session, "close") => {
                 let selection = Selection { words: args.words.clone(), ..Selection::default() };
                 run::start(&with_first("close", &selection), &Manner::default(), context)
@@ -90,7 +101,7 @@ pub fn run(word: &EngineWord, context: &Context<'_>) -> Result<Exit, CommandErro
 }
 
 fn is_by_engine(args: &Open) -> bool {
-    args.engine.is_some() || args.key.is_some() || args.take_over
+    args.engine.is_some() || args.key.is_some() || args.take_over || args.remote.is_some()
 }
 
 fn has(session: &Session, name: &str) -> bool {
@@ -107,10 +118,12 @@ fn with_first(word: &str, selection: &Selection) -> Selection {
 }
 
 fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let remote = shared_by(args.remote.as_ref());
+    let lease = args.lease.unwrap_or(if remote.is_some() { WEEK } else { HOUR });
     let engine = Engine {
         name: args.engine.clone().unwrap_or_else(|| "an engine".to_owned()),
         key: args.key.clone(),
-        lease_ms: u64::try_from(args.lease.as_millis()).unwrap_or(u64::MAX / 2),
+        lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX / 2),
     };
     let take_over = if args.take_over { TakeOver::Any } else { TakeOver::Silent };
     let request = RunRequest {
@@ -118,7 +131,11 @@ fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, C
         streaming: Streaming::Nobody,
         ..run::request(&args.selection, &args.manner, context)?
     };
-    let report = engines::open(session, &request, listeners(context, session, None))?;
+    let listeners = listeners(context, session, None);
+    let report = match remote {
+        Some(remote) => shared_run::open(&context.start()?, &request, &remote, listeners)?,
+        None => engines::open(session, &request, listeners)?,
+    };
     let printer = &context.printer;
     printer.say(views::findings(&report.notes, printer.width()));
     if printer.json {
@@ -129,9 +146,13 @@ fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, C
     Ok(Exit::FINE)
 }
 
-fn close(run: &str, wait: bool, session: &Session, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let wait = if wait { Wait::Yes } else { Wait::No };
-    let report = engines::close(session, run, wait, &context.typed(), listeners(context, session, None))?;
+fn close(run: &str, args: &Close, session: &Session, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let wait = if args.wait { Wait::Yes } else { Wait::No };
+    let (command, listeners) = (context.typed(), listeners(context, session, None));
+    let report = match shared_by(args.remote.as_ref()) {
+        Some(remote) => shared_run::close(&context.start()?, run, &remote, wait, &command, listeners)?,
+        None => engines::close(session, run, wait, &command, listeners)?,
+    };
     if context.printer.json {
         context.printer.document(&Document::of(&report));
     }

@@ -13,6 +13,7 @@ use crate::model::{Bundle, ItemChoice, ItemSelector, TaskOutcome};
 use crate::ops::bundles::AT_MOST;
 use crate::ops::choice::WhichItems;
 use crate::ops::run::{RunRequest, Streaming};
+use crate::ops::shared_run::{self, Entering};
 use crate::ops::tasks::{self, Joining, Part, Retrying};
 use crate::ops::{self, Session};
 use crate::process;
@@ -62,6 +63,9 @@ pub struct Run {
     /// Try nothing again: who starts this does
     #[arg(long)]
     pub no_retries: bool,
+    /// The remote by which the run's machines share state, by address or name; `KPTN_REMOTE` says it too
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
 }
 
 /// Flags of `task bundles`.
@@ -76,6 +80,9 @@ pub struct Bundles {
     /// Name no more than so many, each with more items
     #[arg(long, value_name = "N", default_value_t = AT_MOST, value_parser = clap::value_parser!(u64).range(1..))]
     pub at_most: u64,
+    /// The remote by which the run's machines share state, by address or name; `KPTN_REMOTE` says it too
+    #[arg(long, value_name = "REMOTE")]
+    pub remote: Option<String>,
 }
 
 /// Flags of `task serve`.
@@ -120,11 +127,19 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
 
 /// One name a line, or the whole report.
 fn name_bundles(args: &Bundles, context: &Context<'_>) -> Result<Exit, CommandError> {
-    let session = context.open()?;
     let (task, graph) = (args.words.last(), args.words.first().filter(|_| args.words.len() > 1));
     let graph = context.global.graph.clone().or_else(|| graph.cloned());
     let task = task.map(String::as_str).unwrap_or_default();
-    let report = ops::bundles::bundles(&session, graph, task, args.run.as_deref(), args.at_most)?;
+    let report = match shared(args.remote.as_ref(), args.run.as_ref())? {
+        Some((remote, run)) => {
+            let entering = Entering { start: context.start()?, remote: &remote, run, task, bundle: None };
+            shared_run::bundles(&entering, graph.as_deref(), args.at_most)?
+        }
+        None => {
+            let session = context.open()?;
+            ops::bundles::bundles(&session, graph, task, args.run.as_deref(), args.at_most)?
+        }
+    };
     if context.printer.json {
         context.printer.document(&Document::of(&report));
     } else {
@@ -132,6 +147,25 @@ fn name_bundles(args: &Bundles, context: &Context<'_>) -> Result<Exit, CommandEr
         context.printer.data(names.collect::<String>());
     }
     Ok(Exit::FINE)
+}
+
+/// Returns the remote and the run where several machines carry it out.
+fn shared<'a>(
+    remote: Option<&String>,
+    run: Option<&'a String>,
+) -> Result<Option<(String, &'a str)>, CommandError> {
+    match (shared_by(remote), run) {
+        (Some(remote), Some(run)) => Ok(Some((remote, run))),
+        (Some(_), None) if remote.is_some() => Err(CommandError::usage("`--remote` is for a task of a run")
+            .hint("`--run ID` names it, as `kptn run open --remote` printed it")),
+        _ => Ok(None),
+    }
+}
+
+/// Returns the remote by which the machines of a run share state; absent where this one does it alone.
+pub(super) fn shared_by(flag: Option<&String>) -> Option<String> {
+    let said = || std::env::var("KPTN_REMOTE").ok().filter(|text| !text.is_empty());
+    flag.cloned().or_else(said)
 }
 
 fn serve_runner(args: &Serve, context: &Context<'_>) -> Result<Exit, CommandError> {
@@ -156,6 +190,9 @@ fn by_hand(args: &Serve, context: &Context<'_>) -> Result<RunRequest, CommandErr
 
 fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     let handed_on = tasks::adopt_handed_on();
+    if let Some((remote, run)) = shared(args.remote.as_ref(), args.run.as_ref())? {
+        return run_shared(args, &remote, run, handed_on.events, context);
+    }
     let session = context.open_quietly()?;
     let selection = Selection { words: args.words.clone(), force: args.force, ..Selection::default() };
     let mut request = run::request(&selection, &Manner::default(), context)?;
@@ -168,12 +205,39 @@ fn run_one(args: &Run, context: &Context<'_>) -> Result<Exit, CommandError> {
     };
     let task = args.words.last().map(String::as_str).unwrap_or_default();
     let listeners = listeners(context, &session, handed_on.events);
-    let retrying = if args.no_retries { Retrying::Elsewhere } else { Retrying::Here };
-    let part = Part { task, bundle: args.bundle.as_ref(), retrying };
-    let outcome = tasks::run_one(&session, &joining, &part, handed_on.held, listeners)?;
+    let part = Part { task, bundle: args.bundle.as_ref(), retrying: retrying(args) };
+    Ok(exit_of(tasks::run_one(&session, &joining, &part, handed_on.held, listeners)?))
+}
+
+/// Runs it for a run of which other machines run other tasks.
+fn run_shared(
+    args: &Run,
+    remote: &str,
+    run: &str,
+    events: Option<File>,
+    context: &Context<'_>,
+) -> Result<Exit, CommandError> {
+    let task = args.words.last().map(String::as_str).unwrap_or_default();
+    let start = context.start()?;
+    let mut listeners: Vec<Arc<dyn Listener>> = Vec::new();
+    listeners.push(Arc::new(Live::new(
+        Arc::clone(&context.printer),
+        start.folder.clone(),
+        std::iter::empty(),
+    )));
+    listeners.extend(events.map(|file| Arc::new(JsonLines::new(file)) as Arc<dyn Listener>));
+    let entering = Entering { start, remote, run, task, bundle: args.bundle.as_ref() };
+    Ok(exit_of(shared_run::run_one(&entering, retrying(args), listeners)?))
+}
+
+fn retrying(args: &Run) -> Retrying {
+    if args.no_retries { Retrying::Elsewhere } else { Retrying::Here }
+}
+
+fn exit_of(outcome: TaskOutcome) -> Exit {
     // What was stopped is not done, and who started it must not go on.
     let done = !matches!(outcome, TaskOutcome::Failed | TaskOutcome::Skipped);
-    Ok(if done { Exit::FINE } else { Exit::FAILED })
+    if done { Exit::FINE } else { Exit::FAILED }
 }
 
 /// Returns who hears of what tasks do: people, and whoever asked for events.

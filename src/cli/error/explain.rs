@@ -157,6 +157,7 @@ impl From<OpsError> for CommandError {
             OpsError::Process(error) => error.into(),
             OpsError::Moving(error) => error.into(),
             OpsError::Engine(error) => error.into(),
+            OpsError::SharedRun(error) => error.into(),
             OpsError::Render(error) => error.into(),
             OpsError::Reading(error) => error.into(),
             OpsError::Shoes(error) => error.into(),

@@ -12,6 +12,7 @@ mod moving;
 mod panic;
 mod promoting;
 mod remotes;
+mod shared_runs;
 
 use std::error::Error;
 use std::path::Path;

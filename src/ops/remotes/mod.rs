@@ -32,3 +32,63 @@ pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list, policy};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};
 pub use want::Want;
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::{OpsError, Session};
+use crate::model::{Digest, GraphName, Project, Silent, Snapshot, TaskName, UnfinishedTask};
+use crate::remote::{self, RemoteError, Take, block_on};
+use crate::state::{BranchKey, State};
+use crate::store::Store;
+
+/// Returns what the current branch did not finish; what its tasks printed is in the store.
+pub fn unfinished_of(session: &Session, store: &Store) -> Result<Vec<UnfinishedTask>, OpsError> {
+    unfinished::gather(&session.project, &session.outputs_dir, session.state()?, store, &session.key)
+}
+
+/// Returns the record that each task has at a remote; none where the branch is not there.
+pub fn records_there(
+    peer: &Peer,
+    store: &Store,
+    there: &BranchKey,
+) -> Result<BTreeMap<(GraphName, TaskName), Digest>, OpsError> {
+    let ends = peer.ends(store, there, &Silent);
+    let arrived = match block_on(remote::pull(ends, None, Take::State, &|_, _, _, _| false)) {
+        Ok(arrived) => arrived,
+        Err(RemoteError::NoBranch { .. }) => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error.into()),
+    };
+    let entries = arrived.snapshot.entries.into_iter();
+    Ok(entries.map(|entry| ((entry.graph, entry.task), entry.record)).collect())
+}
+
+/// Returns what a branch of any state did not finish; what its tasks printed is in the store.
+pub fn gather_unfinished(
+    project: &Project,
+    outputs_dir: &Path,
+    state: &State,
+    store: &Store,
+    key: &BranchKey,
+) -> Result<Vec<UnfinishedTask>, OpsError> {
+    unfinished::gather(project, outputs_dir, state, store, key)
+}
+
+/// Writes into a branch what a task did not finish elsewhere, where nothing newer is known.
+pub fn take_unfinished(
+    state: &State,
+    store: &Store,
+    key: &BranchKey,
+    open: &UnfinishedTask,
+) -> Result<(), OpsError> {
+    let record = state.record_of(key, &open.graph, &open.task)?;
+    // As if their branch had the same record.
+    let entry = record.map(|record| crate::model::SnapshotEntry {
+        graph: open.graph.clone(),
+        task: open.task.clone(),
+        record,
+        outputs: record,
+    });
+    let theirs = Snapshot::of(Vec::new(), entry.into_iter().collect());
+    unfinished::take(state, store, key, &theirs, std::slice::from_ref(open), true).map(drop)
+}

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::PeerError;
 use crate::model::{BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
-use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember, renew};
+use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember, renew, shown_address};
 use crate::state::BranchKey;
 use crate::store::{Layout, Store};
 use crate::task::now_ms;
@@ -23,7 +23,8 @@ pub struct Peer {
 }
 
 impl Peer {
-    /// Finds a remote of the project by its name; the only one where none is named. Makes no request.
+    /// Finds a remote of the project by its name or address, or one that is none of the project's by its address; the
+    /// only one where nothing is said. Makes no request.
     pub fn find(
         project: &Project,
         layout: &Layout,
@@ -32,6 +33,13 @@ impl Peer {
     ) -> Result<Self, OpsError> {
         let known = || project.remotes.keys().cloned().collect::<Vec<_>>();
         let (name, settings) = match name {
+            Some(url) if url.contains("://") => {
+                let same = |(_, settings): &(&String, &RemoteSettings)| settings.url == url;
+                match project.remotes.iter().find(same) {
+                    Some(found) => found,
+                    None => return Self::at(url, layout, absent),
+                }
+            }
             Some(name) => match project.remotes.get_key_value(name) {
                 Some(found) => found,
                 None => {
@@ -47,16 +55,20 @@ impl Peer {
                 _ => return Err(PeerError::WhichRemote { known: known() }.into()),
             },
         };
-        let bucket = open(settings, absent)?;
+        Self::of(name.clone(), settings.clone(), layout, absent)
+    }
+
+    /// Finds the remote behind an address; the environment says what else is needed. Makes no request.
+    pub fn at(url: &str, layout: &Layout, absent: Absent) -> Result<Self, OpsError> {
+        let settings = RemoteSettings { url: url.to_owned(), ..RemoteSettings::default() };
+        Self::of(shown_address(&settings), settings, layout, absent)
+    }
+
+    fn of(name: String, settings: RemoteSettings, layout: &Layout, absent: Absent) -> Result<Self, OpsError> {
+        let bucket = open(&settings, absent)?;
         let key = TaggedHasher::new("kptn remote 1").field("url", bucket.url().as_bytes()).finish();
         let id = key.short().to_string();
-        Ok(Self {
-            name: name.clone(),
-            settings: settings.clone(),
-            index_folder: layout.remote_index(&id),
-            bucket,
-            id,
-        })
+        Ok(Self { name, settings, index_folder: layout.remote_index(&id), bucket, id })
     }
 
     /// Writes down in the store that objects are there, and how they are reached.

@@ -32,18 +32,21 @@ mod table;
 mod unseen;
 
 use std::cell::Cell;
+use std::collections::HashSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 pub use error::{TaskError, TaskFailure, in_one_line};
 
+use serde_json::Value;
+
 use super::Lanes;
 use super::execute::{Failure, Workers};
 use super::recorder::Recorder;
 use super::work::{Shared, Threads};
 use crate::model::{Attempt, Bundle, Event, OutputComparison, Reason, Task, TaskOutcome, Timing};
-use crate::plan::Action;
+use crate::plan::{Action, Known, list_provider};
 use crate::state::{LockError, TaskLock, Wait};
 use decide::decide;
 
@@ -136,6 +139,33 @@ async fn carry_out<'e>(
         items::run(bench, task, decided, lanes).await?;
     }
     Ok(ended)
+}
+
+/// What is stale of a mapped task.
+pub struct StaleElements {
+    /// How many items the list has.
+    pub total: u64,
+    /// The elements of the list whose items have to run, in its order.
+    pub elements: Vec<Value>,
+}
+
+/// Looks at a mapped task as [`run_task`] does, and runs nothing.
+pub fn look_at_items(shared: &Shared<'_>, task: &Task) -> Result<StaleElements, TaskError> {
+    let decided = decide(shared, task)?;
+    if let Some(error) = bad_items(&decided.decision.reasons) {
+        return Err(TaskError::BadItems { error });
+    }
+    let provider = list_provider(&shared.run.plan.graph, task).ok().map(|provider| &provider.name);
+    let record = decided.dependencies.iter().find(|(dep, _)| Some(&dep.name) == provider);
+    let list = record.and_then(|(_, record)| shared.known.result(record));
+    let all = list.as_ref().and_then(|list| list.as_array()).map_or(&[] as &[Value], Vec::as_slice);
+    let plan = decided.decision.items.unwrap_or_default();
+    let stale: HashSet<_> = plan.stale.iter().map(|item| item.key).collect();
+    let elements = plan.order.iter().zip(all).filter(|(key, _)| stale.contains(key));
+    Ok(StaleElements {
+        total: all.len() as u64,
+        elements: elements.map(|(_, element)| element.clone()).collect(),
+    })
 }
 
 /// Decides about a task, or about the items of it that are meant, and carries that out.

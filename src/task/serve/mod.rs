@@ -28,7 +28,7 @@ use std::io::{BufRead, Write};
 
 use super::execute::{ExecuteError, Patience, Workers};
 use super::lanes::Lanes;
-use super::run_task::{Bench, run_task};
+use super::run_task::{Bench, StaleElements, TaskError, look_at_items, run_task};
 use super::work::{Shared, Threads};
 use super::{Run, now_ms};
 use crate::model::{BranchName, Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
@@ -52,6 +52,14 @@ pub enum ServeError {
     /// Another branch was checked out since the run was opened.
     #[error("the run is for the branch `{from}`, and `{to}` is checked out")]
     HeadMoved { from: BranchName, to: BranchName },
+    /// A task that could not be looked at.
+    #[error("cannot look at `{task}`")]
+    Look {
+        /// The task.
+        task: TaskName,
+        /// Why.
+        source: TaskError,
+    },
     /// A task that is not in the run.
     #[error("task `{task}` is not in this run")]
     NotInRun { task: TaskName },
@@ -112,6 +120,24 @@ pub fn run_one(run: &Run, task: &TaskName) -> Result<TaskOutcome, ServeError> {
             }
         }
     })
+}
+
+/// Puts the files of a task's last record where it looks for them: for one that updates them in place (`keep: true`).
+pub fn put_own_files(run: &Run, task: &TaskName) -> Result<(), ServeError> {
+    let key = run.key();
+    let shared = Shared::load(run, &key)?;
+    let files = shared.known.current_files(task);
+    let restored = shared.with_all_outputs(task, |outputs| outputs.restore(files.iter()));
+    let look = |source| ServeError::Look { task: task.clone(), source };
+    restored.map(drop).map_err(|error| look(error.into()))
+}
+
+/// Looks at a mapped task as [`run_one`] does, and runs nothing.
+pub fn stale_elements(run: &Run, task: &TaskName) -> Result<StaleElements, ServeError> {
+    let Some(task) = run.task(task.as_str()) else { return Err(ServeError::NotInRun { task: task.clone() }) };
+    let key = run.key();
+    let shared = Shared::load(run, &key)?;
+    look_at_items(&shared, task).map_err(|source| ServeError::Look { task: task.name.clone(), source })
 }
 
 /// Begins a run that an engine carries out.

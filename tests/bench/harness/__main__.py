@@ -17,13 +17,14 @@ import restoring
 import startup
 import status
 import whole_run
+import workers
 from context import Context
 from measure import CommandFailed, Meter
 from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
          "item_status": item_status, "items": items, "restoring": restoring,
-         "branches": branches, "hooks": hooks, "remotes": remotes}
+         "branches": branches, "hooks": hooks, "remotes": remotes, "workers": workers}
 
 
 def main() -> None:

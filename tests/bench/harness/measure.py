@@ -88,6 +88,14 @@ class Meter:
         best = min(samples, key=lambda sample: sample.cpu)
         return Sample(best.cpu, max(sample.peak for sample in samples), best.wall)
 
+    def said(self, command: list[str | Path], folder: Path) -> str:
+        """Runs a command that is preparation, and returns its standard output."""
+        done = subprocess.run(command, cwd=folder, env=self.environment, stdin=subprocess.DEVNULL, text=True,
+                              capture_output=True, timeout=LONGEST)
+        if done.returncode != 0:
+            raise CommandFailed(f"`{' '.join(map(str, command))}` ended with {done.returncode}:\n{done.stderr[-2000:]}")
+        return done.stdout
+
     def quietly(self, command: list[str | Path], folder: Path) -> None:
         """Runs a command that is preparation, unmeasured."""
         self.run(command, folder)

@@ -52,6 +52,11 @@ impl S3 {
 
     /// The same, with lists of at most so many keys.
     pub fn with_pages_of(keys: usize) -> Self {
+        Self::at(Ipv4Addr::LOCALHOST, keys)
+    }
+
+    /// The same, at an address of this machine that others may reach.
+    pub fn at(address: Ipv4Addr, keys: usize) -> Self {
         let shared = Arc::new(Shared {
             store: Store::new("bucket", keys),
             faults: Mutex::default(),
@@ -64,7 +69,7 @@ impl S3 {
             let runtime =
                 tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
             runtime.block_on(async {
-                let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.expect("a port");
+                let listener = TcpListener::bind((address, 0)).await.expect("a port");
                 tell.send(listener.local_addr().expect("an address")).expect("the test waits");
                 tokio::select! {
                     () = serve(listener, of_server) => {}

@@ -139,6 +139,7 @@ impl Place {
         change(&mut plan);
         state.open_run(&plan, "host", 1).unwrap();
         Run {
+            origin: None,
             project,
             plan,
             store,

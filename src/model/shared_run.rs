@@ -1,0 +1,91 @@
+//! What the machines of one run say to each other: what a worker must know of a task, and what came of it.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BaseRecord, BranchName, Digest, Ingredient, ItemChoice, Mark, Project, RunCounts, RunId, RunPlan,
+    SnapshotEntry, Task, TaskName, TaskOutcome, UnfinishedTask,
+};
+
+/// The version of [`Briefing`] and [`WorkerReport`] that this kptn reads and writes.
+pub const SHARED_RUN_FORMAT: u32 = 1;
+
+/// What workers must know of some tasks of a run. The paths in it are those of the machine that opened it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Briefing {
+    /// [`SHARED_RUN_FORMAT`] of the writer.
+    pub format: u32,
+    /// The project, without graphs and remotes.
+    pub project: Project,
+    /// What the run was opened with, without tasks.
+    pub plan: RunPlan,
+    /// The part of the run that says where objects are that these tasks need.
+    pub objects: Digest,
+    /// By task.
+    pub tasks: BTreeMap<TaskName, Brief>,
+}
+
+/// What a worker must know of one task.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Brief {
+    /// The task, and then what it depends on.
+    pub tasks: Vec<Task>,
+    /// Those of its dependencies that the run was opened for.
+    pub in_run: Vec<TaskName>,
+    /// The record that it had, and how long it took.
+    pub base: BaseRecord,
+    /// The items that the run is about; absent means all.
+    pub items: Option<ItemChoice>,
+    /// What the branch had at open of the task and of those dependencies that are not in the run.
+    pub entries: Vec<SnapshotEntry>,
+    /// What it did not finish before.
+    pub unfinished: Option<UnfinishedTask>,
+    /// What of it was marked as bad.
+    pub marks: Vec<Mark>,
+    /// What it is made of, without its dependencies and items: code elsewhere must be the same.
+    pub made_of: Vec<Ingredient>,
+    /// Whether its code or the configuration was not what the commit has.
+    pub dirty: bool,
+}
+
+/// What came of a task, or of a bundle of its items, on one machine.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct WorkerReport {
+    /// [`SHARED_RUN_FORMAT`] of the writer.
+    pub format: u32,
+    /// Random, so that no two reports are equal.
+    pub id: String,
+    /// How it ended.
+    pub outcome: TaskOutcome,
+    /// Its record; absent for a bundle, and where it did not finish.
+    pub entry: Option<SnapshotEntry>,
+    /// Whether others may find the record by its fingerprint.
+    pub reusable: bool,
+    /// What of it did not finish; of a bundle also the items that did.
+    pub unfinished: Option<UnfinishedTask>,
+    /// The part of the run that says where all of that is.
+    pub objects: Digest,
+    /// The machine.
+    pub host: String,
+    /// When it ended, in ms since the epoch, by that machine's clock.
+    pub ended_ms: u64,
+}
+
+/// How a run ended: the last that is written of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunEnd {
+    /// The run.
+    pub run: RunId,
+    /// The branch that has what it finished.
+    pub branch: BranchName,
+    /// How its tasks ended.
+    pub counts: RunCounts,
+    /// One digest over what every task of the branch has as outputs.
+    pub outputs: Digest,
+    /// The exit code of the same run on one machine.
+    pub exit: i32,
+    /// When, in ms since the epoch, by the clock of who closed it.
+    pub at_ms: u64,
+}

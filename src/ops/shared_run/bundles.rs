@@ -1,0 +1,81 @@
+//! `task bundles --remote`: what is stale of a mapped task, cut into lists that workers take one by one.
+//!
+//! Each list is an object of its own and a bundle's name is its digest, so a
+//! worker reads neither the whole list nor the table of all items. Asking
+//! again gives the same names.
+
+use std::collections::BTreeSet;
+
+use serde_json::Value;
+
+use super::enter::{Entered, Entering, Way, enter};
+use crate::model::{Bundle, GraphName, Silent, TaskName};
+use crate::ops::OpsError;
+use crate::ops::bundles::BundlesReport;
+use crate::plan::refuse_shared_output;
+use crate::remote::block_on;
+use crate::task::serve;
+
+/// Of a task that is left alone, nobody has said in which graph it is.
+const UNKNOWN: &str = "unknown";
+
+/// Returns the bundles of a task of a run, at most so many; a worker may take any of them from then on.
+pub fn bundles(
+    entering: &Entering<'_>,
+    graph: Option<&str>,
+    at_most: u64,
+) -> Result<BundlesReport, OpsError> {
+    let run = super::parse_run(entering.run)?;
+    let entered = match enter(entering, Vec::new())? {
+        Way::In(entered) => *entered,
+        Way::NotMeant | Way::Done => {
+            let task = TaskName::parse(entering.task).map_err(|error| OpsError::Name { error })?;
+            let graph =
+                GraphName::parse(graph.unwrap_or(UNKNOWN)).map_err(|error| OpsError::Name { error })?;
+            return Ok(BundlesReport {
+                graph,
+                task,
+                run: Some(run),
+                items: 0,
+                stale: 0,
+                bundle_size: 1,
+                in_flight: None,
+                bundles: Vec::new(),
+            });
+        }
+    };
+    let Entered { shared, places, task, run: bench, .. } = &entered;
+    if !task.is_mapped() {
+        return Err(OpsError::NoItems { task: task.name.clone() });
+    }
+    let stale = serve::stale_elements(bench, &task.name)?;
+    drop(bench.memo.save());
+    let size = u64::from(task.bundle_size.max(1));
+    let count = stale.elements.len() as u64;
+    let size = size * count.div_ceil(size * at_most.max(1)).max(1);
+    // What all items write together, or update in place, is done by the task as a whole.
+    let cut = if refuse_shared_output(task).is_ok() && !task.keep { stale.elements } else { Vec::new() };
+    let mut bundles = Vec::new();
+    for chunk in cut.chunks(usize::try_from(size).unwrap_or(usize::MAX)) {
+        let list = bench.store.put_json(&Value::Array(chunk.to_vec()))?;
+        bundles.push(Bundle { list, from: 0, to: chunk.len() as u64 });
+    }
+    bench.store.flush()?;
+    let lists: BTreeSet<_> = bundles.iter().map(|bundle| bundle.list).collect();
+    if !lists.is_empty() {
+        block_on(async {
+            let part = shared.send(&bench.store, &lists, places, &Silent).await?;
+            shared.write_bundles(&task.name, &part).await
+        })?;
+    }
+    Ok(BundlesReport {
+        graph: bench.plan.graph.name.clone(),
+        task: task.name.clone(),
+        run: Some(run),
+        items: stale.total,
+        stale: count,
+        bundle_size: size,
+        in_flight: task.group_size.map(|group| (u64::from(group) / size).max(1)),
+        bundles,
+    })
+}

@@ -1,0 +1,221 @@
+//! `run open --remote`: both sides agree on the branch, then a run is opened and its workers are told what they must know.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::{SharedRunError, branch_there, needed, there};
+use crate::fingerprint::{Surroundings, gather};
+use crate::model::{
+    Brief, Briefing, Digest, Mark, Project, RunPlan, SHARED_RUN_FORMAT, Silent, SnapshotEntry, Task,
+    TaskName, UnfinishedTask,
+};
+use crate::ops::branch::Unkept;
+use crate::ops::engines::{self, OpenReport};
+use crate::ops::remotes::{self, Peer, PeerError, PullRequest, PushRequest, Want};
+use crate::ops::run::RunRequest;
+use crate::ops::survey::environment;
+use crate::ops::{OpsError, Session, Start, memo};
+use crate::remote::{Absent, Earnest, RemoteError, Take, Theirs, Trust, block_on};
+use crate::state::Reach;
+use crate::store::Store;
+use crate::task::Listener;
+
+/// Opens a run whose tasks any machine may carry out that reaches the remote.
+pub fn open(
+    start: &Start,
+    request: &RunRequest,
+    remote: &str,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<OpenReport, OpsError> {
+    if request.defer.is_some() {
+        return Err(SharedRunError::Deferred.into());
+    }
+    let find = |session: &Session| {
+        let store = Store::open(session.store_root())?;
+        Peer::find(&session.project, store.layout(), Some(remote), Absent::Make)
+    };
+    let session = Session::open(start)?;
+    let peer = find(&session)?;
+    if !peer.settings.writable {
+        return Err(PeerError::NotWritable { remote: peer.name }.into());
+    }
+    agree(session, start, remote, &request.command)?;
+    let session = Session::open(start)?;
+    let report = engines::open(&session, request, listeners)?;
+    let plan = session.state()?.load_plan(&report.run)?;
+    let shared = there(&peer, &plan.id);
+    let published = block_on(shared.plan()).map_err(OpsError::from).and_then(|known| match known {
+        // It was found open, and an earlier open told the workers.
+        Some(_) => Ok(()),
+        None => publish(&session, &peer, &plan),
+    });
+    if published.is_err() && !report.found {
+        // Nobody has heard of it.
+        session.state()?.give_up_run(&plan.id)?;
+    }
+    published.map(|()| report)
+}
+
+/// Brings what the remote's branch has, without files, and sends what only this machine has.
+pub(super) fn agree(session: Session, start: &Start, remote: &str, command: &str) -> Result<(), OpsError> {
+    let branch = Some(branch_there(&session).branch.to_string());
+    let pull = PullRequest {
+        remote: Some(remote.to_owned()),
+        from: branch.clone(),
+        into: None,
+        want: Want::All,
+        take: Take::Lazy,
+        at: None,
+        unkept: Unkept::Refuse,
+        moves: true,
+    };
+    match remotes::pull(session, start, &pull, command, &Silent) {
+        Ok(_) => {}
+        Err(OpsError::Remote(
+            RemoteError::NoBranch { .. } | RemoteError::NotOurs { .. } | RemoteError::Nothing { .. },
+        )) => {}
+        Err(error) => return Err(error),
+    }
+    let push = PushRequest {
+        remote: Some(remote.to_owned()),
+        to: branch,
+        theirs: Theirs::Keep,
+        trust: Trust::Index,
+        earnest: Earnest::Yes,
+    };
+    match remotes::push(Session::open(start)?, &push, command, &Silent) {
+        Ok(_) | Err(OpsError::Peer(PeerError::NothingToPush { .. })) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes the plan of a run, and what its workers must know.
+fn publish(session: &Session, peer: &Peer, plan: &RunPlan) -> Result<(), OpsError> {
+    refuse_local_only(plan)?;
+    let store = Store::open(session.store_root())?;
+    let there_branch = branch_there(session);
+    let ends = peer.ends(&store, &there_branch, &Silent);
+    let briefings = briefings(session, &store, plan)?;
+    Ok(block_on(there(peer, &plan.id).publish(ends, plan, briefings))?)
+}
+
+fn refuse_local_only(plan: &RunPlan) -> Result<(), SharedRunError> {
+    let tasks = &plan.graph.tasks;
+    for task in plan.tasks.iter().filter_map(|name| tasks.get(name)) {
+        let mut all = std::iter::once(&task.name).chain(&task.deps);
+        if let Some(local) = all.find(|name| tasks.get(*name).is_some_and(|one| one.local_only)) {
+            return Err(SharedRunError::LocalOnly { task: task.name.clone(), local: local.clone() });
+        }
+    }
+    Ok(())
+}
+
+/// What is known of a branch here, by task.
+struct Past {
+    entries: BTreeMap<TaskName, SnapshotEntry>,
+    unfinished: BTreeMap<TaskName, UnfinishedTask>,
+    marks: Vec<Mark>,
+}
+
+/// Returns the briefings of a run, each with the objects that its tasks need.
+fn briefings(
+    session: &Session,
+    store: &Store,
+    plan: &RunPlan,
+) -> Result<Vec<(Briefing, Vec<Digest>)>, OpsError> {
+    let past = past(session, store, plan)?;
+    let briefs = briefs(session, plan, &past)?;
+    let mut by_key: BTreeMap<u8, BTreeMap<TaskName, Brief>> = BTreeMap::new();
+    for (name, brief) in briefs {
+        // Tasks share a key as `layout::run_briefs` spells it.
+        let shard = Digest::of(name.as_str().as_bytes()).as_bytes()[0];
+        by_key.entry(shard).or_default().insert(name, brief);
+    }
+    let facts = RunPlan {
+        tasks: Vec::new(),
+        base: BTreeMap::new(),
+        items: BTreeMap::new(),
+        graph: crate::model::Graph { tasks: Default::default(), ..plan.graph.clone() },
+        ..plan.clone()
+    };
+    let project = Project {
+        graphs: Default::default(),
+        unused_tasks: Vec::new(),
+        remotes: Default::default(),
+        ..session.project.clone()
+    };
+    let mut all = Vec::new();
+    for tasks in by_key.into_values() {
+        let objects = objects(store, &tasks)?;
+        let briefing = Briefing {
+            format: SHARED_RUN_FORMAT,
+            project: project.clone(),
+            plan: facts.clone(),
+            objects: Digest::of(b""),
+            tasks,
+        };
+        all.push((briefing, objects));
+    }
+    Ok(all)
+}
+
+fn past(session: &Session, store: &Store, plan: &RunPlan) -> Result<Past, OpsError> {
+    let (state, key, namespace) = (session.state()?, &session.key, &plan.graph.namespace);
+    let entries = state.entries(&state.point(key)?.unwrap_or_default())?;
+    let entries = entries.into_values().filter(|entry| entry.graph == *namespace);
+    let open = remotes::unfinished_of(session, store)?;
+    let open = open.into_iter().filter(|one| one.graph == *namespace);
+    let marks = state.marks(&key.project)?.into_iter().filter(|mark| mark.graph == *namespace);
+    Ok(Past {
+        entries: entries.map(|entry| (entry.task.clone(), entry)).collect(),
+        unfinished: open.map(|one| (one.task.clone(), one)).collect(),
+        marks: marks.collect(),
+    })
+}
+
+fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskName, Brief)>, OpsError> {
+    let memo = memo::open(session)?;
+    let surroundings = Surroundings::new(
+        &session.project,
+        &plan.graph,
+        &plan.interpreters,
+        &plan.probes,
+        &environment,
+        &memo,
+    );
+    let tasks: Vec<&Task> = plan.tasks.iter().filter_map(|name| plan.graph.tasks.get(name)).collect();
+    let gathered: Vec<_> = tasks.par_iter().map(|task| gather(task, &surroundings)).collect();
+    let is_dirty = |files: &[std::path::PathBuf]| {
+        session.repository.as_ref().is_some_and(|one| one.is_dirty(files).unwrap_or(true))
+    };
+    let config_is_dirty = is_dirty(&session.config_files);
+    let in_run: BTreeSet<&TaskName> = plan.tasks.iter().collect();
+    let brief = |(task, gathered): (&Task, crate::fingerprint::Gathered)| {
+        let deps = task.deps.iter().filter_map(|dep| plan.graph.tasks.get(dep));
+        let own = std::iter::once(&task.name).chain(task.deps.iter().filter(|dep| !in_run.contains(dep)));
+        let brief = Brief {
+            tasks: std::iter::once(task).chain(deps).cloned().collect(),
+            in_run: task.deps.iter().filter(|dep| in_run.contains(dep)).cloned().collect(),
+            base: plan.base.get(&task.name).cloned().unwrap_or_default(),
+            items: plan.items.get(&task.name).cloned(),
+            entries: own.filter_map(|name| past.entries.get(name)).cloned().collect(),
+            unfinished: past.unfinished.get(&task.name).cloned(),
+            marks: past.marks.iter().filter(|mark| mark.task == task.name).cloned().collect(),
+            dirty: config_is_dirty || is_dirty(&gathered.files),
+            made_of: gathered.ingredients,
+        };
+        (task.name.clone(), brief)
+    };
+    Ok(tasks.into_iter().zip(gathered).map(brief).collect())
+}
+
+/// Returns every object that some briefs lead to.
+fn objects(store: &Store, briefs: &BTreeMap<TaskName, Brief>) -> Result<Vec<Digest>, OpsError> {
+    let (mut reach, mut all) = (Reach::new(store), BTreeSet::new());
+    for (task, brief) in briefs {
+        all.extend(needed(&mut reach, task, &brief.entries, brief.unfinished.as_slice())?);
+    }
+    Ok(all.into_iter().collect())
+}

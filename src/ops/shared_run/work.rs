@@ -1,0 +1,153 @@
+//! `task run --remote`: the same task code as everywhere, then what it made goes, and a report.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::enter::{Entered, Entering, Way, enter};
+use super::needed;
+use crate::model::{
+    Bundle, Digest, ItemRecord, ItemTable, Provenance, Record, Retries, SHARED_RUN_FORMAT, Silent,
+    SnapshotEntry, TaskOutcome, UnfinishedTask, WorkerReport,
+};
+use crate::ops::OpsError;
+use crate::ops::remotes;
+use crate::ops::tasks::Retrying;
+use crate::remote::{Report, block_on};
+use crate::state::{BranchKey, Reach, put_item_table};
+use crate::task::serve;
+use crate::task::{Listener, now_ms};
+
+/// Runs a task of a run, or one bundle of it, and says at the remote what came of it.
+pub fn run_one(
+    entering: &Entering<'_>,
+    retrying: Retrying,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<TaskOutcome, OpsError> {
+    let mut entered = match enter(entering, listeners)? {
+        Way::In(entered) => *entered,
+        // Entering twice does nothing.
+        Way::NotMeant | Way::Done => return Ok(TaskOutcome::Spared),
+    };
+    let name = entered.task.name.clone();
+    if let (Retrying::Elsewhere, Some(task)) = (retrying, entered.run.plan.graph.tasks.get_mut(&name)) {
+        task.retries = Retries(0);
+    }
+    if entered.task.keep {
+        serve::put_own_files(&entered.run, &name)?;
+    }
+    let outcome = serve::run_one(&entered.run, &name)?;
+    // Nothing is lost with it but time.
+    drop(entered.run.memo.save());
+    let made = made(&entered, outcome, entering.bundle)?;
+    let which = match outcome {
+        TaskOutcome::Failed | TaskOutcome::Skipped => Report::Failed,
+        _ => Report::Done,
+    };
+    if which == Report::Failed && made.unfinished.is_none() {
+        // It was stopped before anything came of it.
+        return Ok(outcome);
+    }
+    let Entered { shared, places, run, .. } = &entered;
+    let (bundle, store) = (entering.bundle, &run.store);
+    let first = block_on(async {
+        let objects = shared.send(store, &made.objects, places, &Silent).await?;
+        let report = WorkerReport {
+            format: SHARED_RUN_FORMAT,
+            id: new_id(),
+            outcome,
+            entry: made.entry,
+            reusable: made.reusable,
+            unfinished: made.unfinished,
+            objects,
+            host: run.host.clone(),
+            ended_ms: now_ms(),
+        };
+        store.hit("remote.run.reported")?;
+        let id = report.id.clone();
+        let first = shared.write_report(which, &name, bundle, report).await?;
+        Ok(Some(first).filter(|first| first.id != id))
+    })?;
+    if let Some(first) = first {
+        let message = format!("{} had done it already: what it made counts", first.host);
+        run.note(run.task(name.as_str()), message);
+    }
+    Ok(outcome)
+}
+
+/// What a worker made.
+struct Made {
+    entry: Option<SnapshotEntry>,
+    reusable: bool,
+    unfinished: Option<UnfinishedTask>,
+    objects: BTreeSet<Digest>,
+}
+
+fn made(entered: &Entered, outcome: TaskOutcome, bundle: Option<&Bundle>) -> Result<Made, OpsError> {
+    let Entered { run, task, .. } = entered;
+    let (state, store, key, graph) = (&run.state, &run.store, run.key(), &run.plan.graph.namespace);
+    let mut made = Made { entry: None, reusable: false, unfinished: None, objects: BTreeSet::new() };
+    if matches!(outcome, TaskOutcome::Failed | TaskOutcome::Skipped) {
+        let (project, outputs) = (&run.project, &run.plan.outputs_dir);
+        let open = remotes::gather_unfinished(project, outputs, state, store, &key)?;
+        let open = open.into_iter().find(|one| one.task == task.name);
+        made.unfinished = open.map(|open| UnfinishedTask { provenance: provenance(entered), ..open });
+    } else {
+        let digest = state.record_of(&key, graph, &task.name)?;
+        let record = digest.map(|digest| store.load_json::<Record>(&digest)).transpose()?;
+        let items = match record.as_ref().filter(|_| bundle.is_some()).and_then(|record| record.items) {
+            Some(items) => Some(items),
+            // Of a run that is about some items, these are all that came of it.
+            None => kept(entered, &key)?,
+        };
+        made.unfinished = items.map(|items| open_task(entered, items));
+        if let (Some(record), Some(digest), None) = (record, digest, bundle) {
+            made.reusable =
+                state.candidates(&record.fingerprint)?.iter().any(|candidate| candidate.record == digest);
+            let (graph, task, outputs) = (graph.clone(), task.name.clone(), record.outputs_digest);
+            made.entry = Some(SnapshotEntry { graph, task, record: digest, outputs });
+        }
+    }
+    store.flush()?;
+    let (entries, open) = (made.entry.as_slice(), made.unfinished.as_slice());
+    made.objects = needed(&mut Reach::new(store), &task.name, entries, open)?;
+    Ok(made)
+}
+
+/// Puts the items that finished since the task's record; absent where there are none.
+fn kept(entered: &Entered, key: &BranchKey) -> Result<Option<Digest>, OpsError> {
+    let Entered { run, task, .. } = entered;
+    if !task.is_mapped() {
+        return Ok(None);
+    }
+    let kept = run.state.kept_items(key, &run.plan.graph.namespace, &task.name)?;
+    let kept: Vec<_> = kept.into_iter().map(|item| Arc::new(ItemRecord { log: None, ..item })).collect();
+    match kept.is_empty() {
+        true => Ok(None),
+        false => Ok(Some(put_item_table(&run.store, &ItemTable::new(kept))?)),
+    }
+}
+
+/// What some items came to, of a task that is not finished by them.
+fn open_task(entered: &Entered, items: Digest) -> UnfinishedTask {
+    UnfinishedTask {
+        graph: entered.run.plan.graph.namespace.clone(),
+        task: entered.task.name.clone(),
+        attempt: None,
+        provenance: provenance(entered),
+        log: None,
+        failed: Vec::new(),
+        item_logs: None,
+        items: Some(items),
+    }
+}
+
+fn provenance(entered: &Entered) -> Provenance {
+    entered.run.provenance(&entered.task, &[])
+}
+
+/// Returns a name that no other report has.
+fn new_id() -> String {
+    use std::hash::{BuildHasher, Hasher};
+    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
+    format!("{:016x}{:016x}", random(), random())
+}
