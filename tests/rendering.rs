@@ -277,3 +277,21 @@ fn a_state_machine_is_written_beside_the_plain_runner_and_its_notes_are_said() {
         (&"written".into(), Some(2))
     );
 }
+
+#[test]
+fn one_template_of_aws_holds_what_all_graphs_need() {
+    let project = survey();
+    project.edit("kptn.yaml", "graphs:\n", "graphs:\n  other graph:\n    tasks: {weather: }\n");
+    let files: Value = project.kptn(&["render", "--runner", "aws", "--json"]).succeeds().json();
+    assert_eq!(files["files"].as_array().map(Vec::len), Some(1), "{files}");
+    let text = project.read("flows/aws/template.yaml");
+    assert!(text.starts_with("# Made from kptn.yaml by `kptn render --runner aws`. kptn-runner "), "{text}");
+    for machine in ["MachineG0:", "MachineG1:", "${AWS::StackName}-other-graph-", "${AWS::StackName}-survey"]
+    {
+        assert!(text.contains(machine), "{machine} in {text}");
+    }
+    project.kptn(&["render", "--runner", "aws", "--check"]).succeeds();
+    // A machine that changes is put elsewhere, so that the stack sees it.
+    project.edit("kptn.yaml", "retries: 1", "retries: 2");
+    project.kptn(&["render", "--runner", "aws", "--check"]).exits(1);
+}

@@ -18,6 +18,8 @@ pub enum Runner {
     Slurm,
     /// The machines of AWS Step Functions.
     StepFunctions,
+    /// What those need on AWS; one file for all graphs.
+    Aws,
     /// What a template of the user's makes.
     Template(String),
 }
@@ -30,6 +32,7 @@ impl Runner {
             "prefect" => Self::Prefect,
             "slurm" => Self::Slurm,
             "stepfunctions" => Self::StepFunctions,
+            "aws" => Self::Aws,
             other => Self::Template(other.strip_suffix(".jinja").unwrap_or(other).to_owned()),
         }
     }
@@ -124,6 +127,7 @@ fn render(
         Runner::Prefect => render::prefect(project, graph)?,
         Runner::Slurm => render::slurm(project, graph)?,
         Runner::Template(name) => render::of_template(project, graph, &templates(project)?, name)?,
+        Runner::Aws => render::aws(project)?,
         Runner::StepFunctions => {
             let machines = render::stepfunctions(project, graph)?;
             return Ok((machines.files, machines.notes));

@@ -21,7 +21,7 @@ pub use context::{CONTEXT_VERSION, Context, context};
 pub use engine::Template;
 pub use header::{RunnerState, state_of};
 pub use own::{prefect, python, slurm};
-pub use stepfunctions::{Machines, stepfunctions};
+pub use stepfunctions::{Machines, aws, stepfunctions};
 pub use template::{of_template, path_of};
 
 use std::path::PathBuf;

@@ -32,7 +32,7 @@ pub fn path_of(
     name: &str,
 ) -> Result<PathBuf, RenderError> {
     let Some(template) = templates.iter().find(|one| one.name == name) else {
-        let own = ["python", "prefect", "slurm", "stepfunctions"].map(str::to_owned).into_iter();
+        let own = ["python", "prefect", "slurm", "stepfunctions", "aws"].map(str::to_owned).into_iter();
         let known = own.chain(templates.iter().map(|one| one.name.clone())).collect();
         return Err(RenderError::Unknown { name: name.to_owned(), known });
     };

@@ -21,7 +21,7 @@ pub struct Args {
     /// The graphs; all where none is named
     #[arg(value_name = "GRAPH")]
     pub graphs: Vec<String>,
-    /// This runner alone: `python`, `prefect`, `slurm`, `stepfunctions`, or `NAME` for the template `NAME.jinja`
+    /// This runner alone: `python`, `prefect`, `slurm`, `stepfunctions`, `aws`, or `NAME` for the template `NAME.jinja`
     #[arg(long, value_name = "NAME")]
     pub runner: Vec<String>,
     /// Print what templates are given, as JSON, and write nothing
@@ -61,8 +61,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         return print_contexts(&session, &graphs, &runners, context);
     }
     let mut files = Vec::new();
-    for graph in graphs {
-        for runner in &runners {
+    for (at, graph) in graphs.into_iter().enumerate() {
+        // What is one file for all graphs is rendered once.
+        for runner in runners.iter().filter(|runner| at == 0 || **runner != Runner::Aws) {
             files.extend(runner::render_graph(&session, graph, runner, rendering)?);
         }
     }

@@ -77,7 +77,7 @@ impl Maker<'_> {
 
     /// The gates that a task opens.
     fn keys(&self, task: usize) -> impl Iterator<Item = String> {
-        self.cut.opens[task].iter().map(move |to| gates::key(*to, task))
+        self.cut.opens[task].iter().map(move |to| gates::name(*to, task))
     }
 
     /// Names the gates that a task opens, and says that it went well.
@@ -124,7 +124,7 @@ impl Maker<'_> {
         let name = task.name.as_str();
         let whole = names::state(name, "");
         let first = if task.is_mapped() { names::state(name, "bundles") } else { whole.clone() };
-        let marker = format!("States.Format('{{}}{}/skip', $.keys)", safe_folder_name(name));
+        let marker = format!("States.Format('{{}}tasks/{}/skip', $.keys)", safe_folder_name(name));
         let place = json!({"Bucket.$": "$.bucket", "Key.$": marker});
         let fresh = State::task("arn:aws:states:::aws-sdk:s3:headObject", place)
             .to(Value::Null)

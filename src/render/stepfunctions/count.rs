@@ -35,6 +35,14 @@ impl std::ops::Add for Size {
     }
 }
 
+/// What is around the tasks: the run's two ends.
+const AROUND: usize = 35;
+
+/// Returns the events of a machine whose tasks are run by `state`.
+pub fn events_of(state: &State) -> usize {
+    AROUND + 4 + state.branches.iter().map(events).sum::<usize>()
+}
+
 /// Each state once, those alone that a failure needs too.
 fn events(piece: &Piece) -> usize {
     let of_state = |(_, state): &(String, State)| match (state.kind, state.resource) {

@@ -22,9 +22,9 @@ pub const MOST_HERE: usize = 40;
 const CLOSED: [&str; 3] =
     ["Sfn.TaskTimedOutException", "Sfn.TaskDoesNotExistException", "Sfn.InvalidTokenException"];
 
-/// Returns the key of a gate below the run's.
-pub fn key(to: usize, from: usize) -> String {
-    format!("gates/{to}.{from}")
+/// Returns the name of a gate: its key is `gates/` and that, below the run's.
+pub fn name(to: usize, from: usize) -> String {
+    format!("{to}.{from}")
 }
 
 /// Something that tells others how a task ended: its states, the first of them first.
@@ -34,7 +34,7 @@ pub type Signal = Vec<(String, State)>;
 pub fn wait(to: usize, from: usize, path: &str) -> State {
     let parameters = json!({
         "Bucket.$": "$.bucket",
-        "Key.$": format!("States.Format('{{}}{}', $.keys)", key(to, from)),
+        "Key.$": format!("States.Format('{{}}gates/{}', $.keys)", name(to, from)),
         // An object, not a text: the service writes a text with quotes around it.
         "Body": {"token.$": "$$.Task.Token"},
     });
@@ -43,8 +43,8 @@ pub fn wait(to: usize, from: usize, path: &str) -> State {
 }
 
 /// Opens one gate with `ok`.
-pub fn open_one(task: &str, key: &str, next: &str, lost: &str) -> Signal {
-    let key = format!("States.Format('{{}}{key}', $.keys)");
+pub fn open_one(task: &str, gate: &str, next: &str, lost: &str) -> Signal {
+    let key = format!("States.Format('{{}}gates/{gate}', $.keys)");
     pair(task, &key, json!({"Output": r#"{"ok":true}"#}), next, Some(lost))
 }
 
@@ -52,11 +52,11 @@ pub fn open_one(task: &str, key: &str, next: &str, lost: &str) -> Signal {
 pub fn open_those(task: &str, count: usize, next: &str, lost: &str) -> Signal {
     if count == 1 {
         let output = json!({"Output.$": "States.JsonToString($.o.r)"});
-        return pair(task, "States.Format('{}{}', $.keys, $.o.k[0])", output, next, Some(lost));
+        return pair(task, "States.Format('{}gates/{}', $.keys, $.o.k[0])", output, next, Some(lost));
     }
     let end = names::state(task, "told");
     let output = json!({"Output.$": "States.JsonToString($.r)"});
-    let mut states = pair(task, "States.Format('{}{}', $.keys, $.k)", output, &end, None);
+    let mut states = pair(task, "States.Format('{}gates/{}', $.keys, $.k)", output, &end, None);
     // All that they return is kept in one state.
     states.push((end, State::pass(json!({}), "$").ends()));
     let piece = Piece { start_at: states[0].0.clone(), states };

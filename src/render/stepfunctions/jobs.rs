@@ -60,7 +60,8 @@ pub fn bundles(graph: &Graph, task: &Task) -> State {
 
 /// The jobs of the bundles of that list.
 pub fn items(graph: &Graph, task: &Task) -> State {
-    let list = format!("States.Format('{{}}{}/bundles.json', $.keys)", safe_folder_name(task.name.as_str()));
+    let list =
+        format!("States.Format('{{}}tasks/{}/bundles.json', $.keys)", safe_folder_name(task.name.as_str()));
     // What a child returns is kept until the last one ends: nothing.
     let child = State { result_selector: Some(json!({})), ..sized(graph, task, "'--bundle',$.bundle,") };
     let name = names::state(task.name.as_str(), "bundle");

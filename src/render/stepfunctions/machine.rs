@@ -10,7 +10,7 @@
 use serde_json::{Value, json};
 
 use super::state::{Piece, State};
-use super::{MACHINE_SECONDS, jobs};
+use super::{MACHINE_SECONDS, count, jobs};
 use crate::model::Graph;
 
 /// What a machine that is started by another one is given.
@@ -42,7 +42,7 @@ pub fn whole(graph: &Graph, mut tasks: State) -> Piece {
     .map(name);
     let place = json!({
         "Bucket.$": "$.bucket",
-        "Key.$": "States.Format('{}runs/opened/{}.json', $.prefix, $$.Execution.Name)",
+        "Key.$": "States.Format('{}runs/{}/opened.json', $.prefix, $$.Execution.Name)",
     });
     let mut found = State::task("arn:aws:states:::aws-sdk:s3:getObject", place)
         .select(json!({"found.$": "States.StringToJson($.Body)"}), "$.opened")
@@ -76,8 +76,11 @@ pub fn whole(graph: &Graph, mut tasks: State) -> Piece {
 
 /// Returns branches side by side, and whether one of them went badly.
 pub fn side_by_side(branches: Vec<Piece>) -> State {
-    let state = State::parallel(branches);
-    State { result_selector: Some(json!({"bad.$": "States.ArrayContains($[*].ok, false)"})), ..state }
+    let mut state = State::parallel(branches);
+    state.comment =
+        Some(format!("at most {} events of 25,000 where nothing is tried again", count::events_of(&state)));
+    state.result_selector = Some(json!({"bad.$": "States.ArrayContains($[*].ok, false)"}));
+    state
 }
 
 /// Returns the branch of a graph without tasks.

@@ -17,8 +17,12 @@ mod gates;
 mod jobs;
 mod machine;
 mod names;
+mod permissions;
 mod state;
+mod template;
 mod write;
+
+pub use self::template::aws;
 
 use self::branch::Maker;
 use self::count::Size;
@@ -43,11 +47,49 @@ pub struct Machines {
     pub notes: Vec<String>,
 }
 
+/// One machine, and its file.
+struct Machine {
+    piece: Piece,
+    file: Rendered,
+}
+
 /// Renders the state machine of one graph.
 pub fn stepfunctions(project: &Project, graph: &Graph) -> Result<Machines, RenderError> {
+    let machines = machines_of(project, graph)?;
+    let mut notes = notes(project, graph);
+    if machines.len() > 1 {
+        let (tasks, parts) = (graph.tasks.len(), machines.len() - 1);
+        notes.insert(0, format!("{tasks} tasks are more than one machine holds: it starts {parts} others"));
+    }
+    Ok(Machines { files: machines.into_iter().map(|machine| machine.file).collect(), notes })
+}
+
+/// Makes the machines of one graph: the one that is started, then its parts.
+fn machines_of(project: &Project, graph: &Graph) -> Result<Vec<Machine>, RenderError> {
     // Whoever opened the project has refused a cycle.
-    let Ok(dag) = Dag::new(graph) else { return Ok(Machines { files: Vec::new(), notes: Vec::new() }) };
-    let cut = branches::cut(&dag);
+    let Ok(dag) = Dag::new(graph) else { return Ok(Vec::new()) };
+    let parts = packed(branches_of(graph, &dag)?);
+    let pieces = match <[Vec<Piece>; 1]>::try_from(parts) {
+        Ok([one]) => vec![machine::whole(graph, machine::side_by_side(one))],
+        Err(parts) => {
+            let started = machine::whole(graph, machine::parts(parts.len()));
+            std::iter::once(started).chain(parts.into_iter().map(machine::part)).collect()
+        }
+    };
+    let stem = file_stem(project, graph);
+    let machine = |(number, piece): (usize, Piece)| {
+        let ending = if number == 0 { ".asl.json".to_owned() } else { format!(".part{number}.asl.json") };
+        let text = write::machine(&piece, header::PLACE, MACHINE_SECONDS);
+        let text = header::in_place(&text, "kptn render --runner stepfunctions");
+        let path = project.settings.flows_dir.join(stem.clone() + &ending);
+        Machine { piece, file: Rendered { path, text } }
+    };
+    Ok(pieces.into_iter().enumerate().map(machine).collect())
+}
+
+/// Makes the branches of one graph, each with its size.
+fn branches_of(graph: &Graph, dag: &Dag) -> Result<Vec<(Piece, Size)>, RenderError> {
+    let cut = branches::cut(dag);
     let tasks = dag.order().iter().filter_map(|name| graph.tasks.get(name)).collect();
     let maker = Maker { graph, tasks, cut: &cut };
     let mut pieces = Vec::new();
@@ -63,36 +105,7 @@ pub fn stepfunctions(project: &Project, graph: &Graph) -> Result<Machines, Rende
     if pieces.is_empty() {
         pieces.push((machine::nothing(), Size::default()));
     }
-    let parts = packed(pieces);
-    let mut machines: Vec<(String, Piece)> = Vec::new();
-    match <[Vec<Piece>; 1]>::try_from(parts) {
-        Ok([one]) => {
-            machines.push((".asl.json".to_owned(), machine::whole(graph, machine::side_by_side(one))))
-        }
-        Err(parts) => {
-            let started = machine::whole(graph, machine::parts(parts.len()));
-            machines.push((".asl.json".to_owned(), started));
-            let part = |(at, part)| (format!(".part{}.asl.json", at + 1), machine::part(part));
-            machines.extend(parts.into_iter().enumerate().map(part));
-        }
-    }
-    let stem = file_stem(project, graph);
-    let file = |(ending, piece): (String, Piece)| Rendered {
-        path: project.settings.flows_dir.join(stem.clone() + &ending),
-        text: header::in_place(
-            &write::machine(&piece, header::PLACE, MACHINE_SECONDS),
-            "kptn render --runner stepfunctions",
-        ),
-    };
-    let mut notes = notes(project, graph);
-    if machines.len() > 1 {
-        let parts = machines.len() - 1;
-        notes.insert(
-            0,
-            format!("{} tasks are more than one machine holds: it starts {parts} others", graph.tasks.len()),
-        );
-    }
-    Ok(Machines { files: machines.into_iter().map(file).collect(), notes })
+    Ok(pieces)
 }
 
 /// Puts as many branches into a machine as it holds. Gates do not mind which machine a branch is in.

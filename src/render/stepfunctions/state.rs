@@ -13,6 +13,8 @@ pub struct State {
     #[serde(rename = "Type")]
     pub kind: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
+    pub comment: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub resource: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub parameters: Option<Value>,

@@ -11,7 +11,7 @@ use crate::graph::testing;
 use crate::model::{Settings, TaskName};
 use crate::render::{RunnerState, state_of};
 
-fn project(graph: &Graph) -> Project {
+pub(super) fn project(graph: &Graph) -> Project {
     Project {
         root: "/p".into(),
         config_path: "/p/kptn.yaml".into(),
@@ -27,7 +27,7 @@ fn machines(graph: &Graph) -> Machines {
 }
 
 /// A graph of `t0`, `t1`…, each with what it depends on.
-fn numbered(deps: &[Vec<usize>]) -> Graph {
+pub(super) fn numbered(deps: &[Vec<usize>]) -> Graph {
     let names: Vec<String> = (0..deps.len()).map(|at| format!("t{at}")).collect();
     let deps: Vec<Vec<&str>> =
         deps.iter().map(|of| of.iter().map(|at| names[*at].as_str()).collect()).collect();
@@ -63,9 +63,11 @@ fn next(state: &Value) -> Vec<&str> {
 fn gates_of(state: &Value) -> BTreeSet<String> {
     let text = state.to_string();
     let found = text.match_indices("gates/").map(|(at, _)| &text[at + 6..]);
-    found
-        .map(|rest| rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap().to_owned())
-        .collect()
+    let named =
+        found.map(|rest| rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap().to_owned());
+    let listed = state["Result"]["k"].as_array().into_iter().flatten();
+    let listed = listed.map(|gate| gate.as_str().unwrap().to_owned());
+    named.filter(|gate| !gate.is_empty()).chain(listed).collect()
 }
 
 fn hold_together(machines: &Machines) {

@@ -1,0 +1,111 @@
+//! `flows_dir/aws/template.yaml`: what the machines of a project need on AWS, for CloudFormation.
+//!
+//! One stack holds all graphs of the project: the bucket, the network, the
+//! queue, the roles, and a machine for each graph or part of one, whose text is
+//! read from the bucket, as some are larger than a template may be.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use super::permissions::{self, Grant};
+use super::{Machine, machines_of};
+use crate::model::{Digest, Project};
+use crate::render::{RenderError, Rendered, engine, header};
+
+/// What the template is given.
+#[derive(Serialize)]
+struct Context {
+    machines: Vec<OfMachine>,
+    statements: Vec<Statement>,
+}
+
+#[derive(Serialize)]
+struct OfMachine {
+    graph: String,
+    /// Part of resources' names: letters and digits.
+    id: String,
+    /// What it is called, for `Fn::Sub`.
+    name: String,
+    /// Where its text is in the bucket.
+    key: String,
+    part: bool,
+    parts: Vec<Part>,
+}
+
+#[derive(Serialize)]
+struct Part {
+    place: String,
+    id: String,
+}
+
+#[derive(Serialize)]
+struct Statement {
+    actions: Vec<&'static str>,
+    resources: Vec<String>,
+}
+
+/// Renders the template of a project.
+pub fn aws(project: &Project) -> Result<Rendered, RenderError> {
+    let mut machines = Vec::new();
+    let mut grants = BTreeSet::new();
+    for (number, graph) in project.graphs.values().enumerate() {
+        let made = machines_of(project, graph)?;
+        let id = |at: usize| if at == 0 { format!("G{number}") } else { format!("G{number}P{at}") };
+        let called = |at: usize| name(graph.name.as_str(), at);
+        for (at, Machine { file, piece }) in made.iter().enumerate() {
+            grants.extend(permissions::of(piece, &called(at), &called));
+            let numbers = if at == 0 { 1..made.len() } else { 0..0 };
+            let path = file.path.file_name().unwrap_or_default().to_string_lossy();
+            machines.push(OfMachine {
+                graph: graph.name.to_string(),
+                id: id(at),
+                name: called(at),
+                key: key(&path, &file.text),
+                part: at > 0,
+                parts: numbers.map(|at| Part { place: format!("Part{at}"), id: id(at) }).collect(),
+            });
+        }
+    }
+    let context = Context { machines, statements: statements(grants) };
+    let text = engine::render("kptn/aws.yaml", &[], &context)
+        .map_err(|source| RenderError::Own { runner: "AWS", source })?;
+    Ok(Rendered {
+        path: project.settings.flows_dir.join("aws").join("template.yaml"),
+        text: header::in_place(&text, "kptn render --runner aws"),
+    })
+}
+
+/// Returns where the text of a machine is put, another place for each text, so that a stack sees that it changed.
+fn key(file: &str, text: &str) -> String {
+    let (stem, _) = file.split_once(".asl.json").unwrap_or((file, ""));
+    let stem = crate::model::safe_folder_name(stem);
+    format!("kptn-machines/{stem}-{}.asl.json", &Digest::of(text.as_bytes()).to_string()[..16])
+}
+
+/// Returns what a machine is called: at most 80 characters with a stack's name of 40 or so.
+fn name(graph: &str, part: usize) -> String {
+    let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+    let mut name: String = graph.chars().map(safe).take(24).collect();
+    if name != graph {
+        name.push('-');
+        name.push_str(&Digest::of(graph.as_bytes()).to_string()[..6]);
+    }
+    if part > 0 {
+        name.push_str(&format!("-part{part}"));
+    }
+    format!("${{AWS::StackName}}-{name}")
+}
+
+/// Puts together what is allowed on the same things, and then what allows the same.
+fn statements(grants: BTreeSet<Grant>) -> Vec<Statement> {
+    let mut of_resource: BTreeMap<String, Vec<&'static str>> = BTreeMap::new();
+    for Grant { resource, action } in grants {
+        of_resource.entry(resource).or_default().push(action);
+    }
+    let mut of_actions: BTreeMap<Vec<&'static str>, Vec<String>> = BTreeMap::new();
+    for (resource, actions) in of_resource {
+        of_actions.entry(actions).or_default().push(resource);
+    }
+    of_actions.into_iter().map(|(actions, resources)| Statement { actions, resources }).collect()
+}
