@@ -77,10 +77,12 @@ class Graph:
         functions = ["def f%d():\n    pass\n" % at for at in range(len(self.deps))]
         (folder / "tasks.py").write_text("\n".join(functions))
         env = {"PATH": os.environ["PATH"], "HOME": str(folder), "LANG": "C.UTF-8"}
-        words = [tools.kptn, "render", "--runner", "stepfunctions", "--json"]
+        words = [tools.kptn, "render", "--runner", "stepfunctions", "--runner", "aws", "--json"]
         done = subprocess.run(words, cwd=folder, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         assert done.returncode == 0, done.stderr + self.yaml()
-        return [pathlib.Path(file["path"]) for file in json.loads(done.stdout)["files"]]
+        files = [pathlib.Path(file["path"]) for file in json.loads(done.stdout)["files"]]
+        self.template = files.pop()
+        return files
 
     def after(self, names):
         """What depends on any of them, directly or not."""
@@ -101,12 +103,18 @@ class Aws:
     """The emulator, with a bucket, a queue and a job definition."""
 
     def __init__(self, tools, folder, program=HERE / "stub"):
+        # Of jobs that no definition gives another one.
+        self.stub = folder / "stub"
+        for name in ("hold", "fail", "bundles", "key"):
+            (self.stub / name).mkdir(parents=True)
         self.tools, self.folder = tools, folder
+        (folder / "aws.jsonl").touch()
         self.log, self.port, self.runs = folder / "aws.jsonl", free_port(), 0
         words = [tools.python, "-m", "emulator", "--port", str(self.port), "--path", str(program), "--log", str(self.log),
-                 "--jobs", "400"]
+                 "--jobs", "400", "--refuse", str(folder / "refuse.json")]
         with open(folder / "emulator.log", "w") as said:
-            env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1"}
+            env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KPTN_STUB": str(self.stub),
+                   "KPTN_STUB_BUCKET": BUCKET + "/kptn"}
             self.server = subprocess.Popen(words, cwd=HERE, stdout=subprocess.PIPE, stderr=said, text=True, env=env)
         assert self.server.stdout.readline().startswith("ready"), "the emulator did not start"
         self.url = "http://127.0.0.1:%d" % self.port
@@ -164,7 +172,7 @@ def keys_of(files):
     found = {}
     for file in files:
         # Whether it is fresh is asked first; then a job names it.
-        asked = re.findall(r"Format\('{}([^']+)/skip'.*\n.*'--graph','[^']+','([^']+)'", file.read_text())
+        asked = re.findall(r"Format\('{}tasks/([^']+)/skip'.*\n.*'--graph','[^']+','([^']+)'", file.read_text())
         found.update({task: key for key, task in asked})
     return found
 
@@ -188,7 +196,7 @@ class Run:
         for name, key in keys.items():
             self.file("key", name).write_text(key)
         for name in fresh:
-            aws.s3.put_object(Bucket=BUCKET, Key="%sruns/%s/%s/skip" % (prefix, run, keys[name]), Body=b"")
+            aws.s3.put_object(Bucket=BUCKET, Key="%sruns/%s/tasks/%s/skip" % (prefix, run, keys[name]), Body=b"")
         self.remote = "s3://%s/%s" % (BUCKET, prefix.rstrip("/"))
         given = {"remote": self.remote, "branch": "main", "bucket": BUCKET, "prefix": prefix}
         given.update({"run": run} if run else {})

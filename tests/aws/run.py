@@ -5,14 +5,18 @@
 
 ENVIRONMENT is what tests/setup/aws.sh makes. Nothing goes by time: tasks wait for files that the tests take away.
 """
+import hashlib
 import json
 import pathlib
 import random
+import re
+import subprocess
 import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from machines import Graph, Run, Tools, emulator  # noqa: E402
+import allowed  # noqa: E402
+from machines import BUCKET, Graph, Run, Tools, emulator, keys_of  # noqa: E402
 
 DIAMOND = {"a": [], "b": ["a"], "c": [], "d": ["b", "c"], "list": [], "p": ["list", "a"], "e": ["p", "d"]}
 
@@ -100,6 +104,16 @@ def test_a_mapped_task_has_as_many_jobs_as_bundles(aws):
     assert run.begun() == set(DIAMOND) - {"e"}, run.lines()
 
 
+def test_calls_that_are_refused_are_made_again(aws):
+    graph, files = diamond(aws, "refused")
+    refuse = aws.folder / "refuse.json"
+    refuse.write_text(json.dumps({"batch": 4, "s3": 12, "states": 3}))
+    run = Run(aws, graph, files)
+    run.finish("SUCCEEDED")
+    assert json.loads(refuse.read_text()) == {"batch": 0, "s3": 0, "states": 0}
+    assert sorted(ended(run)) == sorted([*DIAMOND, "bundles of p", "p[0]", "p[1]", "close"]), run.lines()
+
+
 def test_names_are_only_names(aws):
     long = "x" * 150
     deps = {"été #1 $x (a)": [], "class": ["été #1 $x (a)"], "日本 %s": [], long + "1": ["class", "日本 %s"], long + "2": ["class"],
@@ -142,7 +156,10 @@ def test_random_graphs_run_in_their_own_order(aws):
             run.release(waiting.pop())
         run.finish("FAILED" if bad else "SUCCEEDED")
         assert run.begun() == may, (run.begun() ^ may, graph.deps)
-        print("   %3d tasks, %d events" % (size, len(run.events())), flush=True)
+        counted = int(re.search(r'"Comment":"at most (\d+) events', files[0].read_text()).group(1))
+        events = len(run.events())
+        print("   %3d tasks, %4d events of %4d" % (size, events, counted), flush=True)
+        assert events <= counted and (bad or fresh or events > counted / 3), (events, counted)
 
 
 def test_a_graph_too_large_for_one_machine_becomes_some(aws):
@@ -165,6 +182,53 @@ def test_many_gates_are_opened_elsewhere(aws):
     run = Run(aws, graph, files, fresh=set(graph.deps) - {"root", "t44", "last"})
     run.finish("SUCCEEDED")
     assert ended(run) == ["root", "t44", "last", "close"], run.lines()
+
+
+# Calls that the services make for themselves, which the emulator has no need of.
+BY_THE_SERVICE = {
+    "events:DescribeRule", "events:PutRule", "events:PutTargets", "batch:TerminateJob", "states:StartExecution",
+    "states:DescribeExecution", "states:StopExecution",
+}
+
+
+def test_a_stack_is_made_of_the_template_and_its_roles_allow_what_is_done(aws):
+    graph, files = diamond(aws, "stack")
+    lint = subprocess.run([str(aws.tools.environment / "bin/cfn-lint"), str(graph.template)], stdout=subprocess.PIPE, text=True)
+    assert lint.returncode == 0, lint.stdout
+    formation = aws.client("cloudformation")
+
+    def stack(name, **given):
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+        text = graph.template.read_text()
+        formation.create_stack(StackName=name, TemplateBody=text, Parameters=given, Capabilities=["CAPABILITY_IAM"])
+        made = formation.describe_stacks(StackName=name)["Stacks"][0]
+        assert made["StackStatus"] == "CREATE_COMPLETE", made
+        return {output["OutputKey"]: output["OutputValue"] for output in made["Outputs"]}
+
+    # First all but the machines, whose text has nowhere to be yet.
+    first = stack("first", Machines="no")
+    assert "MachineG0" not in first and first["Remote"] == "s3://%s/kptn/" % first["BucketName"], first
+    text = files[0].read_text()
+    key = re.search(r"kptn-machines/g-[0-9a-f]{16}.asl.json", graph.template.read_text()).group()
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
+    made = stack("second", ExistingBucket=BUCKET)
+    for name, safe in keys_of(files).items():
+        (aws.stub / "key" / hashlib.sha256(name.encode()).hexdigest()[:16]).write_text(safe)
+    before = len(aws.noted("call"))
+    given = {"remote": made["Remote"], "branch": "main", "bucket": BUCKET, "prefix": "kptn/"}
+    started = aws.states.start_execution(stateMachineArn=made["MachineG0"], name="once", input=json.dumps(given))
+    while (now := aws.states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+        time.sleep(0.1)
+    lines = (aws.stub / "log").read_text().splitlines()
+    assert now["status"] == "SUCCEEDED" and {"end open", "end e", "end p[1]", "end close"} <= set(lines), (now, lines)
+
+    calls = [call for call in aws.noted("call")[before:] if call["who"] == "machine"]
+    roles = formation.describe_stack_resources(StackName="second")["StackResources"]
+    role = next(one["PhysicalResourceId"] for one in roles if one.get("LogicalResourceId") == "MachineRole")
+    missing, unused = allowed.compare(allowed.grants(aws.client("iam"), role), calls)
+    assert not missing, "done, and not allowed: %s" % missing
+    unused = {grant for grant in unused if grant[0] not in BY_THE_SERVICE}
+    assert not unused, "allowed, and not done: %s" % unused
 
 
 TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}

@@ -8,6 +8,7 @@ WORDS = argparse.ArgumentParser()
 WORDS.add_argument("--port", type=int, required=True)
 WORDS.add_argument("--path", required=True, help="comes before PATH in jobs, as an image's programs would")
 WORDS.add_argument("--log", required=True)
+WORDS.add_argument("--refuse", default="refuse.json", help='a file such as {"batch": 2}: so many calls are refused')
 WORDS.add_argument("--folder", help="where jobs start")
 WORDS.add_argument("--jobs", type=int, default=32, help="processes at once")
 WORDS.add_argument("--hurry", type=float, default=10.0, help="a pause before another try is so many times shorter")
@@ -28,7 +29,7 @@ def main():
     logging.getLogger("werkzeug").setLevel(logging.ERROR)
     from moto.moto_server import threaded_moto_server
 
-    calls.note(threaded_moto_server)
+    calls.note(threaded_moto_server, words.refuse)
     server = threaded_moto_server.ThreadedMotoServer("127.0.0.1", words.port, verbose=False)
     server.start()
     print("ready", processes.address(), flush=True)

@@ -84,7 +84,7 @@ def _service_role_is_optional():
         from moto.utilities.utils import get_partition
 
         roles = iam_backends[account_id][get_partition(region_name)]
-        own = (role for role in roles.roles.values() if role.name.startswith("AWSServiceRoleForBatch"))
+        own = (role for role in roles.roles.values() if role.name.lower() == "awsserviceroleforbatch")
         role = next(own, None) or roles.create_service_linked_role("batch.amazonaws.com", "", "")
         cloudformation_json.setdefault("Properties", {}).setdefault("ServiceRole", role.arn)
         return plain(cls, resource_name, cloudformation_json, account_id, region_name, **more)

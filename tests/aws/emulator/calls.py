@@ -1,22 +1,60 @@
 """Who called what: each request of a machine or a job, as IAM would name it."""
+import io
+import json
+import pathlib
 import re
+import threading
 import urllib.parse
 
 from . import processes
 
 # The key that the interpreter calls services with, and the one that jobs are given.
+KEPT = ("jobQueue", "jobDefinition", "tags", "executionArn", "stateMachineArn")
 WHO = {"ak": "machine", "job": "job"}
 
 
-def note(module):
+# What a service says that has too much to do.
+ID = ("x-amzn-RequestId", "0")
+REFUSED = {
+    "batch": ("429 Too Many Requests", [ID, ("x-amzn-ErrorType", "TooManyRequestsException")], b"{}"),
+    "s3": ("503 Slow Down", [("x-amz-request-id", "0")], b"<Error><Code>SlowDown</Code><Message>slow down</Message><RequestId>0</RequestId></Error>"),
+    "states": ("400 Bad Request", [ID, ("x-amzn-ErrorType", "ThrottlingException")], b"{}"),
+}
+
+
+class Refusals:
+    """The next calls of a machine to a service that are refused; the file says how many."""
+
+    def __init__(self, file):
+        self.file, self.lock = pathlib.Path(file), threading.Lock()
+
+    def take(self, call):
+        # Storing a token is not tried again, and where nobody says that a task is fresh, a job looks.
+        if call["service"] not in REFUSED or call["method"] in ("PUT", "HEAD") or call["path"] == "/v1/describejobs":
+            return False
+        with self.lock:
+            left = json.loads(self.file.read_text()) if self.file.exists() else {}
+            if left.get(call["service"], 0) < 1:
+                return False
+            left[call["service"]] -= 1
+            self.file.write_text(json.dumps(left))
+            return True
+
+
+def note(module, refuse):
     """Puts a listener before the server's application."""
-    plain = module.make_server
+    plain, refusals = module.make_server, Refusals(refuse)
 
     def make_server(host, port, app, *args, **more):
         def heard(environ, start):
             who = _who(environ)
             if who:
-                processes.note(kind="call", who=who, **_what(environ))
+                call = _what(environ)
+                processes.note(kind="call", who=who, **call)
+                if who == "machine" and refusals.take(call):
+                    status, headers, body = REFUSED[call["service"]]
+                    start(status, headers)
+                    return [body]
             return app(environ, start)
 
         return plain(host, port, heard, *args, **more)
@@ -33,5 +71,11 @@ def _what(environ):
     service = re.search(r"Credential=[^/]+/[^/]+/[^/]+/([^/]+)/", environ["HTTP_AUTHORIZATION"]).group(1)
     path = urllib.parse.unquote(environ.get("PATH_INFO", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
+    body = {}
+    if service in ("batch", "states"):
+        # What it is about is said in the body; the server reads that after us.
+        raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+        environ["wsgi.input"] = io.BytesIO(raw)
+        body = json.loads(raw or b"{}")
     return {"service": service, "method": environ["REQUEST_METHOD"], "path": path, "target": target.split(".")[-1],
-            "query": environ.get("QUERY_STRING", "")}
+            "body": {name: body[name] for name in KEPT if name in body}}
