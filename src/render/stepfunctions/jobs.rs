@@ -123,7 +123,6 @@ fn job(graph: &Graph, what: &str, words: &str, task: Option<&Task>) -> State {
         "JobDefinition": "${JobDefinition}",
         "ContainerOverrides": overrides,
         "Tags": tags,
-        "PropagateTags": true,
     });
     if let Some(seconds) = timeout {
         parameters["Timeout"] = json!({"AttemptDurationSeconds": seconds});

@@ -21,6 +21,7 @@ def mend(hurry):
     _names_of_fields()
     _a_token_for_each_attempt()
     _starts()
+    _fields_of_jobs()
     # Half a second between two looks at a job would be most of a test.
     callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.05
     retrier.time = _Hurried(hurry)
@@ -90,6 +91,30 @@ def _starts():
         return plain(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
     models.StepFunctionsParserBackend.start_execution = start
+
+
+def _fields_of_jobs():
+    """AWS refuses a machine with a field that the integration does not know; moto leaves the field out."""
+    plain = models.StepFunctionsParserBackend.create_state_machine
+    known = of_batch._SUPPORTED_API_PARAM_BINDINGS["submitjob"]
+
+    def check(piece):
+        if isinstance(piece, list):
+            for one in piece:
+                check(one)
+        elif isinstance(piece, dict):
+            if ":batch:submitJob" in str(piece.get("Resource", "")):
+                unknown = {name.removesuffix(".$") for name in piece["Parameters"]} - known
+                if unknown:
+                    raise ValidationException("submitJob does not support %s" % ", ".join(sorted(unknown)))
+            for one in piece.values():
+                check(one)
+
+    def create(self, name, definition, *args, **more):
+        check(json.loads(definition))
+        return plain(self, name, definition, *args, **more)
+
+    models.StepFunctionsParserBackend.create_state_machine = create
 
 
 def substituted(definition, substitutions):
