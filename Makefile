@@ -54,10 +54,12 @@ test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), S
 	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 	@tests/engines/machines.sh "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 
-test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS (a few minutes)
+test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS, and holds tables to their contract (a few minutes)
 	@tests/setup/aws.sh "$(TARGET)/aws"
 	@$(CARGO) build --locked $(FEATURES)
 	@"$(TARGET)/aws/bin/python" -B tests/aws/run.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
+	@"$(TARGET)/aws/bin/python" -B tests/aws/tables.py "$(TARGET)/aws" \
+	  $(CARGO) test --locked $(FEATURES) --test main -- buckets::
 
 PROFILE ?= release
 wheel: ## Builds the Python wheel and runs an example with it from an empty environment (PROFILE=dev: sooner)

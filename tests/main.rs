@@ -68,3 +68,4 @@ mod shoes;
 mod subsets;
 mod support;
 mod surroundings;
+mod tables;

@@ -34,22 +34,21 @@ fn states(one: &Machine, seed: u64) -> [(Digest, Vec<SnapshotEntry>); 2] {
 }
 
 /// One run: a push of the new state and a pull of whatever is there, both with faults.
-fn run(s3: &S3, seed: u64) {
-    let remote = s3.settings(&format!("seed-{seed}"));
+fn run(s3: &S3, remote: &RemoteSettings, seed: u64) {
     let (mut one, mut other) = (Machine::new(), Machine::new());
     let [(old, old_entries), (new, new_entries)] = states(&one, seed);
     // Three pushes, so that there are three packs and the index grows and is put together.
     let beginning = one.snapshot(old_entries[..1].to_vec());
-    one.push(&remote, beginning).expect("no faults yet");
-    one.push(&remote, old).expect("no faults yet");
-    other.pull(&remote, Take::State).expect("no faults yet");
+    one.push(remote, beginning).expect("no faults yet");
+    one.push(remote, old).expect("no faults yet");
+    other.pull(remote, Take::State).expect("no faults yet");
 
     s3.set_faults(Faults::seeded(seed, 4, 6));
-    let pushed = one.push(&remote, new);
-    let pulled = other.pull(&remote, Take::All);
+    let pushed = one.push(remote, new);
+    let pulled = other.pull(remote, Take::All);
     s3.set_faults(Faults::default());
 
-    let tip = tip(&remote, seed);
+    let tip = tip(remote, seed);
     match &pushed {
         Ok(_) => assert_eq!(tip, new_entries, "seed {seed}: a push that went through is there"),
         Err(error) => {
@@ -66,14 +65,18 @@ fn run(s3: &S3, seed: u64) {
     }
     assert!(other.store.check_objects().expect("a check").damaged.is_empty(), "seed {seed}");
     // Going on ends well, with what is left.
-    one.push(&remote, new).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+    one.push(remote, new).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
     let is_delta = |key: &String| {
-        key.strip_prefix(&format!("seed-{seed}/objects/")).is_some_and(|rest| rest.contains('-'))
+        key.strip_prefix(&format!("{}objects/", prefix(remote))).is_some_and(|rest| rest.contains('-'))
     };
     assert!(s3.objects().keys().any(is_delta), "seed {seed}: a delta was part of it");
-    let arrived = other.pull(&remote, Take::All).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
+    let arrived = other.pull(remote, Take::All).unwrap_or_else(|error| panic!("seed {seed}: {error:?}"));
     assert_eq!(arrived.snapshot.entries, new_entries, "seed {seed}");
     assert_whole(&other, &arrived.snapshot, seed);
+}
+
+fn prefix(remote: &RemoteSettings) -> String {
+    format!("{}/", remote.url.strip_prefix("s3://bucket/").expect("a prefix"))
 }
 
 /// Returns what a machine finds that never was there before.
@@ -103,37 +106,36 @@ fn assert_clear(seed: u64, error: &RemoteError) {
 }
 
 /// One run of collections: a push and two collections with faults, after which the remote is whole.
-fn run_collecting(s3: &S3, seed: u64) {
-    let remote = s3.settings(&format!("collected-{seed}"));
+fn run_collecting(s3: &S3, remote: &RemoteSettings, seed: u64) {
     let (mut one, other) = (Machine::new(), Machine::new());
     let [(old, old_entries), (new, new_entries)] = states(&one, seed);
-    one.push(&remote, old).expect("no faults yet");
-    one.push(&remote, new).expect("no faults yet");
+    one.push(remote, old).expect("no faults yet");
+    one.push(remote, new).expect("no faults yet");
     // Half of them begin where something is announced already.
     if seed % 2 == 1 {
-        other.collect(&remote).expect("no faults yet");
+        other.collect(remote).expect("no faults yet");
     }
     s3.set_faults(Faults::seeded(seed, 4, 6));
-    let pushed = one.push(&remote, old);
+    let pushed = one.push(remote, old);
     for _ in 0..2 {
-        if let Err(error) = other.collect(&remote) {
+        if let Err(error) = other.collect(remote) {
             assert_clear(seed, &error);
         }
     }
     s3.set_faults(Faults::default());
-    let checked = Machine::new().check(&remote).expect("a check");
+    let checked = Machine::new().check(remote).expect("a check");
     assert_eq!(checked.problems, [""; 0], "seed {seed}");
-    let tip = tip(&remote, seed);
+    let tip = tip(remote, seed);
     match pushed {
         Ok(_) => assert_eq!(tip, old_entries, "seed {seed}"),
         Err(_) => assert!(tip == old_entries || tip == new_entries, "seed {seed}"),
     }
     // Going on ends with what is needed, and nothing more.
-    one.push(&remote, old).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+    one.push(remote, old).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
     for _ in 0..6 {
-        other.collect(&remote).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
+        other.collect(remote).unwrap_or_else(|error| panic!("seed {seed}: going on: {error:?}"));
     }
-    let checked = Machine::new().check(&remote).expect("a check");
+    let checked = Machine::new().check(remote).expect("a check");
     assert_eq!((checked.problems, checked.unnamed.objects), (Vec::new(), 0), "seed {seed}");
 }
 
@@ -143,7 +145,9 @@ fn the_remote_is_whole_whatever_fails_of_collections() {
         for first in 0..AT_ONCE {
             scope.spawn(move || {
                 let s3 = S3::start();
-                (0..160).filter(|seed| seed % AT_ONCE == first).for_each(|seed| run_collecting(&s3, seed));
+                (0..160)
+                    .filter(|seed| seed % AT_ONCE == first)
+                    .for_each(|seed| run_collecting(&s3, &s3.settings(&format!("collected-{seed}")), seed));
             });
         }
     });
@@ -151,14 +155,17 @@ fn the_remote_is_whole_whatever_fails_of_collections() {
 
 fn play(seeds: std::ops::Range<u64>) {
     if let Some(seed) = std::env::var("KPTN_FAULT_SEED").ok().and_then(|text| text.parse().ok()) {
-        return run(&S3::start(), seed);
+        let s3 = S3::start();
+        return run(&s3, &s3.settings("one"), seed);
     }
     std::thread::scope(|scope| {
         for first in 0..AT_ONCE {
             let seeds = seeds.clone();
             scope.spawn(move || {
                 let s3 = S3::start();
-                seeds.filter(|seed| seed % AT_ONCE == first).for_each(|seed| run(&s3, seed));
+                seeds
+                    .filter(|seed| seed % AT_ONCE == first)
+                    .for_each(|seed| run(&s3, &s3.settings(&format!("seed-{seed}")), seed));
             });
         }
     });
@@ -206,4 +213,23 @@ fn two_and_ten_pushers_at_once_all_get_through() {
         let arrived = Machine::new().pull(&remote, Take::All).expect("a pull");
         assert_eq!(arrived.snapshot.entries.len() as u64, pushers);
     }
+}
+
+/// The same where branches are in a table, at which things go wrong too.
+#[cfg(feature = "aws")]
+#[test]
+fn the_remote_has_the_old_or_the_new_state_whatever_fails_of_a_table() {
+    std::thread::scope(|scope| {
+        for first in 0..AT_ONCE {
+            scope.spawn(move || {
+                let s3 = S3::start();
+                for seed in (0..96).filter(|seed| seed % AT_ONCE == first) {
+                    s3.table().set_faults(seed, 3, 12);
+                    run(&s3, &s3.settings_with_table(&format!("seed-{seed}")), seed);
+                    s3.table().set_faults(seed, 3, 12);
+                    run_collecting(&s3, &s3.settings_with_table(&format!("collected-{seed}")), seed);
+                }
+            });
+        }
+    });
 }

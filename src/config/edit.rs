@@ -100,7 +100,7 @@ fn with_remote(mut said: Value, name: &str, settings: &RemoteSettings) -> Option
 
 /// Returns what is said of a remote: what is not as it would be where nothing is said.
 fn fields(settings: &RemoteSettings) -> Vec<(&'static str, Value)> {
-    let RemoteSettings { url, branch, writable, endpoint, region, path_style, profile } = settings;
+    let RemoteSettings { url, branch, writable, endpoint, region, path_style, profile, refs } = settings;
     let text = |value: &Option<String>| value.clone().map(Value::String);
     let all = [
         ("url", Some(Value::String(url.clone()))),
@@ -110,6 +110,7 @@ fn fields(settings: &RemoteSettings) -> Vec<(&'static str, Value)> {
         ("region", text(region)),
         ("path_style", path_style.map(Value::Bool)),
         ("profile", text(profile)),
+        ("refs", text(refs)),
     ];
     all.into_iter().filter_map(|(key, value)| Some((key, value?))).collect()
 }

@@ -44,6 +44,7 @@ pub(super) fn resolve(words: Entries<RemoteWords>, report: &mut Report) -> Index
             region: text(&words.region),
             path_style: words.path_style.value,
             profile: text(&words.profile),
+            refs: text(&words.refs),
         };
         remotes.insert(name.text, settings);
     }

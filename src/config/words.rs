@@ -376,6 +376,8 @@ pub(super) struct RemoteWords {
     pub path_style: Given<bool>,
     /// The AWS profile whose credentials are used; the environment's where nothing is said.
     pub profile: Given<Text>,
+    /// Where branches and runs are: `dynamodb://table`; in the bucket where nothing is said. Needs the cargo feature `aws`.
+    pub refs: Given<Text>,
 }
 
 /// A command whose output is an ingredient.

@@ -21,6 +21,8 @@ pub struct RemoteSettings {
     pub path_style: Option<bool>,
     /// The AWS profile whose credentials are used; absent means the environment's.
     pub profile: Option<String>,
+    /// `dynamodb://table`: where branches and runs are; absent means in the bucket.
+    pub refs: Option<String>,
 }
 
 impl Default for RemoteSettings {
@@ -33,6 +35,7 @@ impl Default for RemoteSettings {
             region: None,
             path_style: None,
             profile: None,
+            refs: None,
         }
     }
 }

@@ -18,6 +18,7 @@ use super::RemoteError;
 use super::bucket::Bucket;
 use super::clouds;
 use super::profile::Profile;
+use super::table::Table;
 use crate::model::RemoteSettings;
 
 /// How long one request may take: a piece of a large object over a slow line.
@@ -36,6 +37,14 @@ pub enum Absent {
 
 /// Opens what is behind a remote's address; makes no request.
 pub fn open(settings: &RemoteSettings, absent: Absent) -> Result<Bucket, RemoteError> {
+    let bucket = open_bucket(settings, absent)?;
+    Ok(match &settings.refs {
+        Some(address) => bucket.with_table(Table::open(settings, address)?),
+        None => bucket,
+    })
+}
+
+fn open_bucket(settings: &RemoteSettings, absent: Absent) -> Result<Bucket, RemoteError> {
     let url = &settings.url;
     let wrong = |problem: &str| RemoteError::Address { url: masked(url), problem: problem.to_owned() };
     if let Some(rest) = url.strip_prefix("file://") {
@@ -122,8 +131,8 @@ fn s3(settings: &RemoteSettings, rest: &str) -> Result<Bucket, RemoteError> {
     if let Some(path_style) = settings.path_style {
         builder = builder.with_virtual_hosted_style_request(!path_style);
     }
-    if let Some(profile) = &settings.profile {
-        builder = builder.with_credentials(Arc::new(Profile::new(profile)));
+    if let Some(profile) = settings.profile.clone().or_else(profile_of_environment) {
+        builder = builder.with_credentials(Arc::new(Profile::new(&profile)));
     }
     choose_ring();
     let url = masked(&settings.url);
@@ -131,6 +140,13 @@ fn s3(settings: &RemoteSettings, rest: &str) -> Result<Bucket, RemoteError> {
         .build()
         .map_err(|error| RemoteError::Address { url: url.clone(), problem: error.to_string() })?;
     Ok(Bucket::new(Arc::new(client), prefix, None, url))
+}
+
+/// Returns `AWS_PROFILE`, which the bucket's client does not know; keys in the environment win over it, as everywhere.
+fn profile_of_environment() -> Option<String> {
+    let has_keys = std::env::var_os("AWS_ACCESS_KEY_ID").is_some();
+    let named = std::env::var("AWS_PROFILE").ok().filter(|name| !name.is_empty());
+    named.filter(|_| cfg!(feature = "aws") && !has_keys)
 }
 
 /// What an address names: a bucket (Azure calls it a container) and where in it.

@@ -18,34 +18,20 @@ use object_store::{
     PutOptions, PutPayload, UpdateVersion, WriteMultipart, coalesce_ranges,
 };
 
-use super::said::{Said, said, system};
+pub use super::listing::Listed;
+use super::said::said;
+use super::table::{Condition, Found, Table};
+use super::version::Held;
+pub use super::version::Version;
 use super::{RemoteError, folder, layout, lock};
 use crate::model::Digest;
 
 /// One piece of a large object on its way.
 const PIECE: usize = 8 * 1024 * 1024;
+/// A pack of no more bytes is in the table, where there is one: records and results come sooner from there.
+const SMALL: usize = 256 * 1024;
 /// How many pieces of one are on their way here at once.
 const AHEAD: usize = 4;
-
-/// What a key held when it was read; only good for [`Bucket::swap`].
-#[derive(Debug, Clone)]
-pub struct Version(Held);
-
-#[derive(Debug, Clone)]
-enum Held {
-    Tagged(UpdateVersion),
-    Bytes(Digest),
-}
-
-impl Version {
-    /// Returns the digest of the bytes, where it is that: in a folder.
-    pub(super) fn digest(&self) -> Option<Digest> {
-        match &self.0 {
-            Held::Bytes(digest) => Some(*digest),
-            Held::Tagged(_) => None,
-        }
-    }
-}
 
 /// Whether a key got its new bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,26 +42,17 @@ pub enum Swapped {
     No,
 }
 
-/// One key as a list of keys has it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
-    /// The key.
-    pub key: String,
-    /// How many bytes it has.
-    pub size: u64,
-    /// When it was written, in ms since the epoch, by the other end's clock.
-    pub at_ms: u64,
-}
-
 /// Keys and bytes behind an address.
 #[derive(Clone)]
 pub struct Bucket {
-    client: Arc<dyn ObjectStore>,
-    prefix: Path,
+    pub(super) client: Arc<dyn ObjectStore>,
+    pub(super) prefix: Path,
     /// Where it is a folder.
     folder: Option<PathBuf>,
     /// Held since the first write to it.
     writing: Arc<OnceLock<File>>,
+    /// Where keys of some kinds are instead.
+    pub(super) table: Option<Table>,
     url: String,
 }
 
@@ -86,7 +63,26 @@ impl Bucket {
         folder: Option<PathBuf>,
         url: String,
     ) -> Self {
-        Self { client, prefix, folder, writing: Arc::default(), url }
+        Self { client, prefix, folder, writing: Arc::default(), table: None, url }
+    }
+
+    /// The same, with some kinds of keys in a table.
+    pub(super) fn with_table(self, table: Table) -> Self {
+        Self { table: Some(table), ..self }
+    }
+
+    /// Returns the address of the table that has some kinds of keys; absent where the bucket has them all.
+    pub fn table(&self) -> Option<&str> {
+        self.table.as_ref().map(Table::address)
+    }
+
+    fn table_of(&self, key: &str) -> Option<&Table> {
+        self.table.as_ref().filter(|_| layout::is_in_table(key))
+    }
+
+    /// Returns the table where it may have a key that the bucket may have as well.
+    pub(super) fn table_beside(&self, key: &str) -> Option<&Table> {
+        self.table.as_ref().filter(|_| layout::in_table(key).is_some())
     }
 
     /// Returns the address, without anything secret.
@@ -101,6 +97,13 @@ impl Bucket {
 
     /// Returns a key's bytes, and what [`Bucket::swap`] needs; absent where there is no such key.
     pub async fn read_versioned(&self, key: &str) -> Result<Option<(Vec<u8>, Version)>, RemoteError> {
+        if let Some(table) = self.table_beside(key) {
+            match table.read(key).await? {
+                Some(Found { bytes, tag }) => return Ok(Some((bytes, Version(Held::Named(tag))))),
+                None if layout::is_in_table(key) => return Ok(None),
+                None => {}
+            }
+        }
         let found = match self.client.get(&self.path(key)).await {
             Ok(found) => found,
             Err(error @ object_store::Error::NotFound { .. }) if said(&error).is_none() => return Ok(None),
@@ -123,6 +126,13 @@ impl Bucket {
 
     /// Returns the bytes of some ranges of a key, those close together in one request.
     pub async fn read_ranges(&self, key: &str, ranges: &[Range<u64>]) -> Result<Vec<Vec<u8>>, RemoteError> {
+        if let Some(table) = self.table_beside(key)
+            && let Some(Found { bytes, .. }) = table.read(key).await?
+        {
+            let cut = |range: &Range<u64>| bytes.get(range.start as usize..range.end as usize).map(Vec::from);
+            let all: Option<Vec<_>> = ranges.iter().map(cut).collect();
+            return all.ok_or_else(|| self.damaged(key, "it has fewer bytes than it should"));
+        }
         let path = self.path(key);
         let (client, path) = (&self.client, &path);
         let fetch = |range: Range<u64>| async move {
@@ -179,6 +189,11 @@ impl Bucket {
 
     /// Writes a key whose bytes its name decides: writing it twice is harmless.
     pub async fn write(&self, key: &str, bytes: Vec<u8>) -> Result<(), RemoteError> {
+        if let Some(table) = self.table_beside(key)
+            && (layout::is_in_table(key) || bytes.len() <= SMALL)
+        {
+            return table.put(key, bytes, Condition::None).await.map(drop);
+        }
         self.begin_to_write().await?;
         let (path, bytes) = (self.path(key), PutPayload::from(bytes));
         let mut tries = 0;
@@ -254,6 +269,10 @@ impl Bucket {
         expected: Option<&Version>,
         bytes: Vec<u8>,
     ) -> Result<Swapped, RemoteError> {
+        if let Some(table) = self.table_of(key) {
+            let condition = expected.map_or(Condition::New, Version::condition);
+            return table.put(key, bytes, condition).await;
+        }
         if self.folder.is_some() {
             return folder::swap(self, key, expected, bytes).await;
         }
@@ -271,63 +290,16 @@ impl Bucket {
         }
     }
 
-    /// Tells whether there is anything that kptn wrote.
-    pub async fn has_any(&self) -> Result<bool, RemoteError> {
-        let mut listed = self.client.list(Some(&self.prefix));
-        while let Some(one) = listed.try_next().await.map_err(|error| self.failed("list", "", error))? {
-            if layout::is_ours(&self.key(&one.location)) {
-                return Ok(true);
-            }
-        }
-        Ok(false)
-    }
-
-    fn key(&self, path: &Path) -> String {
-        let text = path.as_ref();
-        text.strip_prefix(self.prefix.as_ref()).unwrap_or(text).trim_start_matches('/').to_owned()
-    }
-
-    /// Returns the keys that begin with a folder's name, sorted, and their sizes in bytes.
-    pub async fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, RemoteError> {
-        let listed = self.list_dated(folder).await?;
-        Ok(listed.into_iter().map(|one| (one.key, one.size)).collect())
-    }
-
-    /// Returns the keys that begin with a folder's name, sorted; all of them where it is empty.
-    pub async fn list_dated(&self, folder: &str) -> Result<Vec<Listed>, RemoteError> {
-        let listed: Result<Vec<_>, _> = self.client.list(Some(&self.path(folder))).try_collect().await;
-        let listed = listed.map_err(|error| self.failed("list", folder, error))?;
-        let listed = listed.iter().map(|meta| Listed {
-            key: self.key(&meta.location),
-            size: meta.size,
-            at_ms: u64::try_from(meta.last_modified.timestamp_millis()).unwrap_or(0),
-        });
-        let mut keys: Vec<_> = listed.collect();
-        keys.sort_by(|a, b| a.key.cmp(&b.key));
-        Ok(keys)
-    }
-
     /// Returns the folder that it is; absent where it is none.
     pub fn folder(&self) -> Option<&std::path::Path> {
         self.folder.as_deref()
     }
 
-    /// Returns an error of the system about something in a folder.
-    pub fn folder_failed(&self, action: &'static str, key: &str, source: std::io::Error) -> RemoteError {
-        RemoteError::Folder { url: self.url.clone(), action, key: key.to_owned(), source }
-    }
-
-    /// Returns when a key was written, by the other end's clock; absent where it is not there.
-    pub async fn written_ms(&self, key: &str) -> Result<Option<u64>, RemoteError> {
-        match self.client.head(&self.path(key)).await {
-            Ok(found) => Ok(u64::try_from(found.last_modified.timestamp_millis()).ok()),
-            Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(error) => Err(self.failed("read", key, error)),
-        }
-    }
-
     /// Removes a key; one that is not there is gone already.
     pub async fn remove(&self, key: &str) -> Result<(), RemoteError> {
+        if let Some(table) = self.table_beside(key) {
+            table.remove(&[key.to_owned()]).await?;
+        }
         match self.client.delete(&self.path(key)).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(error) => Err(self.failed("remove", key, error)),
@@ -336,7 +308,18 @@ impl Bucket {
 
     /// Removes many keys, in few requests where that can be.
     pub async fn remove_all(&self, keys: &[String]) -> Result<(), RemoteError> {
-        let paths: Vec<_> = keys.iter().map(|key| Ok(self.path(key))).collect();
+        let (mut paths, mut items) = (Vec::new(), Vec::new());
+        for key in keys {
+            if self.table_beside(key).is_some() {
+                items.push(key.clone());
+            }
+            if self.table_of(key).is_none() {
+                paths.push(Ok(self.path(key)));
+            }
+        }
+        if let Some(table) = self.table.as_ref().filter(|_| !items.is_empty()) {
+            table.remove(&items).await?;
+        }
         let mut gone = self.client.delete_stream(futures_util::stream::iter(paths).boxed());
         while let Some(one) = gone.next().await {
             match one {
@@ -347,40 +330,10 @@ impl Bucket {
         Ok(())
     }
 
-    /// Returns an error about bytes that are not what they should be.
-    pub fn damaged(&self, key: &str, problem: impl ToString) -> RemoteError {
-        RemoteError::Damaged { url: self.url.clone(), key: key.to_owned(), problem: problem.to_string() }
-    }
-
-    fn path(&self, key: &str) -> Path {
+    pub(super) fn path(&self, key: &str) -> Path {
         // As it is: `join` writes some characters in another way, which a list of keys would not undo.
         let text = format!("{}/{key}", self.prefix);
         Path::parse(text.trim_matches('/'))
             .unwrap_or_else(|_| key.split('/').fold(self.prefix.clone(), |path, part| path.join(part)))
-    }
-
-    fn failed(&self, action: &'static str, key: &str, source: object_store::Error) -> RemoteError {
-        use object_store::Error;
-        let url = self.url.clone();
-        // The client's own words say all of it twice.
-        if self.folder.is_some()
-            && let Some(system) = system(&source)
-        {
-            return self.folder_failed(action, key, system);
-        }
-        match said(&source) {
-            Some(Said::NoBucket) => return RemoteError::Nothing { url },
-            Some(Said::Expired) => return RemoteError::Expired { url, source: Box::new(source) },
-            Some(Said::OtherRegion(region)) => return RemoteError::OtherRegion { url, region },
-            Some(Said::Clock) => return RemoteError::Clock { url, source: Box::new(source) },
-            None => {}
-        }
-        match source {
-            Error::PermissionDenied { .. } | Error::Unauthenticated { .. } => {
-                RemoteError::Denied { url, action, source: Box::new(source) }
-            }
-            Error::NotFound { .. } if action != "read" => RemoteError::Nothing { url },
-            source => RemoteError::Request { url, action, key: key.to_owned(), source: Box::new(source) },
-        }
     }
 }

@@ -121,6 +121,16 @@ pub enum RemoteError {
         /// What this kptn knows.
         known: u32,
     },
+    /// Its branches are not where `kptn.yaml` says.
+    #[error("`{url}` has its branches in {}, and not in {}", refs_place(.there.as_deref()), refs_place(.here.as_deref()))]
+    Refs {
+        /// The remote.
+        url: String,
+        /// As it says itself; absent means the bucket.
+        there: Option<String>,
+        /// As `kptn.yaml` says.
+        here: Option<String>,
+    },
     /// It has files, but was not made by kptn.
     #[error("`{url}` is no remote of kptn's: it has no `kptn.json`")]
     NotOurs {
@@ -270,6 +280,10 @@ pub enum RemoteError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+fn refs_place(refs: Option<&str>) -> String {
+    refs.map_or_else(|| "the bucket".to_owned(), |address| format!("`{address}`"))
 }
 
 fn and_more(more: u64) -> String {

@@ -11,7 +11,7 @@ use super::{Earnest, RemoteError, leftover, mend};
 use crate::model::canonical_json;
 
 /// The newest format that this kptn knows.
-const KNOWN: u32 = MARKS;
+const KNOWN: u32 = TABLE;
 /// The format that a new remote gets. 1 knew no collections: who writes it does not look for them.
 pub const COLLECTIONS: u32 = 2;
 /// The format of a remote that has deltas: who knows 2 alone cannot read an index that names one.
@@ -20,11 +20,17 @@ pub const DELTAS: u32 = 3;
 /// others have: who knows 3 alone drops that where it merges, and lets such records in.
 pub const MARKS: u32 = 4;
 
-#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+/// The format of a remote whose branches are in a table: who knows 4 alone finds none, and would collect all they need.
+pub const TABLE: u32 = 5;
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
 struct Format {
     format: u32,
     min_reader: u32,
     min_writer: u32,
+    /// Where branches are; absent where the bucket has them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    refs: Option<String>,
 }
 
 /// What is about to be done.
@@ -48,7 +54,7 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     if !is_made && let Some(found) = leftover::foreign(bucket)? {
         return Err(RemoteError::NotEmpty { url: bucket.url().to_owned(), found });
     }
-    match bucket.swap(layout::FORMAT, None, anew(is_made)).await? {
+    match bucket.swap(layout::FORMAT, None, anew(bucket, is_made)).await? {
         Swapped::Yes => Ok(()),
         // Somebody else made it just now.
         Swapped::No => match bucket.read(layout::FORMAT).await? {
@@ -59,9 +65,14 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
 }
 
 /// Returns what a remote gets that has no `kptn.json`: where something is there, it may need all that this kptn knows.
-fn anew(is_made: bool) -> Vec<u8> {
-    let format = if is_made { KNOWN } else { COLLECTIONS };
-    canonical_json(&Format { format, min_reader: format, min_writer: format })
+fn anew(bucket: &Bucket, is_made: bool) -> Vec<u8> {
+    let refs = bucket.table().map(str::to_owned);
+    let format = match (&refs, is_made) {
+        (Some(_), _) => TABLE,
+        (None, true) => MARKS,
+        (None, false) => COLLECTIONS,
+    };
+    canonical_json(&Format { format, min_reader: format, min_writer: format, refs })
 }
 
 /// Puts a lost or damaged `kptn.json` right; returns what was done, or would be.
@@ -78,7 +89,7 @@ pub async fn mend(bucket: &Bucket, earnest: Earnest) -> Result<Option<String>, R
         return Ok(Some(format!("`{}` {was}", layout::FORMAT)));
     }
     let kept = mend::set_aside(bucket, layout::FORMAT, &bytes).await?;
-    let swapped = bucket.swap(layout::FORMAT, version.as_ref(), anew(true)).await?;
+    let swapped = bucket.swap(layout::FORMAT, version.as_ref(), anew(bucket, true)).await?;
     let now = if swapped == Swapped::Yes { "is written anew" } else { "was written anew by somebody else" };
     Ok(Some(format!("`{}` {was} and {now}{kept}", layout::FORMAT)))
 }
@@ -113,6 +124,10 @@ fn judge(bucket: &Bucket, intent: Intent, bytes: &[u8]) -> Result<(), RemoteErro
     };
     if needed > KNOWN {
         return Err(RemoteError::NewerFormat { url: bucket.url().to_owned(), found: needed, known: KNOWN });
+    }
+    if format.refs.as_deref() != bucket.table() {
+        let (url, here) = (bucket.url().to_owned(), bucket.table().map(str::to_owned));
+        return Err(RemoteError::Refs { url, there: format.refs, here });
     }
     Ok(())
 }

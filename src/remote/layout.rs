@@ -204,6 +204,22 @@ pub fn run_closed(run: &RunId) -> String {
     format!("runs/{run}/closed")
 }
 
+/// The kinds of keys that are in a table, where a remote has one (`refs: dynamodb://table`); of packs small ones.
+pub const IN_TABLE: [&str; 4] = [REFS, "history", "runs", PACKS];
+const PACKS: &str = "packs";
+
+/// Tells whether a key of this kind is in a table whatever it holds.
+pub fn is_in_table(key: &str) -> bool {
+    in_table(key).is_some_and(|(kind, _)| kind != PACKS)
+}
+
+/// Returns the kind of a key that a table may have, and the rest of it.
+pub fn in_table(key: &str) -> Option<(&'static str, &str)> {
+    let (kind, rest) = key.split_once('/')?;
+    let kind = IN_TABLE.into_iter().find(|one| *one == kind)?;
+    (!rest.is_empty()).then_some((kind, rest))
+}
+
 /// What the keys of all branches of all projects begin with.
 pub const REFS: &str = "refs";
 
@@ -224,6 +240,11 @@ pub fn is_ours(key: &str) -> bool {
 /// Returns a key that is tried and removed again.
 pub fn probe(id: &str) -> String {
     format!("probe/{id}")
+}
+
+/// The same, which a remote with a table has there.
+pub fn probe_in_table(id: &str) -> String {
+    format!("runs/probe-{id}")
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Stores and branches behind an address: S3 (and what speaks S3), or a folder.
 //!
 //! ```text
-//! address, profile, clouds   an address becomes a Bucket   bucket    keys, bytes, one conditional put
+//! address, profile, clouds, aws   an address becomes a Bucket   bucket    keys, bytes, one conditional put
 //! layout, format     the keys; who may read and write  branch    which snapshot a branch has
 //! encoding, header   how one object is stored          pack      many small objects in one key
 //! folder, lock       what is done otherwise in a folder   leftover  what interrupted writes left there
@@ -13,6 +13,7 @@
 //! merge              two sides of a branch: PURE       push, pull    the two verbs
 //! bring              what a lazy pull left there
 //! probe              what a remote allows              said      what a bucket says in its errors
+//! table/             branches and runs in a table of DynamoDB instead
 //! policy             the rights that a role needs: PURE
 //! shared_run         a run that several machines carry out   lent   what its tasks read, once they do
 //! mend/                          what a remote is found by is put right
@@ -26,6 +27,8 @@
 //! end by [`block_on`].
 
 mod address;
+#[cfg(feature = "aws")]
+mod aws;
 mod bases;
 mod branch;
 mod bring;
@@ -38,6 +41,7 @@ mod dated;
 mod delta;
 mod encoding;
 mod error;
+mod failed;
 mod fetch;
 mod folder;
 mod format;
@@ -48,6 +52,7 @@ mod index;
 mod layout;
 mod leftover;
 mod lent;
+mod listing;
 mod lock;
 mod mend;
 mod merge;
@@ -64,6 +69,8 @@ mod said;
 mod send;
 mod shared_run;
 mod survey;
+mod table;
+mod version;
 
 pub use address::{Absent, open, shown_address};
 pub use branch::{Move, Mover, Which};

@@ -11,7 +11,7 @@
 
 use serde_json::{Value, json};
 
-use super::{RemoteError, shown_address};
+use super::{RemoteError, layout, shown_address};
 use crate::model::{ProjectId, RemoteSettings, safe_folder_name};
 
 /// Who is to have rights.
@@ -76,6 +76,17 @@ pub fn policy(
             statements.push(allow("Delete", &["s3:DeleteObject"], fixed(&keys)));
         }
     }
+    if let Some(address) = &settings.refs {
+        statements.push(of_table(settings, address, role));
+        if role == Role::Writer && !protected.is_empty() {
+            return Err(RemoteError::Address {
+                url: shown_address(settings),
+                problem: "its branches are in a table, whose rights cannot tell protected ones from others: \
+                          for who pushes there is `--for protected-writer` alone"
+                    .to_owned(),
+            });
+        }
+    }
     if role == Role::Writer && !protected.is_empty() {
         let names = protected.iter().map(|pattern| key_pattern(pattern));
         let keys: Vec<_> = names
@@ -86,6 +97,24 @@ pub fn policy(
         );
     }
     Ok(json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+/// Returns what a role may do in the table that has the branches: in the partitions of this remote alone.
+fn of_table(settings: &RemoteSettings, address: &str, role: Role) -> Value {
+    let table = address.trim_start_matches("dynamodb://").trim_end_matches('/');
+    let (read, write) =
+        (["dynamodb:GetItem", "dynamodb:Query"], ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]);
+    let actions: Vec<&str> = match role {
+        Role::Reader => read.to_vec(),
+        _ => read.into_iter().chain(write).collect(),
+    };
+    let place = shown_address(settings);
+    let place = place.trim_end_matches('/');
+    let kinds = layout::IN_TABLE.into_iter().chain(["pieces"]);
+    let partitions: Vec<_> = kinds.map(|kind| format!("{place}/{kind}")).collect();
+    json!({"Sid": "Table", "Effect": "Allow", "Action": actions,
+           "Resource": [format!("arn:aws:dynamodb:*:*:table/{table}")],
+           "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": partitions}}})
 }
 
 /// Returns how keys spell the branches of a pattern. What a glob leaves open is open here too, and a little more may
@@ -123,6 +152,18 @@ mod tests {
         assert!(worker.contains("kptn/runs/*") && !worker.contains("kptn/index/*"), "{worker}");
         assert!(!text("s3://data/kptn", &["main"], Role::ProtectedWriter).contains("Deny"));
         assert!(text("s3://data", &[], Role::Collector).contains("arn:aws:s3:::data/objects/*"));
+        let in_table = |protected: &[&str], role| {
+            let (url, refs) = ("s3://data/kptn/".to_owned(), Some("dynamodb://refs".to_owned()));
+            let settings = RemoteSettings { url, refs, ..RemoteSettings::default() };
+            let protected: Vec<_> = protected.iter().map(ToString::to_string).collect();
+            let project = ProjectId::parse("forecast").unwrap();
+            policy(&settings, &project, &protected, role)
+                .map_or_else(|error| error.to_string(), |one| one.to_string())
+        };
+        let writer = in_table(&[], Role::Writer);
+        assert!(writer.contains("table/refs") && writer.contains("s3://data/kptn/refs"), "{writer}");
+        assert!(!in_table(&["main"], Role::Reader).contains("dynamodb:PutItem"));
+        assert!(in_table(&["main"], Role::Writer).contains("--for protected-writer"));
         assert!(text("file:///shared", &[], Role::Reader).contains("it is no bucket"));
     }
 }

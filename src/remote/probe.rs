@@ -29,12 +29,14 @@ pub async fn probe(bucket: &Bucket, writing: bool) -> Result<Probe, RemoteError>
         Err(error) => probe.cannot_read = Some(told(&error)),
     }
     if writing {
-        let key = layout::probe(&new_id());
-        match conditional(bucket, &key).await {
-            Ok(holds) => probe.conditional = Some(holds),
-            Err(error) => probe.cannot_write = Some(told(&error)),
+        let in_table = bucket.table().map(|_| layout::probe_in_table(&new_id()));
+        for key in std::iter::once(layout::probe(&new_id())).chain(in_table) {
+            match conditional(bucket, &key).await {
+                Ok(holds) => probe.conditional = Some(holds && probe.conditional != Some(false)),
+                Err(error) => probe.cannot_write = Some(told(&error)),
+            }
+            lock::forget(bucket, &key).await;
         }
-        lock::forget(bucket, &key).await;
     }
     Ok(probe)
 }

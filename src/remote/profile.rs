@@ -2,6 +2,8 @@
 //!
 //! `aws configure export-credentials` knows profiles, SSO, assumed roles and
 //! credential processes; what it prints is kept until shortly before it expires.
+//! With the cargo feature `aws` the same is known here, and the command is asked
+//! only where that does not lead to any.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -47,6 +49,42 @@ impl Profile {
         good.then(|| Arc::clone(credential))
     }
 
+    #[cfg(feature = "aws")]
+    async fn find(&self) -> Result<Arc<AwsCredential>, RemoteError> {
+        let found = match super::aws::credentials(&self.name).await? {
+            Ok(found) => found,
+            // Where there is no such command either, what was said before tells more.
+            Err(problem) => {
+                return self.ask().map_err(|error| match error {
+                    RemoteError::Credentials { profile, .. } => {
+                        RemoteError::NoCredentials { profile, problem }
+                    }
+                    error => error,
+                });
+            }
+        };
+        let expires = found.expiry().and_then(|at| jiff::Timestamp::try_from(at).ok());
+        let credential = AwsCredential {
+            key_id: found.access_key_id().to_owned(),
+            secret_key: found.secret_access_key().to_owned(),
+            token: found.session_token().map(str::to_owned),
+        };
+        Ok(self.keep(credential, expires))
+    }
+
+    #[cfg(not(feature = "aws"))]
+    async fn find(&self) -> Result<Arc<AwsCredential>, RemoteError> {
+        self.ask()
+    }
+
+    fn keep(&self, credential: AwsCredential, expires: Option<jiff::Timestamp>) -> Arc<AwsCredential> {
+        let credential = Arc::new(credential);
+        let kept = (Arc::clone(&credential), expires);
+        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
+        credential
+    }
+
+    /// Asks the command: a short one, once an hour, for which the requests under way can wait.
     fn ask(&self) -> Result<Arc<AwsCredential>, RemoteError> {
         let words = ["configure", "export-credentials", "--format", "process", "--profile", &self.name];
         let launch = Launch::new("aws").arguments(words).environment(own_environment());
@@ -59,15 +97,12 @@ impl Profile {
         // Never the text itself in an error: it may hold a key.
         let exported: Exported = serde_json::from_slice(&said.output)
             .map_err(|_| no("what `aws configure export-credentials` printed is not understood".into()))?;
-        let credential = Arc::new(AwsCredential {
+        let credential = AwsCredential {
             key_id: exported.access_key_id,
             secret_key: exported.secret_access_key,
             token: exported.session_token,
-        });
-        let expires = exported.expiration.and_then(|text| text.parse().ok());
-        let kept = (Arc::clone(&credential), expires);
-        *self.kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(kept);
-        Ok(credential)
+        };
+        Ok(self.keep(credential, exported.expiration.and_then(|text| text.parse().ok())))
     }
 }
 
@@ -85,7 +120,8 @@ impl CredentialProvider for Profile {
         if let Some(kept) = self.kept() {
             return Ok(kept);
         }
-        // A short command, once an hour: the requests under way can wait for it.
-        self.ask().map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
+        self.find()
+            .await
+            .map_err(|error| object_store::Error::Generic { store: "S3", source: Box::new(error) })
     }
 }

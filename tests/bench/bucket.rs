@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 use std::io::{BufRead, Write};
 use std::net::Ipv4Addr;
 
+#[expect(dead_code, reason = "a support of tests, which need more of it")]
+#[path = "../support/dynamo.rs"]
+mod dynamo;
 #[path = "../support/random.rs"]
 mod random;
 #[expect(dead_code, clippy::expect_used, reason = "a support of tests, which need more of it")]

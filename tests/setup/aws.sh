@@ -1,13 +1,14 @@
 #!/usr/bin/env bash
 # What `make test-aws` needs, below the folder that is the first argument: a Python environment with moto (an emulator of
-# AWS with a real interpreter of state machines) and cfn-lint, and asl-validator. Does nothing where they are there.
+# AWS with a real interpreter of state machines) and cfn-lint, and of Node's asl-validator and dynalite (an emulator of
+# DynamoDB that is stricter). Does nothing where they are there.
 set -euo pipefail
 folder=$1
 packages=('moto[server,all]==5.2.5' jsonata-python==0.7.1 cfn-lint==1.58.0)
-validator=asl-validator@4.0.0
+programs=(asl-validator@4.0.0 dynalite@4.0.0)
 
 # A stamp with the versions tells a finished environment from half of one.
-if [ "$(cat "$folder/installed" 2>/dev/null)" = "${packages[*]} $validator" ]; then
+if [ "$(cat "$folder/installed" 2>/dev/null)" = "${packages[*]} ${programs[*]}" ]; then
   exit 0
 fi
 if ! command -v npm >/dev/null; then
@@ -22,9 +23,9 @@ if ! command -v npm >/dev/null; then
     exit 1
   fi
 fi
-echo "installing ${packages[*]} $validator for the tests" >&2
+echo "installing ${packages[*]} ${programs[*]} for the tests" >&2
 rm -rf "$folder"
 python3 -m venv "$folder"
 "$folder/bin/python" -m pip install --quiet --disable-pip-version-check "${packages[@]}"
-npm install --silent --no-audit --no-fund --prefix "$folder/node" "$validator"
-echo "${packages[*]} $validator" >"$folder/installed"
+npm install --silent --no-audit --no-fund --prefix "$folder/node" "${programs[@]}"
+echo "${packages[*]} ${programs[*]}" >"$folder/installed"

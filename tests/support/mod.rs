@@ -3,6 +3,7 @@
 //! Nothing of the machine leaks in: HOME, git's settings and the environment are the test's own, git's author
 //! is fixed, and the interpreters are looked up once. Nothing leaks out: the folder goes with the `Project`.
 
+pub mod dynamo;
 mod interpreters;
 mod library;
 mod machine;

@@ -64,6 +64,9 @@ pub struct Add {
     /// The AWS profile whose credentials are used
     #[arg(long)]
     pub profile: Option<String>,
+    /// Where branches and runs are, if not in the bucket: `dynamodb://table`
+    #[arg(long, value_name = "URL")]
+    pub refs: Option<String>,
     /// Only say what would be written
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -83,6 +86,7 @@ fn add(args: &Add, context: &Context<'_>) -> Result<Exit, CommandError> {
         region: args.region.clone(),
         path_style: args.path_style.then_some(true),
         profile: args.profile.clone(),
+        refs: args.refs.clone(),
     };
     let writing = if args.dry_run { Writing::No } else { Writing::Yes };
     let report = remotes::add(&session, &args.name, &settings, writing)?;

@@ -104,6 +104,10 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
             CommandError::of(Exit::ENVIRONMENT, error)
                 .hint("`kptn remote check` tries what is allowed; `profile` or the AWS environment names credentials")
         }
+        RemoteError::Refs { there, .. } => CommandError::of(Exit::USAGE, error).hint(match there {
+            Some(address) => format!("write `refs: {address}` at this remote in kptn.yaml"),
+            None => "take `refs` away at this remote in kptn.yaml, or name an empty place: branches are not moved".to_owned(),
+        }),
         RemoteError::NotOurs { .. } | RemoteError::Nothing { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("the first `kptn push` makes it; is the address right?")
         }

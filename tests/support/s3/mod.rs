@@ -23,6 +23,8 @@ use kptn::model::RemoteSettings;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use store::Store;
+
+use super::dynamo::{Dynamo, TABLE};
 use tokio::net::TcpListener;
 
 /// The only key that is let in.
@@ -42,6 +44,7 @@ struct Shared {
     store: Store,
     faults: Mutex<Faults>,
     calls: Mutex<BTreeMap<String, u64>>,
+    table: Dynamo,
 }
 
 impl S3 {
@@ -61,6 +64,7 @@ impl S3 {
             store: Store::new("bucket", keys),
             faults: Mutex::default(),
             calls: Mutex::default(),
+            table: Dynamo::default(),
         });
         let (stop, stopped) = tokio::sync::oneshot::channel();
         let (tell, told) = std::sync::mpsc::channel();
@@ -113,6 +117,16 @@ impl S3 {
             endpoint: Some(self.endpoint()),
             ..RemoteSettings::default()
         }
+    }
+
+    /// Returns what `kptn.yaml` says of a remote there whose branches are in the table at the same address.
+    pub fn settings_with_table(&self, prefix: &str) -> RemoteSettings {
+        RemoteSettings { refs: Some(format!("dynamodb://{TABLE}")), ..self.settings(prefix) }
+    }
+
+    /// Returns the table of DynamoDB at the same address.
+    pub fn table(&self) -> &Dynamo {
+        &self.shared.table
     }
 
     /// Has things go wrong from now on.
@@ -198,6 +212,9 @@ type Answered = Result<Response<s3s::Body>, Box<dyn std::error::Error + Send + S
 async fn answer(shared: Arc<Shared>, service: S3Service, request: Request<Incoming>) -> Answered {
     let (parts, body) = request.into_parts();
     let body = body.collect().await?.to_bytes();
+    if let Some(target) = parts.headers.get("x-amz-target").and_then(|target| target.to_str().ok()) {
+        return shared.table.answer(target, parts.headers.contains_key("authorization"), &body);
+    }
     count(&shared, &parts);
     let fault = lock(&shared.faults).next(&parts, body.len());
     let ask = || async {
