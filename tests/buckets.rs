@@ -42,8 +42,6 @@ fn on_each(check: impl AsyncFn(&Bucket, &str)) {
         }
         for (settings, absent) in all {
             let said = format!("{settings:?}");
-            // Shown where a check fails.
-            println!("{kind} at {said}");
             block_on(async {
                 check(&open(&settings, absent)?, kind).await;
                 Ok(())

@@ -119,6 +119,38 @@ fn ten_pushers_at_once_all_get_through_where_the_table_fails() {
     assert_eq!(arrived.snapshot.entries.len(), 10);
 }
 
+#[test]
+fn pieces_that_a_cut_off_put_left_go_after_a_month_and_others_stay() {
+    let s3 = S3::start();
+    let one = with_table(&s3);
+    one.write(
+        "B.py",
+        python_task("B", "(output_dir / 'B.txt').write_bytes(__import__('os').urandom(90000))"),
+    );
+    one.kptn(&["run"]).succeeds();
+    one.kptn(&["push"]).succeeds();
+    let pieces = |s3: &S3| {
+        let all = s3.table().places().into_iter().filter(|(pk, _)| pk.ends_with("/pieces"));
+        all.map(|(_, sk)| sk).collect::<Vec<_>>()
+    };
+    let own = pieces(&s3);
+    assert_eq!(own.len(), 1, "of the small pack");
+    let pack = own[0].split_once('#').expect("a tag").0;
+    for left in ["refs/x/main.json#0123/000000", &format!("{pack}#0123/000001"), "nobody's"] {
+        s3.table().plant("s3://bucket/kptn/pieces", left);
+    }
+    s3.table().plant("s3://bucket/other/pieces", "refs/x/main.json#0123/000000");
+    one.kptn(&["gc", "--remote"]).succeeds().prints("2 keys (80 B) would be deleted");
+    one.kptn(&["gc", "--remote", "--yes"]).succeeds().prints("2 keys (80 B) deleted");
+    let mut left = own.clone();
+    left.extend(["nobody's".to_owned(), "refs/x/main.json#0123/000000".to_owned()]);
+    left.sort();
+    let mut found = pieces(&s3);
+    found.sort();
+    assert_eq!(found, left, "those of this remote alone");
+    with_table(&s3).kptn(&["pull"]).succeeds();
+}
+
 /// Answers that are lost, batches done in part, refusals: what is there in the end is what was said.
 #[test]
 fn a_swap_tells_the_truth_whatever_fails() {

@@ -1,10 +1,11 @@
-//! What interrupted writes left in a folder: no list of keys names it, and nobody reads it.
+//! What interrupted writes left in a folder or a table: no list of keys names it, and nobody reads it.
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
 use std::{fs, io};
 
 use super::bucket::{Bucket, Listed};
+use super::survey::roots::ANNOUNCED_MS;
 use super::{Earnest, RemoteError, layout, lock};
 use crate::store::Amount;
 
@@ -21,9 +22,17 @@ pub fn leftovers(bucket: &Bucket) -> Result<Vec<Listed>, RemoteError> {
     Ok(found)
 }
 
-/// Removes those that were left at least so long ago; returns how much that is. Nothing where somebody writes.
-pub fn tidy(bucket: &Bucket, least_ms: u64, earnest: Earnest) -> Result<Amount, RemoteError> {
-    let Some(folder) = bucket.folder() else { return Ok(Amount::default()) };
+/// Removes what was left at least so long ago, in a folder and in a table; returns how much that is.
+pub async fn tidy(bucket: &Bucket, least_ms: u64, earnest: Earnest) -> Result<Amount, RemoteError> {
+    let tidied = tidy_folder(bucket, least_ms, earnest)?;
+    let Some(table) = &bucket.table else { return Ok(tidied.into_iter().collect()) };
+    let pieces = table.tidy(least_ms.max(ANNOUNCED_MS), earnest).await?;
+    Ok(tidied.into_iter().chain(pieces).collect())
+}
+
+/// Nothing where somebody writes.
+fn tidy_folder(bucket: &Bucket, least_ms: u64, earnest: Earnest) -> Result<Vec<u64>, RemoteError> {
+    let Some(folder) = bucket.folder() else { return Ok(Vec::new()) };
     let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis();
     let now_ms = u64::try_from(now_ms).unwrap_or(u64::MAX);
     let work = || {
@@ -34,7 +43,7 @@ pub fn tidy(bucket: &Bucket, least_ms: u64, earnest: Earnest) -> Result<Amount, 
         }
         Ok(all.iter().map(|one| one.size).collect())
     };
-    lock::while_nobody_writes(folder, work).unwrap_or(Ok(Amount::default()))
+    lock::while_nobody_writes(folder, work).unwrap_or(Ok(Vec::new()))
 }
 
 fn remove(bucket: &Bucket, folder: &Path, one: &Listed) -> Result<(), RemoteError> {

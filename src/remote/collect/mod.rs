@@ -106,7 +106,7 @@ pub async fn collect(
     progress.begin(Phase::Looking, 0, 0);
     format::check(bucket, Intent::Read).await?;
     // Before anything is written: there may be no room for that.
-    let tidied = tidy(bucket, asked.grace_ms, asked.earnest)?;
+    let tidied = tidy(bucket, asked.grace_ms, asked.earnest).await?;
     let now_ms = match asked.earnest {
         Earnest::Yes => {
             format::raise(bucket, format::COLLECTIONS).await?;

@@ -3,7 +3,7 @@
 use super::{Condition, Found};
 use crate::model::RemoteSettings;
 use crate::remote::bucket::{Listed, Swapped};
-use crate::remote::{RemoteError, shown_address};
+use crate::remote::{Earnest, RemoteError, shown_address};
 
 /// There is none.
 #[derive(Debug, Clone)]
@@ -44,6 +44,11 @@ impl Table {
 
     /// There is none.
     pub async fn remove(&self, _: &[String]) -> Result<(), RemoteError> {
+        match *self {}
+    }
+
+    /// There is none.
+    pub async fn tidy(&self, _: u64, _: Earnest) -> Result<Vec<u64>, RemoteError> {
         match *self {}
     }
 }

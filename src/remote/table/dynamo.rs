@@ -10,25 +10,23 @@ use std::time::Duration;
 
 use aws_sdk_dynamodb::Client;
 use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
-use aws_sdk_dynamodb::primitives::Blob;
-use aws_sdk_dynamodb::types::{AttributeValue, DeleteRequest, PutRequest, ReturnValue, WriteRequest};
+use aws_sdk_dynamodb::types::{ReturnValue, WriteRequest};
 use tokio::sync::OnceCell;
 
 use super::clock::Clock;
 use super::items::{self, BATCH, INLINE, PIECE, Spot};
+use super::values::{Item, blob, bytes_of, delete_request, number, put_request, spotted, text};
 use super::{Condition, Found};
 use crate::model::RemoteSettings;
 use crate::remote::aws::{elsewhere, table_client};
 use crate::remote::branch::new_id;
 use crate::remote::bucket::{Listed, Swapped};
-use crate::remote::{RemoteError, layout, shown_address};
+use crate::remote::{Earnest, RemoteError, layout, shown_address};
 
 /// How often is read what others replace meanwhile, and written what was not processed.
 const TRIES: u32 = 10;
 /// What an item is asked for where its bytes are not.
 const KNOWN_OF: [&str; 4] = ["sk", "tag", "size", "at"];
-
-type Item = HashMap<String, AttributeValue>;
 
 /// A table.
 #[derive(Debug, Clone)]
@@ -124,6 +122,15 @@ impl Table {
     pub async fn remove(&self, keys: &[String]) -> Result<(), RemoteError> {
         let (inner, keys) = (Arc::clone(&self.0), keys.to_vec());
         elsewhere(async move { inner.remove(&keys).await }).await?
+    }
+}
+
+impl Table {
+    /// Removes pieces that no item names and that were written so long ago: puts that were cut off left them. Returns
+    /// their sizes.
+    pub async fn tidy(&self, least_ms: u64, earnest: Earnest) -> Result<Vec<u64>, RemoteError> {
+        let inner = Arc::clone(&self.0);
+        elsewhere(async move { inner.tidy(least_ms, earnest).await }).await?
     }
 }
 
@@ -292,6 +299,33 @@ impl Inner {
         self.batch(first, found.iter().filter_map(of_ours).collect()).await
     }
 
+    async fn tidy(&self, least_ms: u64, earnest: Earnest) -> Result<Vec<u64>, RemoteError> {
+        let pk = items::pieces_of(&self.place);
+        let all = self.query("pieces", &pk, "", &["sk", "size", "at"]).await?;
+        let now_ms = self.now_ms("pieces").await?;
+        let (mut named, mut sizes, mut goes) = (HashMap::new(), Vec::new(), Vec::new());
+        for item in &all {
+            let number = |name: &str| item.get(name)?.as_n().ok()?.parse::<u64>().ok();
+            let sk = item.get("sk").and_then(|sk| sk.as_s().ok());
+            let (Some(sk), Some(at_ms), Some(size)) = (sk, number("at"), number("size")) else { continue };
+            let Some((key, tag)) = items::read_piece(sk) else { continue };
+            if now_ms.saturating_sub(at_ms) < least_ms || layout::in_table(key).is_none() {
+                continue;
+            }
+            if !named.contains_key(key) {
+                named.insert(key, self.head(key).await?.map(|head| head.tag));
+            }
+            if named.get(key).and_then(Option::as_deref) != Some(tag) {
+                sizes.push(size);
+                goes.push(delete_request(Spot { pk: pk.clone(), sk: sk.clone() }));
+            }
+        }
+        if earnest == Earnest::Yes {
+            self.batch("pieces", goes).await?;
+        }
+        Ok(sizes)
+    }
+
     async fn remove_pieces(&self, key: &str, tag: &str, count: usize) -> Result<(), RemoteError> {
         let spots = (0..count).map(|number| items::piece_spot(&self.place, key, tag, number));
         self.batch(key, spots.map(delete_request).collect()).await
@@ -347,36 +381,4 @@ impl Inner {
             _ => RemoteError::Request { url, action, key, source },
         }
     }
-}
-
-fn text(value: String) -> AttributeValue {
-    AttributeValue::S(value)
-}
-
-fn number(value: impl ToString) -> AttributeValue {
-    AttributeValue::N(value.to_string())
-}
-
-fn blob(bytes: &[u8]) -> AttributeValue {
-    AttributeValue::B(Blob::new(bytes))
-}
-
-fn bytes_of<'i>(item: &'i Item, name: &str) -> &'i [u8] {
-    item.get(name).and_then(|value| value.as_b().ok()).map_or(&[], |bytes| bytes.as_ref())
-}
-
-fn spotted(at: Spot, size: usize, at_ms: u64) -> Item {
-    let Spot { pk, sk } = at;
-    let all = [("pk", text(pk)), ("sk", text(sk)), ("size", number(size)), ("at", number(at_ms))];
-    all.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
-}
-
-fn put_request(item: Item) -> WriteRequest {
-    let put = PutRequest::builder().set_item(Some(item)).build();
-    WriteRequest::builder().set_put_request(put.ok()).build()
-}
-
-fn delete_request(Spot { pk, sk }: Spot) -> WriteRequest {
-    let delete = DeleteRequest::builder().key("pk", text(pk)).key("sk", text(sk)).build();
-    WriteRequest::builder().set_delete_request(delete.ok()).build()
 }

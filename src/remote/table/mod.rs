@@ -3,7 +3,7 @@
 //! ```text
 //! items    how keys and bytes lie in a table: PURE
 //! dynamo   the table itself, behind the cargo feature `aws`     absent   says that this kptn has it not
-//! clock    what time it is at the server
+//! values   as the client takes them                          clock    what time it is at the server
 //! ```
 //! `refs: dynamodb://table`. What is large, the objects and the index, stays in the bucket, with `kptn.json`, which says where the branches
 //! are: who does not know of the table keeps away. A bucket asks the table first for keys of its kinds.
@@ -16,6 +16,8 @@ mod clock;
 mod dynamo;
 #[cfg(feature = "aws")]
 mod items;
+#[cfg(feature = "aws")]
+mod values;
 
 #[cfg(not(feature = "aws"))]
 pub use absent::Table;
