@@ -1,8 +1,7 @@
 //! The words of `kptn.yaml`, as serde structs.
 //!
-//! This is the one list of fields: it is read by `reader`, and the JSON Schema
-//! that editors use is derived from it, so each doc comment here is what an
-//! editor shows. Nothing is resolved yet: `project` turns these into the model.
+//! This is the one list of fields: it is read by `reader`, and the JSON Schema that editors use is derived from it, so
+//! each doc comment here is what an editor shows. Nothing is resolved yet: `project` turns these into the model.
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -398,5 +397,4 @@ pub(super) struct RefWords {
     pub r#ref: Given<Text>,
 }
 
-/// Any JSON value.
 pub(super) type Json = Value;
