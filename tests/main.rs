@@ -24,6 +24,7 @@ mod engine_runs;
 mod examples;
 mod faults;
 mod file_log;
+mod followed;
 mod from_remote;
 mod git_hooks;
 mod git_states;

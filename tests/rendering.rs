@@ -124,7 +124,7 @@ fn flow_type_names_what_is_rendered_and_check_tells_whether_it_is_current() {
     assert!(project.read("flows/g_flow.py").contains("retries=4"));
     // Workers would each start a server.
     let (output, _) = flow(&project, "g", &[]);
-    output.exits(4).prints("prefect server start");
+    output.exits(4).says("prefect server start");
 }
 
 #[test]

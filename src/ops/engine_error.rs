@@ -1,4 +1,6 @@
-//! Why a run of an engine could not go on.
+//! Why a run of an engine could not begin or go on.
+
+use std::path::PathBuf;
 
 use crate::model::{BranchName, RunId, TaskName};
 
@@ -40,5 +42,48 @@ pub enum EngineError {
         dep: TaskName,
         /// Whether that failed.
         failed: bool,
+    },
+    /// A Python package that the engine is made of.
+    #[error("`{package}` is not installed in `{}`", python.display())]
+    NoPackage {
+        /// The package.
+        package: &'static str,
+        /// The Python that would run the flow.
+        python: PathBuf,
+    },
+    /// The same in a version that cannot be used.
+    #[error("`{package}` in `{}` is version {version}, and flows are written for {wanted}", python.display())]
+    OtherPackage {
+        /// The package.
+        package: &'static str,
+        /// Its version.
+        version: String,
+        /// The major version that is needed.
+        wanted: &'static str,
+        /// The Python that would run the flow.
+        python: PathBuf,
+    },
+    /// Workers that would each start a server of their own.
+    #[error("workers need one Prefect server, and PREFECT_API_URL names none")]
+    NoServer,
+    /// A program that the engine is reached by.
+    #[error("{engine} is not here: there is no `{program}` on PATH")]
+    NoProgram {
+        /// The engine.
+        engine: &'static str,
+        /// The program.
+        program: &'static str,
+    },
+    /// One that is started where it was deployed to, or not from here.
+    #[error("`kptn run --runner` cannot start {engine}")]
+    NotStarted {
+        /// The engine.
+        engine: &'static str,
+    },
+    /// A runner that nobody has said how to start.
+    #[error("the template `{engine}` does not say how what it writes is started")]
+    NoStart {
+        /// The template.
+        engine: String,
     },
 }

@@ -8,6 +8,7 @@
 //! An open with the key of a run that is open finds that run. A close of a
 //! closed run says once more how it ended.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,7 @@ use serde::Serialize;
 use super::engine_error::EngineError;
 use super::holding::lock_both;
 use super::run::{Opened, Opening, RunRequest, WhenNothing};
-use super::tasks::{load_plan, make_run};
+use super::tasks::{ByWhom, Retrying, load_plan, make_run};
 use super::{OpsError, Session, run};
 use crate::model::{
     AfterFailure, BranchName, Diagnostic, Digest, Force, GraphName, RunId, RunPlan, Silent, Task, TaskName,
@@ -103,21 +104,37 @@ pub fn open(
     }
     match run::open(session, request, WhenNothing::Open, &Silent)? {
         Opening::Opened(opened) => {
-            let Opened { plan, locks, notes } = *opened;
-            let run = make_run(session, plan, &[], listeners)?;
-            serve::begin_for_engine(&run)?;
-            drop(locks);
-            Ok(report(session, &run.plan, false, notes))
+            let (plan, notes) = begin(session, *opened, listeners)?;
+            Ok(report(session, &plan, false, notes))
         }
         Opening::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
     }
 }
 
+/// Begins a run that was opened for an engine; from here on its row alone holds the branch.
+pub(super) fn begin(
+    session: &Session,
+    opened: Opened,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<(RunPlan, Vec<Diagnostic>), OpsError> {
+    let Opened { plan, locks, notes } = opened;
+    let run = make_run(session, plan, &[], listeners, ByWhom::Engine(Retrying::Here))?;
+    serve::begin_for_engine(&run)?;
+    drop(locks);
+    Ok((run.plan, notes))
+}
+
 fn find_open(session: &Session, request: &RunRequest) -> Result<Option<RunPlan>, OpsError> {
+    let state = session.state()?;
+    if let Some(run) = request.engine.as_ref().and_then(|engine| engine.opened.as_ref())
+        && let Some(row) = state.run(run)?.filter(|row| row.branch == session.key)
+    {
+        refuse_ended(session, &row.id)?;
+        return Ok(Some(state.load_plan(run)?));
+    }
     let Some(key) = request.engine.as_ref().and_then(|engine| engine.engine.key.as_ref()) else {
         return Ok(None);
     };
-    let state = session.state()?;
     match state.engine_run_on(&session.key, None)?.filter(|open| open.engine.key.as_ref() == Some(key)) {
         Some(open) => {
             state.hear_from(&open.run, now_ms())?;
@@ -248,13 +265,40 @@ pub fn close(
     }
     let state = session.state()?;
     state.take_in_dead(&key)?;
-    let outcomes = state.outcomes(&plan.id)?;
+    let outcomes = without_parts(session, &plan, state.outcomes(&plan.id)?)?;
     let began_ms = plan.id.made_ms();
-    let run = make_run(session, plan, &[], listeners)?;
+    let run = make_run(session, plan, &[], listeners, ByWhom::Engine(Retrying::Here))?;
     let Served { exit, counts } = serve::close_for_engine(&run, outcomes, began_ms)?;
     drop(locks);
     let outputs = outputs_of(session, &key)?;
     Ok(CloseReport { run: run.plan.id.clone(), counts, outputs, exit, was_closed: false })
+}
+
+/// A mapped task of which bundles have run, and that nobody has recorded, was left undone.
+fn without_parts(
+    session: &Session,
+    plan: &RunPlan,
+    mut outcomes: BTreeMap<TaskName, TaskOutcome>,
+) -> Result<BTreeMap<TaskName, TaskOutcome>, OpsError> {
+    let is_part = |task: &TaskName| {
+        let mapped = plan.graph.tasks.get(task).is_some_and(Task::is_mapped);
+        mapped && outcomes.get(task) == Some(&TaskOutcome::Ran) && !plan.items.contains_key(task)
+    };
+    let asked: Vec<TaskName> = plan.tasks.iter().filter(|task| is_part(task)).cloned().collect();
+    if asked.is_empty() {
+        return Ok(outcomes);
+    }
+    let state = session.state()?;
+    let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
+    let entries = state.entries(&state.point(&key)?.unwrap_or_default())?;
+    for task in asked {
+        let before = plan.base.get(&task).and_then(|base| base.record);
+        let now = entries.get(&(plan.graph.namespace.clone(), task.clone())).map(|entry| entry.record);
+        if now == before {
+            outcomes.remove(&task);
+        }
+    }
+    Ok(outcomes)
 }
 
 fn closed_before(session: &Session, run: &RunId) -> Result<Option<CloseReport>, OpsError> {

@@ -5,8 +5,8 @@
 //! a run of an engine      a row (`state/engine_runs.rs`), and shared OS locks while one of its tasks runs
 //! ```
 //! So whoever has the OS locks for itself looks for such a row next. A run that
-//! has been silent for longer than it may is given up, and that is said; any
-//! other stands in the way.
+//! has been silent for longer than it may is given up, and that is said, as is
+//! one of `kptn run --runner` that was killed; any other stands in the way.
 
 use std::path::Path;
 use std::time::Duration;
@@ -15,9 +15,11 @@ use super::engine_error::EngineError;
 use super::report::Running;
 use super::run::RunRequest;
 use super::{OpsError, Session};
-use crate::model::{Diagnostic, Severity};
+use crate::model::{Diagnostic, RunId, Severity};
 use crate::process;
-use crate::state::{BranchKey, Engine, EngineRun, Holder, LockOn, RunLock, State, Wait, find_holder};
+use crate::state::{
+    BranchKey, Engine, EngineRun, Holder, LockOn, RunLock, State, Wait, find_holder, was_let_go,
+};
 use crate::task::now_ms;
 
 /// How often is looked whether an engine's run is over.
@@ -30,6 +32,8 @@ pub struct EngineOpening {
     pub engine: Engine,
     /// Which runs of engines are given up for it.
     pub take_over: TakeOver,
+    /// The run that was opened for it already, by `kptn run --runner`; absent where none was.
+    pub opened: Option<RunId>,
 }
 
 /// Which open runs of engines are given up for a new one, where no process of theirs lives.
@@ -66,7 +70,9 @@ pub(super) fn take(session: &Session, request: &RunRequest) -> Result<Taken, Ops
             return Ok(Taken { locks, notes });
         };
         let any = request.engine.as_ref().is_some_and(|engine| engine.take_over == TakeOver::Any);
-        if any || open.is_silent(now_ms()) {
+        let followed = LockOn::Followed(&open.run);
+        let deserted = was_let_go(session.store_root(), followed);
+        if any || deserted || open.is_silent(now_ms()) {
             state.take_in_dead(&open.branch)?;
             state.give_up_run(&open.run)?;
             notes.push(given_up(&open));

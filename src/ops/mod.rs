@@ -22,6 +22,7 @@ pub mod du;
 mod engine_error;
 pub mod engines;
 mod error;
+pub mod follow;
 mod footing;
 pub mod fsck;
 pub mod history;

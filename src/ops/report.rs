@@ -178,6 +178,14 @@ pub struct RunReport {
     pub runner_exit: Option<i32>,
 }
 
+impl RunReport {
+    /// Returns the report of a run that did nothing.
+    pub fn nothing(place: Place) -> Self {
+        let (counts, failures, notes) = (RunCounts::default(), Vec::new(), Vec::new());
+        Self { run: None, place, counts, failures, notes, runner_exit: None }
+    }
+}
+
 /// One runner file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RenderedFile {

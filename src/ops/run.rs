@@ -131,15 +131,7 @@ pub fn run(session: &Session, request: &RunRequest, progress: &dyn Progress) -> 
         Opening::Nothing { graph, fresh } => {
             let notes = runner_notes(session, graph)?.1;
             let counts = RunCounts { fresh, ..RunCounts::default() };
-            let place = session.place();
-            return Ok(RunReport {
-                run: None,
-                place,
-                counts,
-                failures: Vec::new(),
-                notes,
-                runner_exit: None,
-            });
+            return Ok(RunReport { counts, notes, ..RunReport::nothing(session.place()) });
         }
         Opening::Opened(opened) => *opened,
     };
@@ -347,7 +339,7 @@ fn start_runner(
 }
 
 /// Reads from the state what became of a run.
-fn report(
+pub(super) fn report(
     session: &Session,
     plan: &RunPlan,
     notes: Vec<Diagnostic>,

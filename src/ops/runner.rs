@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::report::{RenderedFile, RenderedState};
-use super::{OpsError, Session};
+use super::{EngineError, OpsError, Session};
 use crate::model::{FlowType, Graph, Project};
 use crate::render::{self, Rendered, RunnerState, Template};
 
@@ -144,6 +144,18 @@ pub fn place(session: &Session, graph: &Graph, runner: &Runner) -> Result<PathBu
         }
         own => render(session, graph, own)?.0.into_iter().next().map(|file| file.path).unwrap_or_default(),
     })
+}
+
+/// Returns the command that starts what a template makes, in the project's root.
+pub(super) fn start_command(
+    session: &Session,
+    graph: &Graph,
+    name: &str,
+    python: Option<&Path>,
+) -> Result<String, OpsError> {
+    let project = &session.project;
+    let command = render::start_of(project, graph, &templates(project)?, name, python)?;
+    Ok(command.ok_or_else(|| EngineError::NoStart { engine: name.to_owned() })?)
 }
 
 /// Reads the user's templates: the files of `settings.templates` that end in `.jinja`.

@@ -14,11 +14,12 @@ use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{
-    Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, Silent, TaskName, TaskOutcome,
+    Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, Silent, Stream, TaskName,
+    TaskOutcome,
 };
 use crate::process::{self, Reaper, Starter};
 use crate::state::{Extent, RunCounts, RunLock};
-use crate::task::serve::{self, Served};
+use crate::task::serve::{self, Served, TaskLines, Teller};
 use crate::task::{Config, Listener, Run};
 
 /// Which run to join.
@@ -66,7 +67,7 @@ pub fn serve(
     output: impl Write + Send + 'static,
 ) -> Result<Served, OpsError> {
     let joined = join(session, joining, handed_on)?;
-    let run = make_run(session, joined.plan, &joined.locks, listeners)?;
+    let run = make_run(session, joined.plan, &joined.locks, listeners, ByWhom::Here)?;
     joined.notes.into_iter().for_each(|note| run.note(None, note.message));
     Ok(serve::serve(&run, input, output)?)
 }
@@ -116,7 +117,8 @@ pub fn run_one(
     if let (Retrying::Elsewhere, Some(task)) = (part.retrying, plan.graph.tasks.get_mut(&name)) {
         task.retries = Retries(0);
     }
-    let run = make_run(session, plan, &locks, listeners)?;
+    let by = if by_engine { ByWhom::Engine(part.retrying) } else { ByWhom::Here };
+    let run = make_run(session, plan, &locks, listeners, by)?;
     notes.into_iter().for_each(|note| run.note(None, note.message));
     let outcome = serve::run_one(&run, &name)?;
     if by_engine {
@@ -160,16 +162,27 @@ pub fn load_plan(session: &Session, run: &str) -> Result<RunPlan, OpsError> {
     Ok(session.state()?.load_plan(&id)?)
 }
 
+/// Who carries a run out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ByWhom {
+    /// This process: whoever watches the run hears it.
+    Here,
+    /// An engine, in processes of which each does a part.
+    Engine(Retrying),
+}
+
 /// Puts together what a run is carried out with.
 pub(super) fn make_run(
     session: &Session,
     plan: RunPlan,
     locks: &[RunLock],
     listeners: Vec<Arc<dyn Listener>>,
+    by: ByWhom,
 ) -> Result<Run, OpsError> {
     let store = crate::store::Store::open(session.store_root())?;
     let repository = Repository::discover(&session.project.root)?;
-    let events = serve::EventLog::open(&store.layout().run_events(&plan.id));
+    let events = store.layout().run_events(&plan.id);
+    let events = serve::EventLog::open(&events, teller(&plan, by), lines(&plan, by));
     let mut all = listeners;
     all.push(Arc::new(events));
     Ok(Run {
@@ -187,6 +200,22 @@ pub(super) fn make_run(
         store,
         plan,
     })
+}
+
+/// Who a process of an engine is, for whoever follows the run.
+fn teller(plan: &RunPlan, by: ByWhom) -> Teller {
+    Teller {
+        bundle: plan.bundle().map(ToString::to_string),
+        tried_again: by == ByWhom::Engine(Retrying::Elsewhere),
+    }
+}
+
+/// Whoever follows a run of an engine sees tasks' lines by the run's events alone.
+fn lines(plan: &RunPlan, by: ByWhom) -> TaskLines {
+    match (plan.stream, by) {
+        (Stream::Yes, ByWhom::Engine(_)) => TaskLines::Kept,
+        _ => TaskLines::Dropped,
+    }
 }
 
 /// Starts what ends the tasks if we are killed. It holds the run's locks, so that no other run

@@ -39,8 +39,8 @@ pub struct Usage {
     pub peak_kib: u64,
 }
 
-/// How a child ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How a child ended; by default, that nobody knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Ended {
     /// Its exit code; absent where a signal ended it.
     pub code: Option<i32>,
@@ -172,10 +172,31 @@ impl Running {
         if let Some(ended) = self.ended {
             return ended;
         }
-        let lost = Ended { code: None, signal: None, usage: Usage::default() };
-        let ended = (&mut self.ending).await.unwrap_or(lost);
+        let ended = (&mut self.ending).await.unwrap_or_default();
         self.ended = Some(ended);
         ended
+    }
+
+    /// Returns how it ended, without waiting; absent while it runs.
+    pub fn ended(&mut self) -> Option<Ended> {
+        if self.ended.is_none() {
+            use oneshot::error::TryRecvError;
+            self.ended = match self.ending.try_recv() {
+                Ok(ended) => Some(ended),
+                Err(TryRecvError::Empty) => None,
+                Err(TryRecvError::Closed) => Some(Ended::default()),
+            };
+        }
+        self.ended
+    }
+
+    /// As [`Running::stop_leftovers`], where nothing else is to be done meanwhile.
+    pub fn stop_leftovers_here(&mut self, grace: Duration) -> Leftovers {
+        let leftovers = self.group.stop_leftovers_here(grace);
+        if let Some(reaper) = self.reaper.take() {
+            reaper.forget(self.group);
+        }
+        leftovers
     }
 
     /// Stops it with everything it started: asks, waits for `grace`, kills.

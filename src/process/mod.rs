@@ -38,7 +38,7 @@ pub use group::{Group, Leftovers};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};
 pub use launch::{Environment, Launch, own_environment};
 pub use machine::{host_name, user_name};
-pub use pause::{Pause, pause};
+pub use pause::{Interrupts, Pause, pause};
 pub use reaper::Reaper;
 pub use starter::Starter;
 pub use talk::{Heard, Talker};

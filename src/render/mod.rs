@@ -22,7 +22,7 @@ pub use engine::Template;
 pub use header::{RunnerState, state_of};
 pub use own::{prefect, python, slurm};
 pub use stepfunctions::{Machines, aws, stepfunctions};
-pub use template::{of_template, path_of};
+pub use template::{of_template, path_of, start_of};
 
 use std::path::PathBuf;
 

@@ -1,12 +1,19 @@
 //! The user's own templates: any engine.
 //!
-//! Where the file goes is said in the template's first line, a comment
-//! `{# writes: PATH #}` with `<graph>` for the graph and a path from the
-//! project's root; else it is `flows_dir/<graph>_NAME`.
+//! Comments in the template, each on a line of its own, say what only they can know:
+//!
+//! ```text
+//! {# writes: PATH #}      where the file goes, from the project's root, with `<graph>` in it;
+//!                         else it is `flows_dir/<graph>_NAME`
+//! {# starts: COMMAND #}   a shell's line that runs what was written, in the project's root, and
+//!                         lasts as long as the run; a template itself, which is also given `python`
+//! ```
 
 use std::path::{Component, Path, PathBuf};
 
-use super::{RenderError, Rendered, Template, context, engine, file_stem, header};
+use serde::Serialize;
+
+use super::{Context, RenderError, Rendered, Template, context, engine, file_stem, header};
 use crate::model::{Graph, Project};
 
 /// Renders the file that a template makes of one graph.
@@ -24,6 +31,37 @@ pub fn of_template(
     Ok(Rendered { path, text: header::in_place(&text, &format!("kptn render --runner {quoted}")) })
 }
 
+/// Returns the command that starts what a template makes; absent where it does not say.
+pub fn start_of(
+    project: &Project,
+    graph: &Graph,
+    templates: &[Template],
+    name: &str,
+    python: Option<&Path>,
+) -> Result<Option<String>, RenderError> {
+    let path = path_of(project, graph, templates, name)?;
+    let template = templates.iter().find(|one| one.name == name);
+    let Some(command) = template.and_then(|template| said(&template.text, "starts:")) else {
+        return Ok(None);
+    };
+    let python = python.map(|path| path.to_string_lossy());
+    let python = python.and_then(|path| shlex::try_quote(&path).ok().map(|quoted| quoted.into_owned()));
+    let given = Start { context: context(project, graph, &path), python };
+    let command = Template { name: format!("{name}: starts"), text: command.to_owned() };
+    let text = engine::render(&command.name, std::slice::from_ref(&command), &given)
+        .map_err(|source| RenderError::Template { name: name.to_owned(), source })?;
+    Ok(Some(text.trim_end().to_owned()))
+}
+
+/// What a command is given that starts something.
+#[derive(Serialize)]
+struct Start<'a> {
+    #[serde(flatten)]
+    context: Context<'a>,
+    /// The project's Python, a word of a shell.
+    python: Option<String>,
+}
+
 /// Returns where the file goes that a template makes.
 pub fn path_of(
     project: &Project,
@@ -37,7 +75,7 @@ pub fn path_of(
         return Err(RenderError::Unknown { name: name.to_owned(), known });
     };
     let stem = file_stem(project, graph);
-    let Some(written) = writes(&template.text) else {
+    let Some(written) = said(&template.text, "writes:") else {
         return Ok(project.settings.flows_dir.join(format!("{stem}_{name}")));
     };
     let path = written.replace("<graph>", &stem);
@@ -48,11 +86,11 @@ pub fn path_of(
     Ok(project.root.join(path))
 }
 
-fn writes(text: &str) -> Option<&str> {
-    let comment = text.lines().next()?.trim().strip_prefix("{#")?;
-    let (comment, _) = comment.split_once("#}")?;
-    let comment = comment.trim_matches(['-', '+', ' ']);
-    comment.strip_prefix("writes:").map(str::trim)
+/// Returns what a comment on a line of its own says after a word.
+fn said<'t>(text: &'t str, word: &str) -> Option<&'t str> {
+    let comments = text.lines().filter_map(|line| line.trim().strip_prefix("{#")?.split_once("#}"));
+    let mut comments = comments.map(|(comment, _)| comment.trim_matches(['-', '+', ' ']));
+    comments.find_map(|comment| comment.strip_prefix(word)).map(str::trim)
 }
 
 #[cfg(test)]
@@ -60,10 +98,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_first_line_says_where_the_file_goes() {
+    fn comments_say_where_the_file_goes_and_how_it_is_started() {
+        let (writes, starts) = (|text| said(text, "writes:"), |text| said(text, "starts:"));
         assert_eq!(writes("{# writes: Makefile #}\nall:\n"), Some("Makefile"));
         assert_eq!(writes("{#- writes: a/<graph>.yml -#}\n"), Some("a/<graph>.yml"));
-        for text in ["", "all:\n", "{# a comment #}\n", "\n{# writes: x #}"] {
+        assert_eq!(
+            starts("{# writes: a #}\n{# starts: make -f {{ command }} #}\n"),
+            Some("make -f {{ command }}")
+        );
+        for text in ["", "all:\n", "{# a comment #}\n", "a {# writes: x #}", "writes: x"] {
             assert_eq!(writes(text), None, "{text}");
         }
     }

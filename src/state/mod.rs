@@ -68,7 +68,7 @@ pub use item_table::{
     ItemTableError, Shards, load_item_table, load_readable_items, load_shard_list, put_item_table,
 };
 pub use journal::{Journal, JournalScope, Segment};
-pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder};
+pub use lock::{Holder, LockError, LockOn, RunLock, TaskLock, Wait, find_holder, was_let_go};
 pub use memo::LocalMemo;
 pub use operations::Operation;
 pub use points::{Entries, Point};

@@ -151,6 +151,16 @@ impl Layout {
         self.run(run).join("events.jsonl")
     }
 
+    /// Returns the file that is locked by who follows a run of an engine; absent where nobody does.
+    pub fn run_follower(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("follower.lock")
+    }
+
+    /// Returns the file of what an engine prints that was started for a run.
+    pub fn run_engine_log(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("engine.log")
+    }
+
     /// Returns the folder of a run's logs.
     pub fn run_logs(&self, run: &RunId) -> PathBuf {
         self.run(run).join("logs")

@@ -222,7 +222,9 @@ impl Prepared<'_> {
         let Circumstances { plan, inherited, .. } = self.circumstances;
         // Of a kptn that runs us as its task: where its pipes and files are is none of ours.
         let nested = inherited.contains_key(&OsString::from("KPTN_R_PROFILES"));
-        for name in ["KPTN_PASS_FDS", "KPTN_EVENTS_FD", "KPTN_INPUTS", "KPTN_WORKER", "KPTN_R_PROFILES"] {
+        for name in
+            ["KPTN_PASS_FDS", "KPTN_EVENTS_FD", "KPTN_RUN", "KPTN_INPUTS", "KPTN_WORKER", "KPTN_R_PROFILES"]
+        {
             self.environment.remove(&OsString::from(name));
         }
         if nested {

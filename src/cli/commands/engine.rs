@@ -12,7 +12,7 @@ use super::task::{listeners, shared_by};
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::views::{self, Document};
-use crate::model::TaskName;
+use crate::model::{RunId, TaskName};
 use crate::ops::holding::{EngineOpening, TakeOver};
 use crate::ops::run::{RunRequest, Streaming};
 use crate::ops::{Session, engines, shared_run};
@@ -127,7 +127,7 @@ fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, C
     };
     let take_over = if args.take_over { TakeOver::Any } else { TakeOver::Silent };
     let request = RunRequest {
-        engine: Some(EngineOpening { engine, take_over }),
+        engine: Some(EngineOpening { engine, take_over, opened: opened_before() }),
         streaming: Streaming::Nobody,
         ..run::request(&args.selection, &args.manner, context)?
     };
@@ -144,6 +144,11 @@ fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, C
         printer.data(format!("{}\n", report.run));
     }
     Ok(Exit::FINE)
+}
+
+/// The run that `kptn run --runner` has opened for the engine that calls us.
+fn opened_before() -> Option<RunId> {
+    std::env::var("KPTN_RUN").ok().and_then(|run| RunId::parse(&run))
 }
 
 fn close(run: &str, args: &Close, session: &Session, context: &Context<'_>) -> Result<Exit, CommandError> {

@@ -31,6 +31,7 @@ pub mod doctor;
 pub mod du;
 pub mod engine;
 pub mod env;
+pub mod follow;
 pub mod fsck;
 pub mod gc;
 pub mod graph;

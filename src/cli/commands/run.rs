@@ -6,10 +6,11 @@ use serde::Serialize;
 
 use super::Context;
 use super::engine::{self, EngineWord};
+use super::follow;
 use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
-use crate::cli::printer::Volume;
+use crate::cli::printer::{Printer, Volume};
 use crate::cli::terminal;
 use crate::cli::transfer::Transfer;
 use crate::cli::views::status::Fresh;
@@ -39,6 +40,11 @@ pub struct Args {
     /// How to run it
     #[command(flatten)]
     pub manner: Manner,
+    /// Have this engine carry it out: `prefect`, `slurm`, or `NAME` for the template `NAME.jinja`
+    ///
+    /// Its file is rendered, it is started here and followed to its end.
+    #[arg(long, value_name = "NAME")]
+    pub runner: Option<String>,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -156,6 +162,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     if args.dry_run {
         return super::plan::show(&args.selection, context);
     }
+    if let Some(name) = &args.runner {
+        return follow::run(name, args, context);
+    }
     if args.watch {
         return watch(args, context);
     }
@@ -188,20 +197,30 @@ pub fn carry_out(request: &RunRequest, context: &Context<'_>) -> Result<Exit, Co
     let printer = &context.printer;
     let transfer = Transfer::new(printer);
     let report = ops::run::run(&session, request, &transfer)?;
-    printer.say(views::findings(&report.notes, printer.width()));
-    if report.run.is_none() {
-        if printer.json {
-            printer.line(&Document::of(Nothing { event: "nothing_to_do", report: &report }));
-        }
-        printer.say(views::run::nothing(&report, printer.width()));
-    }
+    show(&report, printer);
     if let Some(code) = report.runner_exit {
         return Err(CommandError::new(Exit::FAILED, views::run::cut_off(code))
             .hint("what finished is recorded: `kptn run` goes on from there"));
     }
+    Ok(exit_of(&report))
+}
+
+/// Says what the display has not said: what was found, and that there was nothing to do.
+pub(super) fn show(report: &RunReport, printer: &Printer) {
+    printer.say(views::findings(&report.notes, printer.width()));
+    if report.run.is_none() {
+        if printer.json {
+            printer.line(&Document::of(Nothing { event: "nothing_to_do", report }));
+        }
+        printer.say(views::run::nothing(report, printer.width()));
+    }
+}
+
+/// Returns how a run ended that was closed.
+pub(super) fn exit_of(report: &RunReport) -> Exit {
     // What was skipped without a failure was left undone by Ctrl-C, or by another branch.
     let undone = report.counts.failed + report.counts.skipped;
-    Ok(if undone > 0 { Exit::FAILED } else { Exit::FINE })
+    if undone > 0 { Exit::FAILED } else { Exit::FINE }
 }
 
 /// Returns the request for what was typed.

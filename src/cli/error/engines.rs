@@ -6,6 +6,9 @@ use crate::cli::words;
 use crate::ops::EngineError;
 use crate::render::RenderError;
 
+/// What is known to work together; `tests/engines/requirements/prefect.txt` has the same.
+const PREFECT: &str = "'prefect==3.8.8' 'prefect-dask==0.3.7' 'prefect-ray==0.6.0' 'fastapi<0.155'";
+
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         let conflict = Self::of(Exit::CONFLICT, &error);
@@ -25,6 +28,20 @@ impl From<EngineError> for CommandError {
             EngineError::TooEarly { .. } => Self::of(Exit::USAGE, &error).hint(
                 "start a task when what is before it has ended well; `kptn run open --json` names that",
             ),
+            EngineError::NoPackage { ref python, .. } | EngineError::OtherPackage { ref python, .. } => {
+                Self::of(Exit::ENVIRONMENT, &error).hint(format!(
+                    "`{} -m pip install {PREFECT}`; `settings.python` names another Python",
+                    python.display()
+                ))
+            }
+            EngineError::NoServer => Self::of(Exit::ENVIRONMENT, &error)
+                .hint("`prefect server start` says its address; `task_runner: threads` needs none"),
+            EngineError::NoProgram { .. } => Self::of(Exit::ENVIRONMENT, &error)
+                .hint("run this where jobs are submitted from; `kptn run` without `--runner` runs here"),
+            EngineError::NotStarted { engine } => Self::of(Exit::USAGE, &error)
+                .hint(format!("`kptn render --runner {engine}` writes it; start it where it is deployed")),
+            EngineError::NoStart { .. } => Self::of(Exit::USAGE, &error)
+                .hint("a line `{# starts: COMMAND #}` in it says how: `make -f {{ command }} -k`"),
         }
     }
 }
@@ -43,7 +60,7 @@ impl From<RenderError> for CommandError {
             )),
             RenderError::TooLarge { .. } => usage
                 .hint("put a task between it and some of what it waits for, and let it wait for that one"),
-            RenderError::Outside { .. } => usage.hint("its first line says where: `{# writes: PATH #}`"),
+            RenderError::Outside { .. } => usage.hint("a line of it says where: `{# writes: PATH #}`"),
         }
     }
 }

@@ -1,5 +1,6 @@
 //! `kptn run` after the display has ended, or where there was nothing to display.
 
+use crate::cli::paint::{Tone, harmless};
 use crate::cli::words;
 use crate::ops::report::RunReport;
 
@@ -20,4 +21,19 @@ pub fn cut_off(code: i32) -> String {
         ..0 => "the run was stopped before it had ended".to_owned(),
         code => format!("the runner left with exit code {code} before the run had ended"),
     }
+}
+
+/// Returns the last lines that an engine printed.
+pub fn said(lines: &[String]) -> String {
+    lines.iter().map(|line| format!("    {} {}\n", Tone::Dim.paint("|"), harmless(line))).collect()
+}
+
+/// Returns what became of an engine that ended before its tasks were done; `begun` where some were.
+pub fn gave_up(engine: &str, code: Option<i32>, begun: bool) -> String {
+    let how = match code {
+        Some(code) => format!("{engine} left with exit code {code}"),
+        None => format!("{engine} was killed"),
+    };
+    let when = if begun { "before all tasks were done" } else { "before any task was done" };
+    format!("{how} {when}")
 }

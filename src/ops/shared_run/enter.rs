@@ -31,7 +31,7 @@ use crate::process::{self, Starter};
 use crate::remote::{Absent, Ends, Lent, Places, RemoteError, Report, SharedRun, Which, block_on};
 use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::{self, Layout, Store, lend_by};
-use crate::task::serve::EventLog;
+use crate::task::serve::{EventLog, TaskLines, Teller};
 use crate::task::{Config, Listener, Origin, Run, now_ms};
 
 /// Folders of runs that were opened longer ago go from a worker's machine.
@@ -143,7 +143,9 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
     material.lay_out(&brief, &before, &reports, entering.bundle)?;
 
     let mut all = listeners;
-    all.push(Arc::new(EventLog::open(&layout.run_events(&plan.id))));
+    // Nobody follows it here: the state is elsewhere.
+    let events = layout.run_events(&plan.id);
+    all.push(Arc::new(EventLog::open(&events, Teller::default(), TaskLines::Dropped)));
     let run = Run {
         config: Config::default(),
         repository: None,

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::StoreError;
 
-pub use run::{LockOn, RunLock, find_holder};
+pub use run::{LockOn, RunLock, find_holder, was_let_go};
 pub use task::TaskLock;
 
 /// What to do while another process holds a lock.

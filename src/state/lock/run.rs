@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 
 use super::super::BranchKey;
 use super::{Holder, LockError, Wait, lock, open, read_holder, write_holder};
+use crate::model::RunId;
 use crate::store::{Layout, StoreError};
 
 /// What a [`RunLock`] is about.
@@ -21,6 +22,8 @@ pub enum LockOn<'a> {
     Outputs(&'a Path),
     /// The trash of a store, and whatever is removed from it.
     Trash,
+    /// A run of an engine that ends with the process that follows it.
+    Followed(&'a RunId),
 }
 
 /// The right to run on a branch or in an output folder, until it is dropped everywhere.
@@ -116,6 +119,7 @@ fn path_of(layout: &Layout, on: LockOn<'_>) -> PathBuf {
             layout.lock(&format!("run {branch}"), &[b"branch", project.as_bytes(), branch.as_bytes()])
         }
         LockOn::Trash => layout.lock("trash", &[b"trash"]),
+        LockOn::Followed(run) => layout.run_follower(run),
         LockOn::Outputs(folder) => {
             let real = real_path(folder);
             layout.lock("outputs", &[b"outputs", real.as_os_str().as_encoded_bytes()])
@@ -143,6 +147,11 @@ pub fn find_holder(store_root: &Path, on: LockOn<'_>) -> Option<Holder> {
         Err(TryLockError::WouldBlock) => read_holder(&file),
         Ok(()) | Err(TryLockError::Error(_)) => None,
     }
+}
+
+/// Tells whether somebody held a lock and holds it no more; `false` also where nobody ever did.
+pub fn was_let_go(store_root: &Path, on: LockOn<'_>) -> bool {
+    File::open(path_of(&Layout::new(store_root), on)).is_ok_and(|file| file.try_lock_shared().is_ok())
 }
 
 #[cfg(unix)]

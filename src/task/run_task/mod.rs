@@ -136,7 +136,8 @@ async fn carry_out<'e>(
     let decided = bench.threads.run(move || decide(shared, task)).await?;
     let plan = decided.decision.items.as_ref();
     if plan.is_some_and(|plan| plan.stale.is_empty() && plan.left.is_empty()) {
-        items::run(bench, task, decided, lanes).await?;
+        let recorded = items::run(bench, task, decided, lanes).await?;
+        return Ok(Ended { outputs: recorded.outputs, ..ended });
     }
     Ok(ended)
 }

@@ -19,6 +19,9 @@ pub const CONFLICT: i32 = 3;
 /// Disk, state or system failed.
 pub const ENVIRONMENT: i32 = 4;
 
+/// What is said of a task that nobody started, without anybody having said why.
+pub const NOT_STARTED: &str = "the runner did not start it";
+
 /// Why no further task starts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Stop {
@@ -122,7 +125,7 @@ fn why_not_started(ending: &Ending, failed_before: Option<&TaskName>) -> String 
     match (&ending.stop, ending.outcomes.iter().find(|(_, outcome)| **outcome == TaskOutcome::Failed)) {
         (Some(stop), _) => stop.words(),
         (None, Some((task, _))) => format!("`{task}` failed"),
-        (None, None) => "the runner did not start it".to_owned(),
+        (None, None) => NOT_STARTED.to_owned(),
     }
 }
 

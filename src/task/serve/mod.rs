@@ -19,7 +19,8 @@ mod protocol;
 mod signals;
 mod tidy;
 
-pub use event_log::EventLog;
+pub use ending::NOT_STARTED;
+pub use event_log::{EventLog, Logged, TaskLines, Teller};
 pub use machine::Machine;
 pub use protocol::{Hello, Said, Voice, hello_line};
 
