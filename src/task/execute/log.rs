@@ -27,6 +27,9 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// No more is passed on at a time than this to those who watch.
 const STREAM_BYTES: u64 = MIB;
 
+/// How often a log is read anew before it is cut, because something was printed meanwhile.
+const CUTS: u32 = 4;
+
 /// How much of one attempt's lines is kept.
 #[derive(Debug, Clone, Copy)]
 pub struct Bounds {
@@ -181,12 +184,18 @@ impl Log {
     }
 
     fn cut_back(&mut self) -> io::Result<()> {
-        let length = self.length();
+        let mut length = self.length();
         let Bounds { tail, .. } = self.bounds;
         if length <= self.head_end() + 2 * tail {
             return Ok(());
         }
-        self.kept = self.read(length - tail, tail)?;
+        for _ in 0..CUTS {
+            self.kept = self.read(length - tail, tail)?;
+            match self.length() {
+                longer if longer > length => length = longer,
+                _ => break,
+            }
+        }
         self.file.set_len(self.head_end())?;
         self.cut += length - self.head_end();
         self.streamed = self.head_end();
