@@ -169,7 +169,7 @@ fn an_engine_that_is_not_there_is_said_with_what_to_do_and_opens_nothing() {
     run(&[("PATH", bare.display().to_string())], "slurm")
         .exits(4)
         .says("no `sbatch` on PATH")
-        .says("submitted from");
+        .says("install its client");
     run(&[], "lost").exits(2).says("`lost`").says("prefect");
     project.edit("kptn.yaml", "graphs:", "settings: {templates: templates}\ngraphs:");
     project.write("templates/mute.jinja", "# {{ header }}\n");

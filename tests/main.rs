@@ -17,6 +17,7 @@ mod commands;
 mod config_errors;
 mod data_frames;
 mod defer;
+mod deploying;
 mod display;
 mod docs;
 mod earlier;

@@ -127,6 +127,8 @@ pub enum Command {
     Graph(commands::graph::Args),
     #[command(visible_alias = "codegen")]
     Render(commands::render::Args),
+    Deploy(commands::deploy::Args),
+    Docker(commands::docker::Args),
     Config(commands::config::Args),
     Hooks(commands::hooks::Args),
     #[command(hide = true)]

@@ -16,10 +16,10 @@ pub fn command(word: &str) -> Option<&'static str> {
         "ui" | "serve" | "backend" | "watch-files" => {
             "nothing has to be served: `kptn status` and `kptn why TASK` say what the page showed"
         }
-        "serve-docker" | "docker" | "build" => {
-            "build images with `docker build`; `docker_image` in `kptn.yaml` names the one that engines use"
+        "serve-docker" | "build" => {
+            "`kptn docker build` makes the image that `docker_image` in `kptn.yaml` names"
         }
-        "codegen-infra" | "bundle-decider" | "deploy" => {
+        "codegen-infra" | "bundle-decider" => {
             "`kptn render` writes what an engine needs; workers ask `kptn task run`, so no decider is built"
         }
         "flow" | "exec" => "`kptn run [GRAPH] [TASK…]` runs a graph or some of its tasks",

@@ -85,6 +85,10 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
         }
         let address = text(&prefect.address, "address", report).map(str::to_owned);
         replace(&mut settings.prefect.address, address);
+        let pool = text(&prefect.work_pool, "work_pool", report).map(str::to_owned);
+        replace(&mut settings.prefect.work_pool, pool);
+        let schedule = text(&prefect.schedule, "schedule", report).map(str::to_owned);
+        replace(&mut settings.prefect.schedule, schedule);
     }
     if let Some(word) = words.lockfiles.value {
         settings.lockfiles = word.into();

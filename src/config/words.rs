@@ -3,6 +3,10 @@
 //! This is the one list of fields: it is read by `reader`, and the JSON Schema that editors use is derived from it, so
 //! each doc comment here is what an editor shows. Nothing is resolved yet: `project` turns these into the model.
 
+mod engines;
+
+pub(super) use engines::PrefectWords;
+
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::Value;
@@ -190,17 +194,6 @@ pub(super) struct SettingsWords {
 pub(super) struct PullWords {
     /// Where more than this comes, a person is asked first: `10GB`; 5 GB where nothing is said.
     pub ask_above: Given<Quantity>,
-}
-
-/// How the Prefect flow runs.
-#[derive(Debug, Default, Deserialize, JsonSchema)]
-#[serde(default, deny_unknown_fields, rename = "prefect", expecting = "a mapping with `task_runner:`")]
-#[schemars(rename = "Prefect")]
-pub(super) struct PrefectWords {
-    /// Where tasks run: in `threads` of the flow's process (the default), on `dask`, or on `ray`.
-    pub task_runner: Given<PrefectRunnerWord>,
-    /// The address of a cluster that is there, such as `tcp://host:8786`; `KPTN_CLUSTER` goes before it.
-    pub address: Given<Text>,
 }
 
 /// What git hooks do.

@@ -80,6 +80,10 @@ pub struct PrefectSettings {
     pub task_runner: PrefectRunner,
     /// The address of the cluster; absent means that the flow starts one on its machine.
     pub address: Option<String>,
+    /// The work pool that it is deployed to.
+    pub work_pool: Option<String>,
+    /// When it is to run, as cron says it; absent where somebody starts it.
+    pub schedule: Option<String>,
 }
 
 /// What a changed lock file does.

@@ -80,6 +80,12 @@ pub enum EngineError {
         /// The engine.
         engine: &'static str,
     },
+    /// A setting without which it cannot be told what to do.
+    #[error("`settings.{setting}` is not set")]
+    NoSetting {
+        /// Its name.
+        setting: &'static str,
+    },
     /// A runner that nobody has said how to start.
     #[error("the template `{engine}` does not say how what it writes is started")]
     NoStart {

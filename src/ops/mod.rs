@@ -16,6 +16,7 @@ pub mod choice;
 pub mod clean;
 pub mod collect;
 pub mod debug;
+pub mod deploy;
 pub mod diff;
 pub mod doctor;
 pub mod du;

@@ -186,11 +186,12 @@ impl RunReport {
     }
 }
 
-/// One runner file.
+/// One rendered file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RenderedFile {
-    /// The graph.
-    pub graph: GraphName,
+    /// The graph; absent for a file that the project has once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graph: Option<GraphName>,
     /// The file.
     pub path: PathBuf,
     /// What was found or done.

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::report::{RenderedFile, RenderedState};
 use super::{EngineError, OpsError, Session};
 use crate::model::{FlowType, Graph, Project};
-use crate::render::{self, Rendered, RunnerState, Template};
+use crate::render::{self, ProjectFile, Rendered, RunnerState, Template};
 
 /// Which file of a graph.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,13 +69,9 @@ pub fn render_graph(
     let (files, mut notes) = render(session, graph, runner)?;
     let mut rendered = Vec::new();
     for file in files {
-        let (path, state) = bring_up_to_date(file, rendering)?;
-        rendered.push(RenderedFile {
-            graph: graph.name.clone(),
-            path,
-            state,
-            notes: std::mem::take(&mut notes),
-        });
+        let state = settle(&file, rendering)?;
+        let (graph, notes) = (Some(graph.name.clone()), std::mem::take(&mut notes));
+        rendered.push(RenderedFile { graph, path: file.path, state, notes });
     }
     if rendering != Rendering::Check {
         note_program(session);
@@ -86,14 +82,43 @@ pub fn render_graph(
 /// Brings the plain runner of one graph up to date.
 pub fn render_plain(session: &Session, graph: &Graph) -> Result<RenderedFile, OpsError> {
     let rendered = render::python(&session.project, graph)?;
-    let (path, state) = bring_up_to_date(rendered, Rendering::Write)?;
+    let state = settle(&rendered, Rendering::Write)?;
     note_program(session);
-    Ok(RenderedFile { graph: graph.name.clone(), path, state, notes: Vec::new() })
+    Ok(RenderedFile { graph: Some(graph.name.clone()), path: rendered.path, state, notes: Vec::new() })
 }
 
-fn bring_up_to_date(rendered: Rendered, rendering: Rendering) -> Result<(PathBuf, RenderedState), OpsError> {
+/// Renders one file that a project has once. One that a person wrote is left alone like one that was edited.
+pub fn render_of_project(
+    session: &Session,
+    file: ProjectFile,
+    rendering: Rendering,
+) -> Result<RenderedFile, OpsError> {
+    let root = &session.project.root;
+    let there: Vec<&str> =
+        render::FOR_IMAGES.iter().copied().filter(|name| root.join(name).is_file()).collect();
+    let rendered = render::of_project(&session.project, file, &there)?;
     let existing = read_if_there(&rendered.path)?;
-    let state = match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
+    let own = render::state_of(existing.as_deref(), &rendered.text) == RunnerState::Foreign;
+    let state = match rendering {
+        Rendering::Write | Rendering::Check if own => RenderedState::Edited,
+        _ => settle(&rendered, rendering)?,
+    };
+    Ok(RenderedFile { graph: None, path: rendered.path, state, notes: Vec::new() })
+}
+
+/// Renders what the project wants beside its flows: an image's files, and what Prefect deploys.
+pub fn beside_prefect(session: &Session, rendering: Rendering) -> Result<Vec<RenderedFile>, OpsError> {
+    let settings = &session.project.settings;
+    let image =
+        settings.docker_image.iter().flat_map(|_| [ProjectFile::Dockerfile, ProjectFile::Dockerignore]);
+    let pool = settings.prefect.work_pool.iter().map(|_| ProjectFile::PrefectYaml);
+    image.chain(pool).map(|file| render_of_project(session, file, rendering)).collect()
+}
+
+/// Writes a file where that may be done; tells what was found or done.
+fn settle(rendered: &Rendered, rendering: Rendering) -> Result<RenderedState, OpsError> {
+    let existing = read_if_there(&rendered.path)?;
+    Ok(match (render::state_of(existing.as_deref(), &rendered.text), rendering) {
         (RunnerState::Current, _) => RenderedState::Current,
         (RunnerState::Edited, Rendering::Write | Rendering::Check) => RenderedState::Edited,
         (RunnerState::Missing | RunnerState::Outdated | RunnerState::Foreign, Rendering::Check) => {
@@ -111,8 +136,7 @@ fn bring_up_to_date(rendered: Rendered, rendering: Rendering) -> Result<(PathBuf
             write(&rendered.path, &rendered.text)?;
             RenderedState::Written
         }
-    };
-    Ok((rendered.path, state))
+    })
 }
 
 /// Returns the files, the main one first, and what a person should know of them.

@@ -181,7 +181,7 @@ fn identifiers<'n>(names: impl Iterator<Item = &'n str>) -> BTreeMap<&'n str, St
 }
 
 /// Returns a name as a word that every language takes for one: ASCII letters, digits and `_`, a letter first.
-fn identifier(name: &str) -> String {
+pub(super) fn identifier(name: &str) -> String {
     let safe: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
     if safe.starts_with(|c: char| c.is_ascii_alphabetic()) { safe } else { format!("t{safe}") }
 }
@@ -199,7 +199,7 @@ fn dot_where_empty(path: String) -> String {
     if path.is_empty() { ".".to_owned() } else { path }
 }
 
-fn slashed(path: &Path) -> String {
+pub(super) fn slashed(path: &Path) -> String {
     path.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/")
 }
 

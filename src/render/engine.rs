@@ -12,13 +12,16 @@ use serde_json::Value as Json;
 use super::header;
 
 /// Parts that any template may include, and whole runners; the latter's names cannot be typed.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 9] = [
     ("kptn/find_program.py", include_str!("templates/find_program.py.jinja")),
     ("kptn/call.py", include_str!("templates/call.py.jinja")),
     ("kptn/runner.py", include_str!("templates/runner.py.jinja")),
     ("kptn/prefect.py", include_str!("templates/prefect.py.jinja")),
     ("kptn/aws.yaml", include_str!("templates/aws.yaml.jinja")),
     ("kptn/slurm.sh", include_str!("templates/slurm.sh.jinja")),
+    ("kptn/Dockerfile", include_str!("templates/Dockerfile.jinja")),
+    ("kptn/dockerignore", include_str!("templates/dockerignore.jinja")),
+    ("kptn/prefect.yaml", include_str!("templates/prefect.yaml.jinja")),
 ];
 
 /// A shell's word for the program: the one that rendered last, as it noted beside the store, else that on PATH.

@@ -14,6 +14,7 @@ mod context;
 mod engine;
 mod header;
 mod own;
+mod project_files;
 mod stepfunctions;
 mod template;
 
@@ -21,6 +22,7 @@ pub use context::{CONTEXT_VERSION, Context, context};
 pub use engine::Template;
 pub use header::{RunnerState, state_of};
 pub use own::{prefect, python, slurm};
+pub use project_files::{FOR_IMAGES, ProjectFile, of_project};
 pub use stepfunctions::{Machines, aws, stepfunctions};
 pub use template::{of_template, path_of, start_of};
 

@@ -26,7 +26,9 @@ pub mod clean;
 pub mod completions;
 pub mod config;
 pub mod debug;
+pub mod deploy;
 pub mod diff;
+pub mod docker;
 pub mod doctor;
 pub mod du;
 pub mod engine;
@@ -153,6 +155,8 @@ pub fn run(command: &Command, context: &Context<'_>) -> Result<Exit, CommandErro
         Command::Fetch(args) => pull::fetch(args, context),
         Command::Graph(args) => graph::run(args, context),
         Command::Render(args) => render::run(args, context),
+        Command::Deploy(args) => deploy::run(args, context),
+        Command::Docker(args) => docker::run(args, context),
         Command::Config(args) => config::run(args, context),
         Command::Hooks(args) => hooks::run(args, context),
         Command::Hook(args) => hook::run(args, context),

@@ -67,6 +67,9 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
             files.extend(runner::render_graph(&session, graph, runner, rendering)?);
         }
     }
+    if runners.contains(&Runner::Prefect) {
+        files.extend(runner::beside_prefect(&session, rendering)?);
+    }
     let printer = &context.printer;
     if printer.json {
         printer.document(&Document::of(Files { files: &files }));

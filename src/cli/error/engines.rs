@@ -7,7 +7,7 @@ use crate::ops::EngineError;
 use crate::render::RenderError;
 
 /// What is known to work together; `tests/engines/requirements/prefect.txt` has the same.
-const PREFECT: &str = "'prefect==3.8.8' 'prefect-dask==0.3.7' 'prefect-ray==0.6.0' 'fastapi<0.155'";
+const PREFECT: &str = "'prefect==3.8.8' 'prefect-dask==0.3.7' 'prefect-ray==0.6.0' 'fastapi<0.151'";
 
 impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
@@ -37,9 +37,12 @@ impl From<EngineError> for CommandError {
             EngineError::NoServer => Self::of(Exit::ENVIRONMENT, &error)
                 .hint("`prefect server start` says its address; `task_runner: threads` needs none"),
             EngineError::NoProgram { .. } => Self::of(Exit::ENVIRONMENT, &error)
-                .hint("run this where jobs are submitted from; `kptn run` without `--runner` runs here"),
+                .hint("install its client, or do this on a machine that has it"),
             EngineError::NotStarted { engine } => Self::of(Exit::USAGE, &error)
                 .hint(format!("`kptn render --runner {engine}` writes it; start it where it is deployed")),
+            EngineError::NoSetting { .. } => {
+                Self::of(Exit::USAGE, &error).hint("`kptn.yaml` names it; docs/guides/prefect.md shows how")
+            }
             EngineError::NoStart { .. } => Self::of(Exit::USAGE, &error)
                 .hint("a line `{# starts: COMMAND #}` in it says how: `make -f {{ command }} -k`"),
         }

@@ -6,6 +6,7 @@ use crate::cli::paint::Tone;
 use crate::cli::words;
 use crate::ops::reading::PathReport;
 use crate::ops::report::{FsckReport, KeptFile, RenderedFile, RenderedState, RestoreReport};
+use crate::process::Launch;
 
 /// So many files are listed; more are counted.
 const LISTED: usize = 20;
@@ -96,6 +97,13 @@ pub fn rendered(files: &[RenderedFile], base: &Path) -> String {
     out
 }
 
+/// Returns a command as it would be typed.
+pub fn command(launch: &Launch) -> String {
+    let words = std::iter::once(&launch.program).chain(&launch.arguments);
+    let words: Vec<String> = words.map(|word| word.to_string_lossy().into_owned()).collect();
+    shlex::try_join(words.iter().map(String::as_str)).unwrap_or_else(|_| words.join(" "))
+}
+
 /// Returns what `fsck` found.
 pub fn checked(report: &FsckReport) -> String {
     let mut out: String = report
@@ -157,7 +165,7 @@ mod tests {
     #[test]
     fn runners_and_their_state_are_listed() {
         let file = |name: &str, state| RenderedFile {
-            graph: GraphName::parse(name).unwrap(),
+            graph: GraphName::parse(name).ok(),
             path: format!("/p/flows/{name}.py").into(),
             state,
             notes: if name == "a" { vec!["`x` is large".to_owned()] } else { Vec::new() },

@@ -16,6 +16,7 @@ mod prepare;
 mod tail;
 
 pub use execution::EngineEnd;
+pub(super) use prepare::prefect_python;
 pub use prepare::{Prepared, prepare};
 
 use std::sync::Arc;

@@ -60,7 +60,8 @@ pub fn prepare(session: &Session, words: &Words, runner: &Runner) -> Result<Prep
     }
 }
 
-fn prefect(session: &Session, graph: &Graph) -> Result<Prepared, OpsError> {
+/// Returns the project's Python, which has what the flow needs.
+pub(in crate::ops) fn prefect_python(session: &Session, graph: &Graph) -> Result<PathBuf, OpsError> {
     let python = python(session, graph)?;
     let wanted: &[&'static str] = match session.project.settings.prefect.task_runner {
         PrefectRunner::Threads => &["prefect"],
@@ -83,6 +84,11 @@ fn prefect(session: &Session, graph: &Graph) -> Result<Prepared, OpsError> {
             Some(_) => {}
         }
     }
+    Ok(python)
+}
+
+fn prefect(session: &Session, graph: &Graph) -> Result<Prepared, OpsError> {
+    let python = prefect_python(session, graph)?;
     let one_server = session.project.settings.prefect.task_runner != PrefectRunner::Threads;
     let ask = Launch::new(&python).arguments(["-c", SERVER]).folder(&session.project.root);
     if one_server && process::run_captured(&ask, PATIENCE)?.text() == "-" {
