@@ -117,6 +117,8 @@ fn what_is_asked_of_a_run_is_asked_of_the_engine() {
         assert_eq!(project.ran(), "A");
         run(&["--watch"]).exits(2).says("kptn run --watch");
         run(&["-j", "2"]).exits(2).says("group_size");
+        let shared = [("KPTN_REMOTE", "file:///nowhere")];
+        project.kptn_with(&shared, &["run", "--runner", runner]).exits(2).says("cannot be followed");
     }
     assert_eq!(project.not_fresh(), "B=stale");
     project.kptn(&["run", "--runner", "python"]).succeeds().says("1 ran");

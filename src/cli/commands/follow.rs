@@ -51,6 +51,10 @@ fn refuse(args: &Args) -> Result<(), CommandError> {
             "the engine knows what it has: `group_size`, `compute` and `settings.concurrency` limit it",
         ));
     }
+    if std::env::var_os("KPTN_REMOTE").is_some_and(|remote| !remote.is_empty()) {
+        return Err(CommandError::usage("what machines share by `KPTN_REMOTE` cannot be followed from here")
+            .hint("start what `kptn render` writes, or take `KPTN_REMOTE` away for this call"));
+    }
     Ok(())
 }
 
