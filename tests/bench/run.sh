@@ -23,9 +23,10 @@ for program in measure floor stand_in; do
   cc -O2 -Wall -Wextra -o "$work/$program" "tests/bench/$program.c"
 done
 tests/bench/peers.sh "$peers"
+tests/engines/setup.sh "$target/engines" prefect || echo "could not set up prefect" >&2
 
 arguments=(--bucket "$bucket" --kptn "${KPTN_BENCH_BIN:-$target/release/kptn}" --store "$store" --floor "$work/floor"
-  --stand-in "$work/stand_in"  --measure "$work/measure" --peers "$peers" --work "$work")
+  --stand-in "$work/stand_in"  --measure "$work/measure" --peers "$peers" --engines "$target/engines" --work "$work")
 case "${BENCH:-full}" in
   full) ;;
   quick) arguments+=(--quick) ;;

@@ -10,6 +10,7 @@ import hooks
 import intake
 import items
 import item_status
+import prefect
 import r_items
 import remotes
 import report
@@ -24,12 +25,12 @@ from report import Row
 
 CASES = {"startup": startup, "intake": intake, "run": whole_run, "status": status, "r_items": r_items,
          "item_status": item_status, "items": items, "restoring": restoring,
-         "branches": branches, "hooks": hooks, "remotes": remotes, "workers": workers}
+         "branches": branches, "hooks": hooks, "remotes": remotes, "workers": workers, "prefect": prefect}
 
 
 def main() -> None:
     words = argparse.ArgumentParser(description="Measures kptn beside its floors and its peers, in CPU seconds.")
-    for name in ("kptn", "store", "bucket", "floor", "stand-in", "measure", "peers", "work"):
+    for name in ("kptn", "store", "bucket", "floor", "stand-in", "measure", "peers", "engines", "work"):
         words.add_argument(f"--{name}", type=Path, required=True)
     words.add_argument("--quick", action="store_true", help="smaller sizes, about two minutes")
     words.add_argument("--page", type=Path, help="write the figures into this page too")
@@ -38,7 +39,7 @@ def main() -> None:
     work = chosen.work.resolve()
     work.mkdir(parents=True, exist_ok=True)
     context = Context(chosen.kptn.resolve(), chosen.store.resolve(), chosen.bucket.resolve(), chosen.floor.resolve(),
-                      chosen.stand_in.resolve(), chosen.peers.resolve(), work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
+                      chosen.stand_in.resolve(), chosen.peers.resolve(), chosen.engines.resolve(), work, Meter(chosen.measure.resolve(), work / "home"), chosen.quick)
     mode = "quick" if chosen.quick else "full"
     rows = []
     for name in chosen.only or CASES:

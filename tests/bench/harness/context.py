@@ -28,6 +28,7 @@ class Context:
     floor: Path  # tests/bench/floor.c, built
     stand_in: Path  # tests/bench/stand_in.c, built
     peers: Path
+    engines: Path  # as tests/engines/setup.sh makes them
     work: Path
     meter: Meter
     quick: bool
