@@ -94,6 +94,14 @@ impl Machines {
         self.driver.kptn(&[&first, words].concat()).succeeds().stdout.trim().to_owned()
     }
 
+    /// All that the remote says it has is there, and whole.
+    fn is_sound(&self) {
+        let other = with_files(Project::without_git());
+        let yaml = format!("{}remotes: {{team: {{url: '{}'}}}}\n", other.read("kptn.yaml"), self.url);
+        other.write("kptn.yaml", yaml);
+        other.kptn(&["fsck", "--remote", "--full"]).succeeds();
+    }
+
     fn close(&self, run: &str) -> Output {
         self.driver.kptn(&["run", "close", "--json", "--run", run, "--remote", &self.url])
     }
@@ -282,7 +290,7 @@ fn a_worker_that_is_killed_anywhere_is_started_again_elsewhere() {
         let closed = machines.close(&run).succeeds();
         assert_eq!(counts(&closed, "ran") + counts(&closed, "spared"), 2, "{point}: {}", closed.whole());
         assert_eq!(machines.driver.kptn(&["status", "B", "--exit-code"]).code, Some(0), "{point}");
-        machines.driver.kptn(&["fsck", "--remote", "--full"]).exits(2);
+        machines.is_sound();
         machines.driver.kptn(&["restore"]).succeeds();
         assert_eq!(machines.driver.read_output("B.txt"), "two");
     }
@@ -302,16 +310,14 @@ fn a_worker_that_is_late_until_after_a_second_run_changes_nothing() {
     let second = machines.open(&["A", "--take-over"]);
     task(&two, &second, "A").succeeds();
     machines.close(&second).succeeds();
-    assert_eq!(late.thaw().0, Some(0));
+    assert_eq!(late.thaw().0, Some(3), "what it made counts nowhere");
     assert_eq!(machines.driver.kptn(&["status", "A", "--exit-code"]).code, Some(0));
     machines.driver.kptn(&["restore", "A"]).succeeds();
     assert_eq!(machines.driver.read_output("A.txt"), "later");
     machines.close(&first).exits(3).says("given up");
 
-    // Another machine, which knows of no second run, closes the first one: what came later stays.
-    let other = machines.worker();
-    let closed = other.kptn(&["run", "close", "--run", &first]);
-    assert_eq!(closed.code, Some(0), "{}", closed.whole());
+    // Another machine, which knows of no second run, finds it given up too.
+    machines.worker().kptn(&["run", "close", "--run", &first]).exits(3).says("given up");
     let third =
         with_files(Project::without_git().with_env("KPTN_PROJECT", "/").with_env("KPTN_BRANCH", "main"));
     third.edit("A.py", "'one'", "'later'");
@@ -321,6 +327,132 @@ fn a_worker_that_is_late_until_after_a_second_run_changes_nothing() {
     );
     third.kptn(&["pull"]).succeeds();
     assert_eq!(third.kptn(&["status", "A", "--exit-code"]).code, Some(0));
+}
+
+#[test]
+fn of_two_runs_the_one_that_took_over_counts_whichever_is_closed_first() {
+    let machines = Machines::in_a_folder();
+    let (one, two) = (machines.worker(), machines.worker());
+    let first = machines.open(&["A"]);
+    task(&one, &first, "A").succeeds();
+    for machine in [&machines.driver, &two] {
+        machine.edit("A.py", "'one'", "'later'");
+    }
+    let second = machines.open(&["A", "--take-over"]);
+    task(&one, &first, "A").exits(3).says("was given up");
+    machines.close(&first).exits(3).says("was given up");
+    one.kptn(&["run", "close", "--run", &first]).exits(3).says("was given up");
+    task(&two, &second, "A").succeeds();
+    machines.close(&second).succeeds();
+    assert_eq!(machines.driver.kptn(&["status", "A", "--exit-code"]).code, Some(0));
+    machines.driver.kptn(&["restore", "A"]).succeeds();
+    assert_eq!(machines.driver.read_output("A.txt"), "later");
+    machines.close(&first).exits(3);
+    machines.is_sound();
+}
+
+#[test]
+fn a_bundle_that_was_named_once_stays_and_failures_of_several_are_all_told() {
+    let machines = Machines::in_a_folder();
+    let bad = tempfile::tempdir().expect("a folder");
+    ["2", "6"].iter().for_each(|name| std::fs::write(bad.path().join(name), "").expect("a mark"));
+    let word = format!("{}/", bad.path().display());
+    let (one, two) = (machines.worker().with_env("BAD", &word), machines.worker().with_env("BAD", &word));
+    let run = machines.open(&[]);
+    begin(&one, &run);
+    let names = bundles(&one, &run);
+    bundle(&one, &run, &names[0]).exits(1);
+    one.kptn(&["task", "bundles", "each", "--run", &run, "--at-most", "1"]).succeeds();
+    bundle(&two, &run, &names[2]).succeeds();
+    bundle(&two, &run, &names[1]).exits(1);
+    machines.close(&run).exits(1);
+    for item in ["2", "6"] {
+        machines
+            .driver
+            .kptn(&["output", &format!("each[{item}]")])
+            .succeeds()
+            .prints(&format!("{item} is bad"));
+    }
+    ["2", "6"].iter().for_each(|name| std::fs::remove_file(bad.path().join(name)).expect("a mark"));
+    [&one, &two].into_iter().for_each(|worker| drop(worker.ran()));
+    let run = machines.open(&["each"]);
+    for name in bundles(&two, &run) {
+        bundle(&two, &run, &name).succeeds();
+    }
+    task(&two, &run, "each").succeeds();
+    machines.close(&run).succeeds();
+    assert_eq!(two.ran(), "2 6", "the others were kept");
+}
+
+#[test]
+fn a_report_that_is_lost_or_about_another_task_holds_nothing_else_up() {
+    let machines = Machines::in_a_folder();
+    let worker = machines.worker();
+    let run = machines.open(&["+B", "list", "R"]);
+    ["A", "B", "list", "R"].iter().for_each(|name| drop(task(&worker, &run, name).succeeds()));
+    let tasks = format!("runs/{run}/tasks");
+    let key = |name: &str| {
+        let done = |key: &String| key.starts_with(&format!("{tasks}/{name}")) && key.ends_with("/done");
+        machines.place.keys().into_keys().find(done).expect("a report")
+    };
+    let report: Value = serde_json::from_slice(&machines.place.keys()[&key("B")]).expect("JSON");
+    machines.place.remove(&format!("runs/{run}/parts/{}", report["objects"].as_str().expect("a part")));
+    machines.place.put(&key("list"), b"{");
+    machines.place.put(&key("R"), &machines.place.keys()[&key("A")]);
+    machines.place.put(&format!("runs/{run}/plan.json"), b"damaged");
+    let closed = machines.close(&run).exits(1);
+    assert_eq!((counts(&closed, "ran"), counts(&closed, "skipped")), (1, 3), "{}", closed.whole());
+    assert_eq!(machines.driver.kptn(&["status", "A", "--exit-code"]).code, Some(0));
+    let run = machines.open(&["B", "list", "R"]);
+    ["B", "list", "R"].iter().for_each(|name| drop(task(&worker, &run, name).succeeds()));
+    machines.close(&run).succeeds();
+}
+
+#[test]
+fn a_collection_while_a_worker_sends_takes_nothing_that_counts() {
+    let machines = Machines::in_a_folder();
+    let (one, two) = (machines.worker(), machines.worker());
+    let run = machines.open(&["+B"]);
+    let first =
+        crate::support::Running::frozen(&one, &["task", "run", "A", "--run", &run], "remote.run.sent");
+    let collector = with_files(Project::without_git());
+    collector.write(
+        "kptn.yaml",
+        format!("{}remotes: {{team: {{url: '{}'}}}}\n", collector.read("kptn.yaml"), machines.url),
+    );
+    for _ in 0..2 {
+        collector.kptn(&["gc", "--remote", "team", "--yes", "--keep", "0d", "--grace", "0d"]).succeeds();
+    }
+    assert_eq!(first.thaw().0, Some(0));
+    task(&two, &run, "B").succeeds();
+    machines.close(&run).succeeds();
+    machines.is_sound();
+}
+
+#[test]
+fn a_run_knows_that_it_is_shared_and_ends_wherever_it_was_closed() {
+    let machines = Machines::in_a_folder();
+    let worker = machines.worker();
+    let run = machines.open(&["+B"]);
+    // Without the remote, neither a task nor a close.
+    machines.driver.kptn(&["task", "run", "A", "--run", &run]).exits(2).says("--remote");
+    machines.driver.kptn(&["run", "close", "--run", &run]).exits(2).says("--remote");
+    machines.driver.kptn(&["run", "A"]).exits(3).says(&format!("kptn run close --run {run} --remote"));
+    let late =
+        crate::support::Running::frozen(&worker, &["task", "run", "A", "--run", &run], "remote.run.reported");
+    let other = machines.worker();
+    other.kptn(&["run", "close", "--run", &run]).exits(1);
+    assert_eq!(late.thaw().0, Some(3), "what came of it counts nowhere");
+    task(&worker, &run, "A").exits(3).says("is closed");
+    // It was closed elsewhere: the next one opens.
+    let next = machines.open(&["+B", "--key", "k"]);
+    assert_eq!(machines.open(&["+B", "--key", "k"]), next, "the same key finds it");
+    other.kptn(&["run", "open", "--engine", "test", "list"]).exits(2);
+    let theirs = other.kptn(&["run", "open", "--engine", "test", "A"]).succeeds().stdout.trim().to_owned();
+    other.kptn(&["run", "close", "--run", &next]).exits(3).says("is open on `main`");
+    other.kptn(&["run", "close", "--run", &theirs]).exits(1);
+    ["A", "B"].iter().for_each(|name| drop(task(&worker, &next, name).succeeds()));
+    machines.close(&next).succeeds();
 }
 
 #[test]
@@ -343,9 +475,8 @@ fn a_close_that_is_killed_anywhere_is_done_again_here_or_elsewhere() {
         let killed = machines.driver.kptn_with(&[("KPTN_FAILPOINT", &*format!("{point}=kill"))], &words);
         assert_eq!(killed.code, None, "{point}: {}", killed.whole());
         // Every other time on a machine that has never heard of the run.
-        let closer = if at % 2 == 0 { machines.worker() } else { machines.worker().with_env("X", "") };
         let again = match at % 2 {
-            0 => closer.kptn(&["run", "close", "--json", "--run", &run]),
+            0 => machines.worker().kptn(&["run", "close", "--json", "--run", &run]),
             _ => machines.close(&run),
         };
         let report = again.succeeds().json();
@@ -431,6 +562,8 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     let run = machines.open(&["A", "B"]);
     worker.kptn(&["task", "run", "A", "--run", "01a21ac3f6f4-27385197"]).exits(2).says("has no run");
     worker.kptn(&["task", "run", "A", "--run", "nonsense"]).exits(2).says("nonsense");
+    task(&worker, &run, "eahc").exits(2).says("no task `eahc`").says("`each`");
+    worker.kptn(&["task", "bundles", "eahc", "--run", &run]).exits(2).says("`each`");
     worker.kptn(&["run", "close", "--run", "01a21ac3f6f4-27385197"]).exits(2).says("has no run");
     task(&worker, &run, "D").succeeds();
     assert_eq!(worker.ran(), "", "the run was not opened for it");

@@ -1,6 +1,6 @@
 //! What the machines of one run say to each other: what a worker must know of a task, and what came of it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -86,6 +86,10 @@ pub struct RunEnd {
     pub outputs: Digest,
     /// The exit code of the same run on one machine.
     pub exit: i32,
+    /// The tasks whose reports counted.
+    pub done: BTreeSet<TaskName>,
+    /// Whether another run came in its place: then nothing of it counts.
+    pub given_up: bool,
     /// When, in ms since the epoch, by the clock of who closed it.
     pub at_ms: u64,
 }

@@ -43,6 +43,17 @@ pub struct Change {
     pub after: Option<String>,
 }
 
+impl Change {
+    /// Returns which ingredient it is: its name, or its kind where one is all there is of that.
+    pub fn label(self) -> String {
+        if !self.name.is_empty() {
+            return self.name;
+        }
+        let kind = serde_json::to_value(self.kind).ok();
+        kind.and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default()
+    }
+}
+
 /// Why a task has its status.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "reason", rename_all = "snake_case")]

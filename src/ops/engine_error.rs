@@ -20,6 +20,16 @@ pub enum EngineError {
         silent_ms: u64,
         /// How long it may be, in ms.
         lease_ms: u64,
+        /// The remote by which its machines share state; absent where this one alone carries it out.
+        remote: Option<String>,
+    },
+    /// Other machines carry out a part of it.
+    #[error("the run `{run}` is shared by `{remote}`")]
+    Shared {
+        /// The run.
+        run: RunId,
+        /// The remote, as it was named.
+        remote: String,
     },
     /// It was closed.
     #[error("the run `{run}` is closed")]

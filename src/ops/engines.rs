@@ -24,7 +24,7 @@ use crate::model::{
     AfterFailure, BranchName, Diagnostic, Digest, Force, GraphName, RunId, RunPlan, Silent, Task, TaskName,
     TaskOutcome, canonical_json,
 };
-use crate::state::{BranchKey, Extent, LockOn, RunCounts, RunLock, RunState, Wait};
+use crate::state::{BranchKey, EngineRun, Extent, LockOn, RunCounts, RunLock, RunState, Wait};
 use crate::task::serve::{self, Served};
 use crate::task::{Listener, now_ms};
 
@@ -185,9 +185,10 @@ pub(super) struct Entered {
 pub(super) fn enter(session: &Session, plan: &RunPlan, handed_on: Vec<RunLock>) -> Result<Entered, OpsError> {
     refuse_ended(session, &plan.id)?;
     let state = session.state()?;
-    if state.engine_run(&plan.id)?.is_none() {
+    let Some(open) = state.engine_run(&plan.id)? else {
         return Ok(Entered { locks: handed_on, by_engine: false });
-    }
+    };
+    refuse_shared(&open)?;
     let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
     let mut locks = handed_on;
     for on in [LockOn::Branch(&key), LockOn::Outputs(&plan.outputs_dir)] {
@@ -253,6 +254,29 @@ pub fn close(
     command: &str,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<CloseReport, OpsError> {
+    if let Some(open) = RunId::parse(run).and_then(|id| session.state().ok()?.engine_run(&id).ok()?) {
+        refuse_shared(&open)?;
+    }
+    close_after(session, run, wait, command, listeners, &|_| Ok(()))
+}
+
+/// What other machines did of a run is nowhere here.
+fn refuse_shared(open: &EngineRun) -> Result<(), EngineError> {
+    match &open.engine.remote {
+        Some(remote) => Err(EngineError::Shared { run: open.run.clone(), remote: remote.clone() }),
+        None => Ok(()),
+    }
+}
+
+/// The same, after `gather`: that is done where the run is open and nobody else runs on its branch, and then alone.
+pub(super) fn close_after(
+    session: &Session,
+    run: &str,
+    wait: Wait,
+    command: &str,
+    listeners: Vec<Arc<dyn Listener>>,
+    gather: &dyn Fn(&Session) -> Result<(), OpsError>,
+) -> Result<CloseReport, OpsError> {
     let plan = load_plan(session, run)?;
     if let Some(closed) = closed_before(session, &plan.id)? {
         return Ok(closed);
@@ -265,6 +289,7 @@ pub fn close(
     }
     let state = session.state()?;
     state.take_in_dead(&key)?;
+    gather(session)?;
     let outcomes = without_parts(session, &plan, state.outcomes(&plan.id)?)?;
     let began_ms = plan.id.made_ms();
     let run = make_run(session, plan, &[], listeners, ByWhom::Engine(Retrying::Here))?;

@@ -130,13 +130,15 @@ pub fn holder(command: &str) -> Holder {
     }
 }
 
-fn in_the_way(open: &EngineRun) -> EngineError {
+/// Says that a run has the place.
+pub(super) fn in_the_way(open: &EngineRun) -> EngineError {
     EngineError::Open {
         run: open.run.clone(),
         engine: open.engine.name.clone(),
         branch: open.branch.branch.clone(),
         silent_ms: now_ms().saturating_sub(open.heard_ms),
         lease_ms: open.engine.lease_ms,
+        remote: open.engine.remote.clone(),
     }
 }
 

@@ -19,6 +19,7 @@
 //! runs/<run>/tasks/<task>/<bundle>           the same of some of its items
 //! runs/<run>/tasks/<task>/[<bundle>.]failed  the latest try that failed
 //! runs/<run>/tasks/<task>/bundles            where the lists of its bundles are
+//! runs/<run>/tasks/<task>/bundles.json, …/skip, runs/<execution>/opened.json   for engines that read them there
 //! runs/<run>/closed                          how it ended
 //! locks/<name>                               folders only: who moves a key now, and who writes at all
 //! ```
@@ -177,12 +178,17 @@ pub fn run_tasks(run: &RunId) -> String {
     format!("runs/{run}/tasks")
 }
 
+/// Returns what the keys of one task of a run begin with.
+pub fn run_task(run: &RunId, task: &TaskName) -> String {
+    format!("runs/{run}/tasks/{}", safe_folder_name(task.as_str()))
+}
+
 /// Returns the key of what came of a task of a run, or of one bundle of it.
 pub fn run_done(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> String {
-    let task = safe_folder_name(task.as_str());
+    let task = run_task(run, task);
     match bundle {
-        Some(Bundle { list, from, to }) => format!("runs/{run}/tasks/{task}/{list}-{from}-{to}"),
-        None => format!("runs/{run}/tasks/{task}/done"),
+        Some(Bundle { list, from, to }) => format!("{task}/{list}-{from}-{to}"),
+        None => format!("{task}/done"),
     }
 }
 
@@ -190,13 +196,30 @@ pub fn run_done(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> String
 pub fn run_failed(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> String {
     match bundle {
         Some(_) => format!("{}.failed", run_done(run, task, bundle)),
-        None => format!("runs/{run}/tasks/{}/failed", safe_folder_name(task.as_str())),
+        None => format!("{}/failed", run_task(run, task)),
     }
 }
 
 /// Returns the key of where the lists of a task's bundles are.
 pub fn run_bundles(run: &RunId, task: &TaskName) -> String {
-    format!("runs/{run}/tasks/{}/bundles", safe_folder_name(task.as_str()))
+    format!("{}/bundles", run_task(run, task))
+}
+
+/// Returns the key of the names of a task's bundles, for an engine that reads them there.
+pub fn run_bundle_names(run: &RunId, task: &TaskName) -> String {
+    format!("{}/bundles.json", run_task(run, task))
+}
+
+/// Returns the key that tells an engine to start nothing for a task.
+pub fn run_skip(run: &RunId, task: &TaskName) -> String {
+    format!("{}/skip", run_task(run, task))
+}
+
+/// Returns the key of the run that an engine's execution opened; absent where its name cannot be in a key.
+pub fn run_opened(execution: &str) -> Option<String> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = !execution.is_empty() && !execution.starts_with('.') && execution.chars().all(plain);
+    is_plain.then(|| format!("runs/{execution}/opened.json"))
 }
 
 /// Returns the key of how a run ended.

@@ -67,7 +67,11 @@ pub fn policy(
             statements.push(allow("Probe", &["s3:DeleteObject"], fixed(&["probe/*"])));
         }
         Role::Worker => {
-            statements.push(allow("Write", &write, fixed(&["objects/*", "packs/*", "runs/*"])));
+            statements.push(allow(
+                "Write",
+                &write,
+                fixed(&["objects/*", "packs/*", "runs/*/parts/*", "runs/*/tasks/*"]),
+            ));
         }
         Role::Collector => {
             let keys = ["kptn.json", "packs/*", "index/*", "gc/*", "probe/*"];

@@ -27,6 +27,8 @@ pub struct Engine {
     pub key: Option<String>,
     /// How long it may be silent, in ms.
     pub lease_ms: u64,
+    /// The remote by which its machines share state, as it was named; absent where this one alone carries it out.
+    pub remote: Option<String>,
 }
 
 /// A run of an engine, which is open.
@@ -60,7 +62,8 @@ pub enum Extent {
     Bundle,
 }
 
-const SELECT: &str = "SELECT e.run, r.project, r.branch, e.engine, e.key, e.lease_ms, e.heard_ms, e.opened_by
+const SELECT: &str =
+    "SELECT e.run, r.project, r.branch, e.engine, e.key, e.lease_ms, e.heard_ms, e.opened_by, e.remote
     FROM engine_runs e JOIN runs r ON r.id = e.run";
 
 impl State {
@@ -76,8 +79,8 @@ impl State {
         self.write(|transaction| {
             runs::insert(transaction, plan, &by.host, now_ms)?;
             transaction.execute(
-                "INSERT INTO engine_runs (run, engine, key, outputs, lease_ms, heard_ms, opened_by)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                "INSERT INTO engine_runs (run, engine, key, outputs, lease_ms, heard_ms, opened_by, remote)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
                 (
                     plan.id.as_str(),
                     &engine.name,
@@ -86,6 +89,7 @@ impl State {
                     engine.lease_ms.cast_signed(),
                     now_ms.cast_signed(),
                     to_json(by),
+                    &engine.remote,
                 ),
             )?;
             Ok(())
@@ -146,6 +150,17 @@ impl State {
         outcome: TaskOutcome,
         extent: Extent,
     ) -> Result<(), StateError> {
+        self.note_outcomes(run, task, &[(outcome, extent)])
+    }
+
+    /// The same of several, one after the other.
+    pub fn note_outcomes(
+        &self,
+        run: &RunId,
+        task: &TaskName,
+        outcomes: &[(TaskOutcome, Extent)],
+    ) -> Result<(), StateError> {
+        let Some(((first, extent), rest)) = outcomes.split_first() else { return Ok(()) };
         self.write(|transaction| {
             let before: Option<String> = transaction
                 .query_row(
@@ -155,7 +170,10 @@ impl State {
                 )
                 .optional()?;
             let before = before.map(|text| from_json("a task's outcome", &text)).transpose()?;
-            let both = followed_by(before, outcome, extent);
+            let first = followed_by(before, *first, *extent);
+            let both = rest
+                .iter()
+                .fold(first, |before, (outcome, extent)| followed_by(Some(before), *outcome, *extent));
             transaction.execute(
                 "INSERT INTO run_tasks (run, task, outcome) VALUES (?1, ?2, ?3)
                  ON CONFLICT (run, task) DO UPDATE SET outcome = excluded.outcome",
@@ -200,7 +218,12 @@ fn read_row(row: &Row<'_>) -> Result<EngineRun, StateError> {
             project: parsed("a project", text(row, 1)?, ProjectId::parse)?,
             branch: parsed("a branch", text(row, 2)?, BranchName::parse)?,
         },
-        engine: Engine { name: row.get(3)?, key: row.get(4)?, lease_ms: number(row, 5)? },
+        engine: Engine {
+            name: row.get(3)?,
+            key: row.get(4)?,
+            lease_ms: number(row, 5)?,
+            remote: row.get(8)?,
+        },
         heard_ms: number(row, 6)?,
         opened_by: from_json("who opened a run", text(row, 7)?)?,
     })

@@ -18,6 +18,7 @@ pub(super) const SCHEMA: Schema = Schema {
         ON_REMOTES,
         INVALID,
         AGREED,
+        SHARED_RUNS,
     ],
     page_size: 4096,
     // A power cut may take the last tasks' results: their work is found again in the store.
@@ -323,4 +324,9 @@ CREATE TABLE invalid (
     operation INTEGER,
     PRIMARY KEY (project, bad)
 ) STRICT, WITHOUT ROWID;
+";
+
+const SHARED_RUNS: &str = "
+-- The remote by which a run's machines share state; null where this one alone carries it out.
+ALTER TABLE engine_runs ADD COLUMN remote TEXT;
 ";

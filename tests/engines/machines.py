@@ -173,7 +173,7 @@ def main(kptn, environments, bucket):
                            "--no-dashboard", "--host", machine.address, "--local-directory", machine.folder / "tmp"], own, "worker.log")
         first.said([kptn, "render", "--runner", "prefect"], env)
         flow = first.start([python, "flows/survey_flow.py"], env, "flow.log")
-        busy = lambda: all(any(machine.folder.glob("project/.kptn/workers/*/fit/*")) for machine in workers) or flow.poll() is not None
+        busy = lambda: all(any(machine.folder.glob("project/.kptn/workers/*/fit")) for machine in workers) or flow.poll() is not None
         wait_until("no machine has begun to work", busy)
         cut, killed, _ = workers
         cut.cut_off()

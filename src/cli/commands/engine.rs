@@ -124,6 +124,7 @@ fn open(args: &Open, session: &Session, context: &Context<'_>) -> Result<Exit, C
         name: args.engine.clone().unwrap_or_else(|| "an engine".to_owned()),
         key: args.key.clone(),
         lease_ms: u64::try_from(lease.as_millis()).unwrap_or(u64::MAX / 2),
+        remote: remote.clone(),
     };
     let take_over = if args.take_over { TakeOver::Any } else { TakeOver::Silent };
     let request = RunRequest {

@@ -133,7 +133,7 @@ fn name_bundles(args: &Bundles, context: &Context<'_>) -> Result<Exit, CommandEr
     let report = match shared(args.remote.as_ref(), args.run.as_ref())? {
         Some((remote, run)) => {
             let entering = Entering { start: context.start()?, remote: &remote, run, task, bundle: None };
-            shared_run::bundles(&entering, graph.as_deref(), args.at_most)?
+            shared_run::bundles(&entering, args.at_most)?
         }
         None => {
             let session = context.open()?;

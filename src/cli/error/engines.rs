@@ -13,14 +13,18 @@ impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         let conflict = Self::of(Exit::CONFLICT, &error);
         match error {
-            EngineError::Open { run, silent_ms, lease_ms, .. } => {
+            EngineError::Open { run, silent_ms, lease_ms, remote, .. } => {
+                let remote = remote.map(|remote| format!(" --remote {remote}")).unwrap_or_default();
                 let left = lease_ms.saturating_sub(silent_ms);
                 conflict.hint(format!(
-                    "it was last heard of {}; if it is gone, `kptn run close --run {run}` ends it; else it is given up after {} more of silence",
+                    "it was last heard of {}; if it is gone, `kptn run close --run {run}{remote}` ends it; else it is given up after {} more of silence",
                     words::age(silent_ms),
                     words::rough_duration(left),
                 ))
             }
+            EngineError::Shared { ref remote, .. } => Self::of(Exit::USAGE, &error).hint(format!(
+                "say so with `--remote {remote}`, or `KPTN_REMOTE`: other machines must hear of it"
+            )),
             EngineError::Closed { .. } => conflict.hint("`kptn run open` opens another"),
             EngineError::GivenUp { .. } => {
                 conflict.hint("what it finished is kept; `kptn log` shows what came")

@@ -125,6 +125,8 @@ pub(super) fn of_remote(error: &RemoteError) -> CommandError {
         RemoteError::NewerFormat { .. } => {
             CommandError::of(Exit::ENVIRONMENT, error).hint("use the kptn that wrote it, or a newer one")
         }
+        RemoteError::Damaged { key, .. } if key.starts_with("runs/") => CommandError::of(Exit::ENVIRONMENT, error)
+            .hint("what is lost of a run of several machines nobody has: `kptn run close` keeps the rest, and the next run makes it again"),
         RemoteError::Damaged { .. } | RemoteError::Missing { .. } | RemoteError::Base { .. } => CommandError::of(Exit::ENVIRONMENT, error)
             .hint("nothing here was changed; `kptn push --repair` from a machine and branch that has it puts it right"),
         _ => CommandError::of(Exit::ENVIRONMENT, error)

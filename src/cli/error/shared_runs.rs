@@ -16,6 +16,10 @@ impl From<SharedRunError> for CommandError {
             SharedRunError::NoRun { .. } => {
                 usage.hint("`kptn run open --remote` prints a run's id; the remote must be the same")
             }
+            SharedRunError::NoTask { near, .. } => match near {
+                Some(near) => usage.hint(format!("did you mean `{near}`?")),
+                None => usage.hint("`kptn run open --json` names the tasks of the run"),
+            },
             SharedRunError::OtherCode { .. } => conflict.hint(
                 "this machine has other code, packages or input files; build the image anew, or open a run from this code",
             ),

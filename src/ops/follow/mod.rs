@@ -86,7 +86,7 @@ pub fn run(
 /// Returns the request as an engine's: it alone says how much runs at once.
 fn for_engine(request: &RunRequest, prepared: &Prepared) -> RunRequest {
     let lease_ms = if prepared.ends_with_us { LEASE_MS } else { QUEUE_LEASE_MS };
-    let engine = Engine { name: prepared.engine.clone(), key: None, lease_ms };
+    let engine = Engine { name: prepared.engine.clone(), key: None, lease_ms, remote: None };
     let after_failure = if prepared.can_stop { request.after_failure } else { AfterFailure::KeepGoing };
     RunRequest {
         engine: Some(EngineOpening { engine, take_over: TakeOver::Silent, opened: None }),

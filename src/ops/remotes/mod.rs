@@ -30,22 +30,17 @@ pub use peer::Peer;
 pub use pull::{Distance, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list, policy};
+pub use unfinished::{gather as gather_unfinished, take_failures};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};
 pub use want::Want;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
-use super::{OpsError, Session};
-use crate::model::{Digest, GraphName, Project, Silent, Snapshot, TaskName, UnfinishedTask};
+use super::OpsError;
+use crate::model::{Digest, GraphName, Silent, Snapshot, TaskName, UnfinishedTask};
 use crate::remote::{self, RemoteError, Take, block_on};
 use crate::state::{BranchKey, State};
 use crate::store::Store;
-
-/// Returns what the current branch did not finish; what its tasks printed is in the store.
-pub fn unfinished_of(session: &Session, store: &Store) -> Result<Vec<UnfinishedTask>, OpsError> {
-    unfinished::gather(&session.project, &session.outputs_dir, session.state()?, store, &session.key)
-}
 
 /// Returns the record that each task has at a remote; none where the branch is not there.
 pub fn records_there(
@@ -61,17 +56,6 @@ pub fn records_there(
     };
     let entries = arrived.snapshot.entries.into_iter();
     Ok(entries.map(|entry| ((entry.graph, entry.task), entry.record)).collect())
-}
-
-/// Returns what a branch of any state did not finish; what its tasks printed is in the store.
-pub fn gather_unfinished(
-    project: &Project,
-    outputs_dir: &Path,
-    state: &State,
-    store: &Store,
-    key: &BranchKey,
-) -> Result<Vec<UnfinishedTask>, OpsError> {
-    unfinished::gather(project, outputs_dir, state, store, key)
 }
 
 /// Writes into a branch what a task did not finish elsewhere, where nothing newer is known.

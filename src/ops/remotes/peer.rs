@@ -34,7 +34,9 @@ impl Peer {
         let known = || project.remotes.keys().cloned().collect::<Vec<_>>();
         let (name, settings) = match name {
             Some(url) if url.contains("://") => {
-                let same = |(_, settings): &(&String, &RemoteSettings)| settings.url == url;
+                let same = |(_, settings): &(&String, &RemoteSettings)| {
+                    settings.url.trim_end_matches('/') == url.trim_end_matches('/')
+                };
                 match project.remotes.iter().find(same) {
                     Some(found) => found,
                     None => return Self::at(url, layout, absent),

@@ -186,11 +186,7 @@ pub fn take(
             continue;
         }
         if let Some(attempt) = &one.attempt {
-            let path = store.layout().run_log(&attempt.run, &one.task);
-            let log = one.log.map(|log| write(store, &log, &path)).transpose()?;
-            let log = log.map(|()| path.display().to_string());
-            let attempt = Attempt { log, ..attempt.clone() };
-            state.fail_task(here, &one.graph, &one.task, &attempt)?;
+            take_attempt(state, store, here, one, attempt)?;
         }
         // What became of an item here stays: it may exist nowhere else.
         let kept = state.kept_items(here, &one.graph, &one.task)?;
@@ -212,6 +208,34 @@ pub fn take(
         taken.push(one.task.clone());
     }
     Ok(taken)
+}
+
+/// Writes into a branch why a task failed elsewhere, where nothing later is known; returns the items that failed.
+pub fn take_failures(
+    state: &State,
+    store: &Store,
+    here: &BranchKey,
+    one: &UnfinishedTask,
+) -> Result<Vec<FailedItem>, OpsError> {
+    let ours = state.failed_attempt(here, &one.graph, &one.task)?.map_or(0, |ours| ours.ended_ms);
+    if let Some(attempt) = one.attempt.as_ref().filter(|attempt| attempt.ended_ms >= ours) {
+        take_attempt(state, store, here, one, attempt)?;
+    }
+    failed(store, one)
+}
+
+fn take_attempt(
+    state: &State,
+    store: &Store,
+    here: &BranchKey,
+    one: &UnfinishedTask,
+    attempt: &Attempt,
+) -> Result<(), OpsError> {
+    let path = store.layout().run_log(&attempt.run, &one.task);
+    let log = one.log.map(|log| write(store, &log, &path)).transpose()?;
+    let log = log.map(|()| path.display().to_string());
+    let attempt = Attempt { log, ..attempt.clone() };
+    Ok(state.fail_task(here, &one.graph, &one.task, &attempt)?)
 }
 
 /// Returns failed items whose logs are parts of a file of this machine.

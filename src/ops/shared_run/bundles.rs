@@ -1,37 +1,26 @@
 //! `task bundles --remote`: what is stale of a mapped task, cut into lists that workers take one by one.
 //!
 //! Each list is an object of its own and a bundle's name is its digest, so a
-//! worker reads neither the whole list nor the table of all items. Asking
-//! again gives the same names.
-
-use std::collections::BTreeSet;
+//! worker reads neither the whole list nor the table of all items. What was
+//! named once stays, whatever is asked later.
 
 use serde_json::Value;
 
 use super::enter::{Entered, Entering, Way, enter};
-use crate::model::{Bundle, GraphName, Silent, TaskName};
+use crate::model::{Bundle, Silent, TaskName};
 use crate::ops::OpsError;
 use crate::ops::bundles::BundlesReport;
 use crate::plan::refuse_shared_output;
 use crate::remote::block_on;
 use crate::task::serve;
 
-/// Of a task that is left alone, nobody has said in which graph it is.
-const UNKNOWN: &str = "unknown";
-
 /// Returns the bundles of a task of a run, at most so many; a worker may take any of them from then on.
-pub fn bundles(
-    entering: &Entering<'_>,
-    graph: Option<&str>,
-    at_most: u64,
-) -> Result<BundlesReport, OpsError> {
+pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, OpsError> {
     let run = super::parse_run(entering.run)?;
     let entered = match enter(entering, Vec::new())? {
         Way::In(entered) => *entered,
-        Way::NotMeant | Way::Done => {
+        Way::NotMeant(graph) | Way::Done(graph) => {
             let task = TaskName::parse(entering.task).map_err(|error| OpsError::Name { error })?;
-            let graph =
-                GraphName::parse(graph.unwrap_or(UNKNOWN)).map_err(|error| OpsError::Name { error })?;
             return Ok(BundlesReport {
                 graph,
                 task,
@@ -44,7 +33,7 @@ pub fn bundles(
             });
         }
     };
-    let Entered { shared, places, task, run: bench, .. } = &entered;
+    let Entered { shared, task, run: bench, .. } = &entered;
     if !task.is_mapped() {
         return Err(OpsError::NoItems { task: task.name.clone() });
     }
@@ -61,13 +50,7 @@ pub fn bundles(
         bundles.push(Bundle { list, from: 0, to: chunk.len() as u64 });
     }
     bench.store.flush()?;
-    let lists: BTreeSet<_> = bundles.iter().map(|bundle| bundle.list).collect();
-    if !lists.is_empty() {
-        block_on(async {
-            let part = shared.send(&bench.store, &lists, places, &Silent).await?;
-            shared.write_bundles(&task.name, &part).await
-        })?;
-    }
+    block_on(shared.add_bundles(&bench.store, &task.name, &bundles, &Silent))?;
     Ok(BundlesReport {
         graph: bench.plan.graph.name.clone(),
         task: task.name.clone(),

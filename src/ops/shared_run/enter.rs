@@ -1,7 +1,7 @@
 //! A worker's way in: one brief of the run, what its task needs of others, and a state of this task's own.
 //!
 //! ```text
-//! briefing, closed, done of each dependency in the run       one round of requests
+//! briefing, closed, done of each dependency in the run       two rounds of requests
 //! -> parts: where everything is; what is not here is lent    none of it is copied before something reads it
 //! -> records of the dependencies, of the task itself         a branch of a state that no other process has
 //! ```
@@ -18,8 +18,8 @@ use crate::config;
 use crate::fingerprint::gather;
 use crate::git::Repository;
 use crate::model::{
-    BaseRecord, Brief, Briefing, Bundle, Digest, Graph, ItemChoice, ItemSelector, Progress, Project, RunId,
-    RunPlan, Silent, Task, TaskName, WorkerReport, safe_folder_name,
+    BaseRecord, Brief, Briefing, Bundle, Change, Digest, Graph, GraphName, ItemChoice, ItemSelector,
+    Progress, Project, RunEnd, RunId, RunPlan, Silent, Task, TaskName, WorkerReport, safe_folder_name,
 };
 use crate::ops::engine_error::EngineError;
 use crate::ops::remotes::Peer;
@@ -34,7 +34,7 @@ use crate::store::{self, Layout, Store, lend_by};
 use crate::task::serve::{EventLog, TaskLines, Teller};
 use crate::task::{Config, Listener, Origin, Run, now_ms};
 
-/// Folders of runs that were opened longer ago go from a worker's machine.
+/// Folders of runs that were opened longer ago, and in which no task has begun for so long, go from a worker's machine.
 const OLD_MS: u64 = 14 * 24 * 60 * 60 * 1000;
 
 /// What a worker was told.
@@ -57,19 +57,21 @@ pub(super) struct Entered {
     pub places: Arc<Places>,
     pub task: Task,
     pub run: Run,
+    /// The folder of its own state.
+    pub own: PathBuf,
 }
 
 /// What comes of going in.
 pub(super) enum Way {
     /// There is something to do.
     In(Box<Entered>),
-    /// The run was not opened for the task.
-    NotMeant,
-    /// It was done before.
-    Done,
+    /// The run was not opened for the task, which is in this graph.
+    NotMeant(GraphName),
+    /// It was done before, in this graph.
+    Done(GraphName),
 }
 
-/// What was asked of the remote in one go.
+/// What the remote said.
 struct Asked {
     briefing: Briefing,
     before: BTreeMap<TaskName, WorkerReport>,
@@ -82,8 +84,8 @@ struct Asked {
 
 enum Answer {
     Asked(Box<Asked>),
-    NotMeant,
-    Done,
+    NotMeant(GraphName),
+    Done(GraphName),
 }
 
 /// Goes in.
@@ -101,11 +103,12 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
     let store_root = store::locate(&place.root, common, from_env.as_deref(), None);
     let layout = Layout::new(&store_root);
     let peer = find_peer(entering, &layout)?;
-    let shared = SharedRun::new(peer.bucket().clone(), id.clone(), peer.index_folder());
+    let folder = store_root.join("workers").join(id.as_str());
+    let shared = SharedRun::new(peer.bucket().clone(), id.clone(), &folder.join("parts"));
     let asked = match block_on(ask(&shared, &peer, &name, entering.bundle))?? {
         Answer::Asked(asked) => *asked,
-        Answer::NotMeant => return Ok(Way::NotMeant),
-        Answer::Done => return Ok(Way::Done),
+        Answer::NotMeant(graph) => return Ok(Way::NotMeant(graph)),
+        Answer::Done(graph) => return Ok(Way::Done(graph)),
     };
     let Asked { briefing, before, tried, bundles, places } = asked;
     refuse_other_branch(
@@ -118,8 +121,7 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
 
     let store = Store::open(&store_root)?;
     let places = Arc::new(places);
-    leave_old(&store_root.join("workers"));
-    let folder = store_root.join("workers").join(id.as_str());
+    leave_old(&store_root.join("workers"), &id);
     let (project, mut plan) = relocated(&briefing, &brief, &place, &folder);
     if let Some(bundle) = entering.bundle {
         only(&mut plan, &name, bundle);
@@ -139,7 +141,12 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
     let reports: Vec<&WorkerReport> = tried.iter().chain(&bundles).collect();
     material.fetch(&shared, ends, &places, &brief, &before, &reports, entering.bundle)?;
     // All that is read in any case came together; the rest comes by itself.
-    lend_by(Box::new(Lent::new(peer.settings.clone(), id.clone(), peer.index_folder(), Arc::clone(&places))));
+    lend_by(Box::new(Lent::new(
+        peer.settings.clone(),
+        id.clone(),
+        &folder.join("parts"),
+        Arc::clone(&places),
+    )));
     material.lay_out(&brief, &before, &reports, entering.bundle)?;
 
     let mut all = listeners;
@@ -162,15 +169,29 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
         plan,
     };
     refuse_other_code(&run, &task, &brief)?;
-    Ok(Way::In(Box::new(Entered { shared, places, task, run })))
+    Ok(Way::In(Box::new(Entered { shared, places, task, run, own })))
+}
+
+/// Says that a run is over, for who is late.
+pub(super) fn over(end: RunEnd) -> EngineError {
+    match end.given_up {
+        true => EngineError::GivenUp { run: end.run },
+        false => EngineError::Closed { run: end.run },
+    }
 }
 
 /// Removes what workers of old runs left on this machine: all that counts of it is at their remotes.
-fn leave_old(workers: &Path) {
-    let is_old =
-        |name: &str| RunId::parse(name).is_some_and(|run| now_ms().saturating_sub(run.made_ms()) > OLD_MS);
+fn leave_old(workers: &Path, own: &RunId) {
+    let is_old = |name: &str| {
+        let run = RunId::parse(name).filter(|run| run != own);
+        run.is_some_and(|run| now_ms().saturating_sub(run.made_ms()) > OLD_MS)
+    };
+    let is_quiet = |entry: &std::fs::DirEntry| {
+        let changed = entry.metadata().and_then(|found| found.modified()).ok();
+        changed.and_then(|at| at.elapsed().ok()).is_some_and(|age| age.as_millis() > OLD_MS.into())
+    };
     for entry in std::fs::read_dir(workers).into_iter().flatten().flatten() {
-        if entry.file_name().to_str().is_some_and(is_old) {
+        if entry.file_name().to_str().is_some_and(is_old) && is_quiet(&entry) {
             // What cannot go now goes with the next worker.
             drop(std::fs::remove_dir_all(entry.path()));
         }
@@ -211,22 +232,32 @@ async fn ask(
         shared.report(Report::Failed, name, bundle),
         shared.bundles(name),
     )?;
-    if done.is_some() {
-        return Ok(Ok(Answer::Done));
+    if let Some(end) = end.filter(|end| end.given_up || !end.done.contains(name)) {
+        return Ok(Err(over(end).into()));
     }
-    if end.is_some() {
-        return Ok(Err(EngineError::Closed { run: shared.run().clone() }.into()));
-    }
-    let Some(briefing) = briefing.filter(|briefing| briefing.tasks.contains_key(name)) else {
-        return Ok(match shared.plan().await? {
-            Some(_) => Ok(Answer::NotMeant),
-            None => no_run(shared.run().clone()),
+    let meant = briefing.filter(|briefing| briefing.plan.id == *shared.run());
+    let meant = meant.and_then(|briefing| Some((briefing.tasks.get(name)?.clone(), briefing)));
+    let Some((brief, briefing)) = meant else {
+        let Some(plan) = shared.plan().await? else { return Ok(no_run(shared.run().clone())) };
+        if plan.tasks.contains(name) {
+            return Err(shared.no_briefing(name));
+        }
+        return Ok(match plan.graph.tasks.contains_key(name) {
+            true => Ok(Answer::NotMeant(plan.graph.name)),
+            false => {
+                let known = plan.graph.tasks.keys().map(TaskName::as_str);
+                let near = crate::ops::near(name.as_str(), known);
+                let (graph, task) = (plan.graph.name.clone(), name.clone());
+                Err(SharedRunError::NoTask { graph, task, near }.into())
+            }
         });
     };
-    let Some(brief) = briefing.tasks.get(name) else { return Ok(Ok(Answer::NotMeant)) };
+    if done.is_some() {
+        return Ok(Ok(Answer::Done(briefing.plan.graph.name)));
+    }
     let mut before = BTreeMap::new();
-    for dep in &brief.in_run {
-        let Some(report) = shared.report(Report::Done, dep, None).await? else {
+    for (dep, report) in brief.in_run.iter().zip(shared.done(&brief.in_run).await?) {
+        let Some(report) = report else {
             let failed = shared.report(Report::Failed, dep, None).await?.is_some();
             let (task, dep) = (name.clone(), dep.clone());
             return Ok(Err(EngineError::TooEarly { task, dep, failed }.into()));
@@ -264,6 +295,12 @@ fn relocated(briefing: &Briefing, brief: &Brief, place: &config::Place, folder: 
     };
     project.settings.py_tasks_dirs.iter_mut().for_each(here);
     project.settings.r_tasks_dirs.iter_mut().for_each(here);
+    let programs = [&mut project.settings.python, &mut project.settings.rscript];
+    for program in programs.into_iter().flatten() {
+        let mut path = PathBuf::from(&*program);
+        here(&mut path);
+        *program = path.to_string_lossy().into_owned();
+    }
     let tasks = brief.tasks.iter().cloned().enumerate().map(|(at, mut task)| {
         task.script.path.iter_mut().for_each(here);
         task.script.tried.iter_mut().for_each(here);
@@ -306,13 +343,7 @@ fn only(plan: &mut RunPlan, task: &TaskName, bundle: &Bundle) {
 /// Refuses code that makes what nobody could use: it would be stale as soon as it is there.
 fn refuse_other_code(run: &Run, task: &Task, brief: &Brief) -> Result<(), OpsError> {
     let now = gather(task, &run.look()).ingredients;
-    let changed: Vec<String> =
-        changes_between(&brief.made_of, &now)
-            .into_iter()
-            .map(|change| {
-                if change.name.is_empty() { format!("{:?}", change.kind).to_lowercase() } else { change.name }
-            })
-            .collect();
+    let changed: Vec<String> = changes_between(&brief.made_of, &now).into_iter().map(Change::label).collect();
     match changed.is_empty() {
         true => Ok(()),
         false => Err(SharedRunError::OtherCode { task: task.name.clone(), changed }.into()),

@@ -1,6 +1,6 @@
 //! Why a run cannot be shared with other machines, or a worker not work for it.
 
-use crate::model::{BranchName, RunId, TaskName};
+use crate::model::{BranchName, GraphName, RunId, TaskName};
 use crate::ops::error::list;
 
 /// Why it cannot.
@@ -25,6 +25,16 @@ pub enum SharedRunError {
         /// What was typed.
         run: RunId,
     },
+    /// A task that the graph of the run does not have.
+    #[error("`{graph}` has no task `{task}`")]
+    NoTask {
+        /// The graph.
+        graph: GraphName,
+        /// What was typed.
+        task: TaskName,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+    },
     /// The code that a worker has is not the one that the run was opened with.
     #[error("what `{task}` is made of here is not what the run was opened with: {}", .changed.join(", "))]
     OtherCode {
@@ -34,7 +44,7 @@ pub enum SharedRunError {
         changed: Vec<String>,
     },
     /// A worker was told another branch.
-    #[error("the run `{run}` is for the branch `{branch}`, and `KPTN_BRANCH` says `{told}`")]
+    #[error("the run `{run}` is for the branch `{branch}`, and `{told}` was asked for")]
     OtherBranch {
         /// What it was told.
         told: String,

@@ -11,15 +11,18 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::{SharedRunError, branch_there, parse_run, publish, take_items, there};
+use super::{SharedRunError, parse_run, publish, refuse_other_branch, take_items, there};
 use crate::model::{
-    Digest, GraphName, Record, RunEnd, RunPlan, Silent, TaskName, TaskOutcome, WorkerReport, safe_folder_name,
+    Digest, GraphName, Record, RunEnd, RunPlan, Silent, TaskName, TaskOutcome, UnfinishedTask, WorkerReport,
+    safe_folder_name,
 };
 use crate::ops::branch::Unkept;
+use crate::ops::engine_error::EngineError;
 use crate::ops::engines::{self, CloseReport};
-use crate::ops::holding::holder;
+use crate::ops::holding::{holder, in_the_way};
 use crate::ops::remotes::{self, Peer, PeerError, PullRequest, Want};
 use crate::ops::scope::Words;
+use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, Start};
 use crate::remote::{Absent, RemoteError, Reports, SharedRun, Take, block_on};
 use crate::state::{Engine, Extent, Finished, Indexing, Wait};
@@ -44,25 +47,36 @@ pub fn close(
     let session = Session::open(start)?;
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), Some(remote), Absent::Fail)?;
-    let shared = there(&peer, &id);
-    let (end, plan) = block_on(async { Ok((shared.end().await?, shared.plan().await?)) })?;
-    if let Some(end) = end {
+    let shared = there(&peer, &store, &id);
+    if let Some(end) = block_on(shared.end())? {
         return closed_there(session, start, remote, end, command);
     }
+    // Who opened it has the plan; any other reads it there.
+    let plan = match session.state()?.run(&id)? {
+        Some(_) => Some(session.state()?.load_plan(&id)?),
+        None => block_on(shared.plan())?,
+    };
     let no_run = || SharedRunError::NoRun { url: peer.url().to_owned(), run: id.clone() };
     let plan = plan.ok_or_else(no_run)?;
+    let told = start.branch.clone().or_else(|| environment("KPTN_BRANCH"));
+    refuse_other_branch(told.as_deref(), &id, &plan.branch)?;
     let start = Start { branch: Some(plan.branch.to_string()), ..start.clone() };
     drop(session);
     let session = known_here(&start, remote, &plan, command)?;
-    Gathering { session: &session, store: &store, peer: &peer, shared: &shared, plan: &plan }.gather()?;
-    store.hit("run.close.gathered")?;
-    let closed = engines::close(&session, id.as_str(), wait, command, listeners)?;
+    let gather = |session: &Session| {
+        Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan }.gather()?;
+        Ok(store.hit("run.close.gathered")?)
+    };
+    let closed = engines::close_after(&session, id.as_str(), wait, command, listeners, &gather)?;
     store.hit("run.close.closed")?;
     drop(session);
     agree(&start, remote, &plan, command)?;
     store.hit("run.close.pushed")?;
     let session = Session::open(&start)?;
     let outputs = engines::outputs_of(&session, &session.key)?;
+    let is_done = |outcome: &TaskOutcome| !matches!(outcome, TaskOutcome::Failed | TaskOutcome::Skipped);
+    let done = session.state()?.outcomes(&id)?.into_iter().filter(|(_, outcome)| is_done(outcome));
+    let done = done.map(|(task, _)| task).collect();
     let closed = CloseReport { outputs, ..closed };
     let end = RunEnd {
         run: id,
@@ -70,6 +84,8 @@ pub fn close(
         counts: closed.counts,
         outputs,
         exit: closed.exit,
+        done,
+        given_up: false,
         at_ms: now_ms(),
     };
     block_on(shared.write_end(&end))?;
@@ -84,7 +100,10 @@ fn closed_there(
     end: RunEnd,
     command: &str,
 ) -> Result<CloseReport, OpsError> {
-    let RunEnd { run, branch, counts, outputs, exit, .. } = end;
+    let RunEnd { run, branch, counts, outputs, exit, given_up, .. } = end;
+    if given_up {
+        return Err(EngineError::GivenUp { run }.into());
+    }
     if session.state()?.engine_run(&run)?.is_some() {
         session.state()?.give_up_run(&run)?;
         let start = Start { branch: Some(branch.to_string()), ..start.clone() };
@@ -103,7 +122,14 @@ fn known_here(start: &Start, remote: &str, plan: &RunPlan, command: &str) -> Res
     if session.state()?.run(&plan.id)?.is_some() {
         return Ok(session);
     }
-    publish::agree(session, start, remote, command)?;
+    if let Some(open) =
+        session.state()?.engine_run_on(&session.key, None)?.filter(|open| !open.is_silent(now_ms()))
+    {
+        // That one has the branch on this machine.
+        return Err(in_the_way(&open).into());
+    }
+    drop(session);
+    agree(start, remote, plan, command)?;
     let session = Session::open(start)?;
     let plan = RunPlan {
         root: session.project.root.clone(),
@@ -111,7 +137,12 @@ fn known_here(start: &Start, remote: &str, plan: &RunPlan, command: &str) -> Res
         outputs_dir: session.outputs_dir.clone(),
         ..plan.clone()
     };
-    let engine = Engine { name: "another machine".to_owned(), key: None, lease_ms: LEASE_MS };
+    let engine = Engine {
+        name: "another machine".to_owned(),
+        key: None,
+        lease_ms: LEASE_MS,
+        remote: Some(remote.to_owned()),
+    };
     session.state()?.open_engine_run(&plan, &engine, &holder(command), now_ms())?;
     Ok(session)
 }
@@ -120,16 +151,17 @@ fn known_here(start: &Start, remote: &str, plan: &RunPlan, command: &str) -> Res
 fn agree(start: &Start, remote: &str, plan: &RunPlan, command: &str) -> Result<(), OpsError> {
     let mut lost = Vec::new();
     for _ in 0..TRIES {
-        let moved = match publish::agree(Session::open(start)?, start, remote, command) {
-            Err(OpsError::Peer(PeerError::PullWouldLose { tasks, .. })) => tasks,
+        let agreed = publish::agree(Session::open(start)?, start, remote, command);
+        let moved: Vec<TaskName> = match &agreed {
+            Err(OpsError::Peer(PeerError::PullWouldLose { tasks, .. })) => tasks.clone(),
             Err(OpsError::Remote(RemoteError::Conflict { tasks, .. })) => {
-                tasks.into_iter().map(|one| one.task).collect()
+                tasks.iter().map(|one| one.task.clone()).collect()
             }
-            agreed => return agreed,
+            _ => return agreed,
         };
-        if let Some(other) = moved.iter().find(|task| !plan.tasks.contains(task)) {
+        if moved.iter().any(|task| !plan.tasks.contains(task)) {
             // None of this run's: somebody else's to decide.
-            return Err(SharedRunError::Busy { tasks: vec![other.clone()] }.into());
+            return agreed;
         }
         lost = moved;
         let words = lost.iter().map(ToString::to_string).collect();
@@ -160,13 +192,20 @@ impl Gathering<'_> {
     fn gather(&self) -> Result<(), OpsError> {
         let Self { session, store, peer, shared, plan } = *self;
         let mut all = block_on(shared.all_reports())?;
-        let tasks: Vec<(&TaskName, Reports)> = plan
+        let mut tasks: Vec<(&TaskName, Reports)> = plan
             .tasks
             .iter()
             .filter_map(|name| Some((name, all.remove(&safe_folder_name(name.as_str()))?)))
             .collect();
+        for (name, reports) in &mut tasks {
+            reports.retain(|report| is_about(report, name, &plan.graph.namespace));
+        }
+        // What is lost of one task holds up no other: it is left undone.
+        let parts = tasks.iter().flat_map(|(_, reports)| counting(reports)).map(|report| report.objects);
+        let lost = block_on(shared.lost_parts(&parts.collect()))?;
+        tasks.iter_mut().for_each(|(_, reports)| reports.retain(|report| !lost.contains(&report.objects)));
         let counting: Vec<&WorkerReport> = tasks.iter().flat_map(|(_, reports)| counting(reports)).collect();
-        let branch = branch_there(session);
+        let branch = session.key.clone();
         let left = block_on(shared.take_in(peer.ends(store, &branch, &Silent), &counting))?;
         peer.note_promises(store, &left)?;
         store.flush()?;
@@ -189,19 +228,20 @@ impl Gathering<'_> {
     ) -> Result<Option<Finished<'r>>, OpsError> {
         let Self { session, store, plan, .. } = *self;
         let (state, key, run) = (session.state()?, &session.key, &plan.id);
-        let open: Vec<_> = counting(reports).filter_map(|report| report.unfinished.as_ref()).collect();
-        for one in &open {
-            remotes::take_unfinished(state, store, key, one)?;
-        }
-        // One that finished anywhere has not failed.
-        take_items(state, store, key, &open, |_| Ok(Vec::new()))?;
-        for bundle in &reports.bundles {
-            state.note_outcome(run, name, bundle.outcome, Extent::Bundle)?;
-        }
-        let Some(whole) = reports.done.as_ref().or(reports.failed.as_ref()) else { return Ok(None) };
-        if whole.outcome != TaskOutcome::Skipped {
-            state.note_outcome(run, name, whole.outcome, Extent::Whole)?;
-        }
+        let mut reported: Vec<_> = counting(reports).collect();
+        reported.sort_by_key(|report| report.ended_ms);
+        let is_own = |open: &&UnfinishedTask| open.task == *name && open.graph == plan.graph.namespace;
+        let open: Vec<_> =
+            reported.iter().filter_map(|report| report.unfinished.as_ref().filter(is_own)).collect();
+        // An item that finished anywhere has not failed.
+        take_items(state, store, key, &open, |open| remotes::take_failures(state, store, key, open))?;
+        let whole = reports.done.as_ref().or(reports.failed.as_ref());
+        let bundles = reports.bundles.iter().map(|bundle| (bundle.outcome, Extent::Bundle));
+        let all = bundles.chain(whole.map(|whole| (whole.outcome, Extent::Whole)));
+        // What was stopped has come to nothing.
+        let all: Vec<_> = all.filter(|(outcome, _)| *outcome != TaskOutcome::Skipped).collect();
+        state.note_outcomes(run, name, &all)?;
+        let Some(whole) = whole else { return Ok(None) };
         let Some(entry) = &whole.entry else { return Ok(None) };
         let base = plan.base.get(name).and_then(|base| base.record);
         let now = there.get(&(entry.graph.clone(), entry.task.clone())).copied();
@@ -221,6 +261,13 @@ impl Gathering<'_> {
             now_ms: now_ms(),
         }))
     }
+}
+
+/// Tells whether what a report names is of the task at whose key it lies.
+fn is_about(report: &WorkerReport, task: &TaskName, namespace: &GraphName) -> bool {
+    let entry = report.entry.as_ref().map(|entry| (&entry.task, &entry.graph));
+    let open = report.unfinished.as_ref().map(|open| (&open.task, &open.graph));
+    entry.into_iter().chain(open).all(|named| named == (task, namespace))
 }
 
 /// Returns the reports that count of a task: that it is done, else all that was tried.

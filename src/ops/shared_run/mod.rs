@@ -27,8 +27,8 @@ pub use work::run_one;
 
 use std::collections::BTreeSet;
 
+use super::OpsError;
 use super::remotes::Peer;
-use super::{OpsError, Session};
 use crate::model::{
     BranchName, Digest, FailedItem, ItemRecord, RunId, SnapshotEntry, TaskName, UnfinishedTask,
 };
@@ -37,13 +37,8 @@ use crate::state::{BranchKey, Reach, Shards, State, StateError, load_item_table}
 use crate::store::Store;
 
 /// Names a run at a remote.
-fn there(peer: &Peer, run: &RunId) -> SharedRun {
-    SharedRun::new(peer.bucket().clone(), run.clone(), peer.index_folder())
-}
-
-/// Returns the branch there that a run is pinned to: the one here, whatever else the remote is called for.
-fn branch_there(session: &Session) -> BranchKey {
-    session.key.clone()
+fn there(peer: &Peer, store: &Store, run: &RunId) -> SharedRun {
+    SharedRun::new(peer.bucket().clone(), run.clone(), &store.layout().run(run).join("parts"))
 }
 
 /// Reads a run's id as it was typed.

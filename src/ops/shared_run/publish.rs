@@ -5,22 +5,29 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{SharedRunError, branch_there, needed, there};
+use super::{SharedRunError, needed, there};
 use crate::fingerprint::{Surroundings, gather};
 use crate::model::{
-    Brief, Briefing, Digest, Mark, Project, RunPlan, SHARED_RUN_FORMAT, Silent, SnapshotEntry, Task,
-    TaskName, UnfinishedTask,
+    Brief, Briefing, Digest, Mark, Project, RunCounts, RunEnd, RunPlan, SHARED_RUN_FORMAT, Silent,
+    SnapshotEntry, Task, TaskName, UnfinishedTask,
 };
 use crate::ops::branch::Unkept;
 use crate::ops::engines::{self, OpenReport};
+use crate::ops::holding::{TakeOver, in_the_way};
 use crate::ops::remotes::{self, Peer, PeerError, PullRequest, PushRequest, Want};
 use crate::ops::run::RunRequest;
 use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, Start, memo};
 use crate::remote::{Absent, Earnest, RemoteError, Take, Theirs, Trust, block_on};
-use crate::state::Reach;
+use crate::state::{EngineRun, Reach};
 use crate::store::Store;
-use crate::task::Listener;
+use crate::task::{Listener, now_ms};
+
+/// The engine whose machines read at the remote what has nothing to do.
+const LOOKS_FOR_MARKS: &str = "stepfunctions";
+
+/// Of more tasks than this it is not told one by one whether their code is what the commit has.
+const LOOKED_AT: usize = 500;
 
 /// Opens a run whose tasks any machine may carry out that reaches the remote.
 pub fn open(
@@ -41,15 +48,19 @@ pub fn open(
     if !peer.settings.writable {
         return Err(PeerError::NotWritable { remote: peer.name }.into());
     }
-    agree(session, start, remote, &request.command)?;
+    let store = Store::open(session.store_root())?;
+    match settle(&session, &store, &peer, request)? {
+        Settled::Free => agree(session, start, remote, &request.command)?,
+        Settled::Ours => {}
+    }
     let session = Session::open(start)?;
     let report = engines::open(&session, request, listeners)?;
     let plan = session.state()?.load_plan(&report.run)?;
-    let shared = there(&peer, &plan.id);
+    let shared = there(&peer, &store, &plan.id);
     let published = block_on(shared.plan()).map_err(OpsError::from).and_then(|known| match known {
         // It was found open, and an earlier open told the workers.
         Some(_) => Ok(()),
-        None => publish(&session, &peer, &plan),
+        None => publish(&session, &peer, &plan, request),
     });
     if published.is_err() && !report.found {
         // Nobody has heard of it.
@@ -58,9 +69,62 @@ pub fn open(
     published.map(|()| report)
 }
 
+/// Who has the branch on this machine.
+enum Settled {
+    /// Nobody any more.
+    Free,
+    /// The run that is asked for: it was opened before.
+    Ours,
+}
+
+/// Sees to a run that is open here: one that was closed elsewhere is over, another one may be taken over.
+fn settle(session: &Session, store: &Store, peer: &Peer, request: &RunRequest) -> Result<Settled, OpsError> {
+    let state = session.state()?;
+    let Some(open) = state.engine_run_on(&session.key, None)? else { return Ok(Settled::Free) };
+    let asked = request.engine.as_ref();
+    let key = asked.and_then(|asked| asked.engine.key.as_ref());
+    let is_over = open.engine.remote.is_some() && block_on(there(peer, store, &open.run).end())?.is_some();
+    if !is_over && key.is_some() && key == open.engine.key.as_ref() {
+        return Ok(Settled::Ours);
+    }
+    let any = asked.is_some_and(|asked| asked.take_over == TakeOver::Any);
+    if !is_over && !any && !open.is_silent(now_ms()) {
+        return Err(in_the_way(&open).into());
+    }
+    if open.engine.remote.is_some() {
+        // No process of it lives here, whatever goes on elsewhere.
+        state.give_up_run(&open.run)?;
+    }
+    if !is_over {
+        give_up(peer, store, &open)?;
+    }
+    Ok(Settled::Free)
+}
+
+/// Says to the workers of a run in the place of which another one came that nothing of it counts any more.
+fn give_up(peer: &Peer, store: &Store, run: &EngineRun) -> Result<(), OpsError> {
+    let shared = there(peer, store, &run.run);
+    Ok(block_on(async {
+        if shared.plan().await?.is_none() || shared.end().await?.is_some() {
+            return Ok(());
+        }
+        let end = RunEnd {
+            run: run.run.clone(),
+            branch: run.branch.branch.clone(),
+            counts: RunCounts::default(),
+            outputs: Digest::of(b""),
+            exit: 0,
+            done: BTreeSet::new(),
+            given_up: true,
+            at_ms: now_ms(),
+        };
+        shared.write_end(&end).await
+    })?)
+}
+
 /// Brings what the remote's branch has, without files, and sends what only this machine has.
 pub(super) fn agree(session: Session, start: &Start, remote: &str, command: &str) -> Result<(), OpsError> {
-    let branch = Some(branch_there(&session).branch.to_string());
+    let branch = Some(session.key.branch.to_string());
     let pull = PullRequest {
         remote: Some(remote.to_owned()),
         from: branch.clone(),
@@ -92,13 +156,22 @@ pub(super) fn agree(session: Session, start: &Start, remote: &str, command: &str
 }
 
 /// Writes the plan of a run, and what its workers must know.
-fn publish(session: &Session, peer: &Peer, plan: &RunPlan) -> Result<(), OpsError> {
+fn publish(session: &Session, peer: &Peer, plan: &RunPlan, request: &RunRequest) -> Result<(), OpsError> {
     refuse_local_only(plan)?;
     let store = Store::open(session.store_root())?;
-    let there_branch = branch_there(session);
-    let ends = peer.ends(&store, &there_branch, &Silent);
+    let ends = peer.ends(&store, &session.key, &Silent);
     let briefings = briefings(session, &store, plan)?;
-    Ok(block_on(there(peer, &plan.id).publish(ends, plan, briefings))?)
+    let engine = request.engine.as_ref().map(|opening| &opening.engine);
+    let execution = engine.and_then(|engine| engine.key.as_deref());
+    let meant: BTreeSet<_> = plan.tasks.iter().collect();
+    // Of the engines, this one looks for marks; to any other they are nothing.
+    let looks = engine.is_some_and(|engine| engine.name == LOOKS_FOR_MARKS);
+    let fresh = plan.graph.tasks.keys().filter(|task| looks && !meant.contains(task)).cloned();
+    let (shared, fresh) = (there(peer, &store, &plan.id), fresh.collect::<Vec<_>>());
+    Ok(block_on(async {
+        shared.publish(ends, plan, briefings).await?;
+        shared.write_marks(execution.filter(|_| looks), &fresh).await
+    })?)
 }
 
 fn refuse_local_only(plan: &RunPlan) -> Result<(), SharedRunError> {
@@ -165,7 +238,8 @@ fn past(session: &Session, store: &Store, plan: &RunPlan) -> Result<Past, OpsErr
     let (state, key, namespace) = (session.state()?, &session.key, &plan.graph.namespace);
     let entries = state.entries(&state.point(key)?.unwrap_or_default())?;
     let entries = entries.into_values().filter(|entry| entry.graph == *namespace);
-    let open = remotes::unfinished_of(session, store)?;
+    let (project, outputs) = (&session.project, &session.outputs_dir);
+    let open = remotes::gather_unfinished(project, outputs, state, store, key)?;
     let open = open.into_iter().filter(|one| one.graph == *namespace);
     let marks = state.marks(&key.project)?.into_iter().filter(|mark| mark.graph == *namespace);
     Ok(Past {
@@ -191,6 +265,10 @@ fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskNam
         session.repository.as_ref().is_some_and(|one| one.is_dirty(files).unwrap_or(true))
     };
     let config_is_dirty = is_dirty(&session.config_files);
+    // One look tells that nothing is, most often; else each is looked at, or where they are many, none.
+    let all: Vec<_> = gathered.iter().flat_map(|one| one.files.iter().cloned()).collect();
+    let (some_are, few) = (is_dirty(&all), tasks.len() <= LOOKED_AT);
+    let of_task = |files: &[std::path::PathBuf]| config_is_dirty || some_are && (!few || is_dirty(files));
     let in_run: BTreeSet<&TaskName> = plan.tasks.iter().collect();
     let brief = |(task, gathered): (&Task, crate::fingerprint::Gathered)| {
         let deps = task.deps.iter().filter_map(|dep| plan.graph.tasks.get(dep));
@@ -203,7 +281,7 @@ fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskNam
             entries: own.filter_map(|name| past.entries.get(name)).cloned().collect(),
             unfinished: past.unfinished.get(&task.name).cloned(),
             marks: past.marks.iter().filter(|mark| mark.task == task.name).cloned().collect(),
-            dirty: config_is_dirty || is_dirty(&gathered.files),
+            dirty: of_task(&gathered.files),
             made_of: gathered.ingredients,
         };
         (task.name.clone(), brief)

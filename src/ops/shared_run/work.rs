@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::enter::{Entered, Entering, Way, enter};
+use super::enter::{Entered, Entering, Way, enter, over};
 use super::needed;
 use crate::model::{
     Bundle, Digest, ItemRecord, ItemTable, Provenance, Record, Retries, SHARED_RUN_FORMAT, Silent,
@@ -26,7 +26,7 @@ pub fn run_one(
     let mut entered = match enter(entering, listeners)? {
         Way::In(entered) => *entered,
         // Entering twice does nothing.
-        Way::NotMeant | Way::Done => return Ok(TaskOutcome::Spared),
+        Way::NotMeant(_) | Way::Done(_) => return Ok(TaskOutcome::Spared),
     };
     let name = entered.task.name.clone();
     if let (Retrying::Elsewhere, Some(task)) = (retrying, entered.run.plan.graph.tasks.get_mut(&name)) {
@@ -49,7 +49,7 @@ pub fn run_one(
     }
     let Entered { shared, places, run, .. } = &entered;
     let (bundle, store) = (entering.bundle, &run.store);
-    let first = block_on(async {
+    let (first, late) = block_on(async {
         let objects = shared.send(store, &made.objects, places, &Silent).await?;
         let report = WorkerReport {
             format: SHARED_RUN_FORMAT,
@@ -65,11 +65,23 @@ pub fn run_one(
         store.hit("remote.run.reported")?;
         let id = report.id.clone();
         let first = shared.write_report(which, &name, bundle, report).await?;
-        Ok(Some(first).filter(|first| first.id != id))
+        // Whoever closes reads the reports first, and then says so.
+        let end = shared.end().await?;
+        let late = end.filter(|end| end.given_up || !end.done.contains(&name));
+        Ok((Some(first).filter(|first| first.id != id), late))
     })?;
+    if let Some(end) = late {
+        return Err(over(end).into());
+    }
     if let Some(first) = first {
         let message = format!("{} had done it already: what it made counts", first.host);
         run.note(run.task(name.as_str()), message);
+    }
+    let own = entered.own.clone();
+    drop(entered);
+    if which == Report::Done {
+        // All that counts of it is at the remote; what cannot go now goes with what is old.
+        drop(std::fs::remove_dir_all(own));
     }
     Ok(outcome)
 }

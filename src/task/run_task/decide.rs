@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::TaskError;
 use super::steady::Steady;
 use crate::fingerprint::{Gathered, fingerprint, gather, gather_item_code};
-use crate::model::{Fingerprint, Force, Record, Task};
+use crate::model::{Change, Fingerprint, Force, Record, Task};
 use crate::plan::{
     Decision, Dependency, DependencyState, Known, Situation, changes_between, list_provider, step,
 };
@@ -95,10 +95,7 @@ pub fn changed_since(shared: &Shared<'_>, task: &Task, decided: &Decided<'_>) ->
     let after = gather(task, &shared.run.look());
     let changes = changes_between(&before.ingredients, &after.ingredients);
     let mut changed = decided.steady.changed();
-    changed.extend(changes.into_iter().map(|change| match change.name {
-        name if name.is_empty() => kind_of(change.kind),
-        name => name,
-    }));
+    changed.extend(changes.into_iter().map(Change::label));
     changed.extend(after.uncacheable.into_iter().filter(|problem| !before.uncacheable.contains(problem)));
     if shared.run.moved_to().is_some() {
         changed.push("HEAD".to_owned());
@@ -106,8 +103,4 @@ pub fn changed_since(shared: &Shared<'_>, task: &Task, decided: &Decided<'_>) ->
     changed.sort();
     changed.dedup();
     changed
-}
-
-fn kind_of(kind: crate::model::IngredientKind) -> String {
-    serde_json::to_value(kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default()
 }

@@ -10,6 +10,8 @@
 //! head again once its part is there: a collection that lists one of its keys
 //! by then makes it write anew, any later one finds the part (`collect/mod.rs`).
 
+mod reports;
+
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,7 +20,7 @@ use futures_util::{StreamExt, TryStreamExt};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::bucket::{Bucket, Swapped};
+use super::bucket::Bucket;
 use super::catalog::{Added, Catalog, keep, read_part};
 use super::condemned::Condemned;
 use super::encoding::LEVEL;
@@ -35,7 +37,9 @@ use crate::model::{
 };
 use crate::store::{Store, StoreError};
 
-/// How many reports are read at once.
+pub use reports::{Report, Reports};
+
+/// How many keys are read or written at once.
 const AT_ONCE: usize = 32;
 /// A briefing or a plan has no more bytes than this.
 const UNPACKED_MOST: usize = 1 << 30;
@@ -59,26 +63,6 @@ impl Places {
     pub fn size(&self, digest: &Digest) -> Option<u64> {
         self.0.find_whole(digest).map(|found| found.object.entry.raw)
     }
-}
-
-/// Which report of a task.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Report {
-    /// It is done.
-    Done,
-    /// The latest try failed, or was stopped.
-    Failed,
-}
-
-/// The reports of one task.
-#[derive(Debug, Clone, Default)]
-pub struct Reports {
-    /// The task is done.
-    pub done: Option<WorkerReport>,
-    /// The latest try of all of it that failed.
-    pub failed: Option<WorkerReport>,
-    /// Those of its bundles: of each that it is done, else its latest failure.
-    pub bundles: Vec<WorkerReport>,
 }
 
 impl SharedRun {
@@ -108,10 +92,18 @@ impl SharedRun {
             let bases = HashMap::new();
             let sent = send::send(&self.bucket, &mut catalog, ends.store, &missing, &bases, ends.progress);
             if sent.await?.is_some() {
-                break;
+                return self.write_briefings(&catalog, plan, briefings).await;
             }
         }
-        let catalog = &catalog;
+        Err(self.collected_all_the_time())
+    }
+
+    async fn write_briefings(
+        &self,
+        catalog: &Catalog<'_>,
+        plan: &RunPlan,
+        briefings: Vec<(Briefing, Vec<Digest>)>,
+    ) -> Result<(), RemoteError> {
         let write = async |(mut briefing, objects): (Briefing, Vec<Digest>)| {
             let Some(key) = briefing.tasks.keys().next().map(|task| layout::run_briefs(&self.run, task))
             else {
@@ -129,9 +121,26 @@ impl SharedRun {
         self.bucket.write(&layout::run_plan(&self.run), packed(plan)?).await
     }
 
+    /// Returns an error for a task that was to have a briefing.
+    pub fn no_briefing(&self, task: &TaskName) -> RemoteError {
+        self.bucket.damaged(&layout::run_briefs(&self.run, task), "it does not say what its task needs")
+    }
+
     /// Fails where this kptn may not read the remote.
     pub async fn check(&self) -> Result<(), RemoteError> {
         format::check(&self.bucket, Intent::Read).await
+    }
+
+    /// Says to an engine that asks nobody else which run its execution has opened, and which tasks have nothing to do.
+    pub async fn write_marks(&self, execution: Option<&str>, fresh: &[TaskName]) -> Result<(), RemoteError> {
+        let write =
+            async |task: &TaskName| self.bucket.write(&layout::run_skip(&self.run, task), Vec::new()).await;
+        let writing = futures_util::stream::iter(fresh.iter().map(write)).buffer_unordered(AT_ONCE);
+        writing.try_collect::<()>().await?;
+        match execution.and_then(layout::run_opened) {
+            Some(key) => self.bucket.write(&key, canonical_json(&serde_json::json!({"run": self.run}))).await,
+            None => Ok(()),
+        }
     }
 
     /// Returns what the run was opened with; absent where no run of this name was opened here.
@@ -152,89 +161,6 @@ impl SharedRun {
     /// Writes how the run ended.
     pub async fn write_end(&self, end: &RunEnd) -> Result<(), RemoteError> {
         self.bucket.write(&layout::run_closed(&self.run), canonical_json(end)).await
-    }
-
-    /// Returns a report of a task or a bundle.
-    pub async fn report(
-        &self,
-        which: Report,
-        task: &TaskName,
-        bundle: Option<&Bundle>,
-    ) -> Result<Option<WorkerReport>, RemoteError> {
-        self.read(&self.key(which, task, bundle)).await
-    }
-
-    /// Writes a report, after all that it names; returns the one that counts: of those that say that something is done the first.
-    pub async fn write_report(
-        &self,
-        which: Report,
-        task: &TaskName,
-        bundle: Option<&Bundle>,
-        report: WorkerReport,
-    ) -> Result<WorkerReport, RemoteError> {
-        let key = self.key(which, task, bundle);
-        let bytes = canonical_json(&report);
-        if which == Report::Failed {
-            self.bucket.write(&key, bytes).await?;
-            return Ok(report);
-        }
-        match self.bucket.swap(&key, None, bytes).await {
-            Ok(Swapped::Yes) => Ok(report),
-            // Also where the answer to our own write was lost: what is there tells.
-            refused => match (self.read(&key).await?, refused) {
-                (Some(first), _) => Ok(first),
-                (None, Err(error)) => Err(error),
-                (None, Ok(_)) => Err(self.bucket.damaged(&key, "it was there and is not any more")),
-            },
-        }
-    }
-
-    /// Returns all reports of a task.
-    pub async fn reports(&self, task: &TaskName) -> Result<Reports, RemoteError> {
-        let folder = layout::run_done(&self.run, task, None);
-        let folder = folder.trim_end_matches("/done");
-        let keys = self.bucket.list(folder).await?.into_iter().map(|(key, _)| key);
-        self.read_reports(keys.collect()).await
-    }
-
-    /// Returns the folder of each task that has a report, by its last part, and the reports.
-    pub async fn all_reports(&self) -> Result<HashMap<String, Reports>, RemoteError> {
-        let above = layout::run_tasks(&self.run);
-        let mut by_task: HashMap<String, Vec<String>> = HashMap::new();
-        for (key, _) in self.bucket.list(&above).await? {
-            let rest = key[above.len()..].trim_start_matches('/');
-            if let Some((task, _)) = rest.split_once('/') {
-                by_task.entry(task.to_owned()).or_default().push(key);
-            }
-        }
-        // Few keys a task, so tasks side by side.
-        let read = async |(task, keys)| Ok::<_, RemoteError>((task, self.read_reports(keys).await?));
-        futures_util::stream::iter(by_task.into_iter().map(read))
-            .buffer_unordered(AT_ONCE)
-            .try_collect()
-            .await
-    }
-
-    async fn read_reports(&self, keys: Vec<String>) -> Result<Reports, RemoteError> {
-        let is_done = |key: &String| keys.binary_search(key).is_ok();
-        let wanted = keys.iter().filter(|key| !key.ends_with("/bundles")).filter(|key| {
-            // A bundle that is done has not failed.
-            key.strip_suffix(".failed").is_none_or(|bundle| !is_done(&bundle.to_owned()))
-        });
-        let read =
-            async |key: &String| Ok::<_, RemoteError>((key.clone(), self.read::<WorkerReport>(key).await?));
-        let mut reading = futures_util::stream::iter(wanted.map(read)).buffer_unordered(AT_ONCE);
-        let mut reports = Reports::default();
-        while let Some(report) = reading.next().await {
-            match report? {
-                (_, None) => {}
-                (key, report) if key.ends_with("/done") => reports.done = report,
-                (key, report) if key.ends_with("/failed") => reports.failed = report,
-                (_, Some(report)) => reports.bundles.push(report),
-            }
-        }
-        reports.bundles.sort_by(|a, b| a.id.cmp(&b.id));
-        Ok(reports)
     }
 
     /// Writes those objects that are not known to be there, and a part that says where all are.
@@ -262,13 +188,35 @@ impl SharedRun {
             let digest = self.put_part(&Part::of_located(all)).await?;
             store.hit("remote.run.named")?;
             let after = self.collections().await?;
-            let Some(list) = after.list.as_deref().filter(|_| after != before) else { return Ok(digest) };
-            let going = Condemned::read(&self.bucket, list).await?.unwrap_or_default();
-            if !sent.located().any(|one| going.keys.contains(&one.key())) {
+            if after == before {
+                return Ok(digest);
+            }
+            // One that was announced meanwhile spares what it does not list; of any other nothing is known.
+            let list = after.list.as_deref().filter(|_| after.epoch == epoch + 1);
+            let going = match list {
+                Some(list) => Condemned::read(&self.bucket, list).await?,
+                None => None,
+            };
+            if going.is_some_and(|going| !sent.located().any(|one| going.keys.contains(&one.key()))) {
                 return Ok(digest);
             }
         }
-        Err(self.bucket.damaged(layout::INDEX_HEAD, "collections are announced all the time"))
+        Err(self.collected_all_the_time())
+    }
+
+    fn collected_all_the_time(&self) -> RemoteError {
+        self.bucket.damaged(layout::INDEX_HEAD, "collections are announced all the time")
+    }
+
+    /// Returns those of some parts that are lost or damaged.
+    pub async fn lost_parts(&self, parts: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>, RemoteError> {
+        let look = async |digest: &Digest| match self.places(&[*digest]).await {
+            Ok(_) => Ok(None),
+            Err(RemoteError::Damaged { .. }) => Ok(Some(*digest)),
+            Err(error) => Err(error),
+        };
+        let looking = futures_util::stream::iter(parts.iter().map(look)).buffer_unordered(AT_ONCE);
+        looking.try_filter_map(async |lost| Ok(lost)).try_collect().await
     }
 
     /// Has the index name what reports name, and fetches their records and what did not finish, but no outputs; returns
@@ -281,8 +229,7 @@ impl SharedRun {
         let wanted: BTreeSet<Digest> = reports.iter().map(|report| report.objects).collect();
         let parts = self.places(&wanted.into_iter().collect::<Vec<_>>()).await?.0.all();
         let mut catalog = Catalog::read_to_rely_on(&self.bucket, ends.index_folder).await?;
-        let news: Vec<_> =
-            parts.into_iter().filter(|one| catalog.index.find(&one.entry.digest).is_none()).collect();
+        let news: Vec<_> = parts.into_iter().filter(|one| !catalog.has(&one.entry.digest)).collect();
         if !news.is_empty() && catalog.add(&Part::of_located(news.into_iter())).await? == Added::Stale {
             let problem = "a collection deletes what this run made; look with `kptn fsck --remote`";
             return Err(self.bucket.damaged(layout::INDEX_HEAD, problem));
@@ -330,9 +277,21 @@ impl SharedRun {
         Ok(Places(Index::new(Head::default(), reading.try_collect().await?)))
     }
 
-    /// Says where the lists of a task's bundles are.
-    pub async fn write_bundles(&self, task: &TaskName, part: &Digest) -> Result<(), RemoteError> {
-        self.bucket.write(&layout::run_bundles(&self.run, task), canonical_json(part)).await
+    /// Writes the lists of bundles of a task, beside those that were written before: a bundle that was named once stays.
+    pub async fn add_bundles(
+        &self,
+        store: &Store,
+        task: &TaskName,
+        bundles: &[Bundle],
+        progress: &dyn Progress,
+    ) -> Result<(), RemoteError> {
+        let before = self.bundles(task).await?;
+        let places = self.places(before.as_slice()).await?;
+        let earlier = places.0.all().into_iter().map(|one| one.entry.digest);
+        let all = bundles.iter().map(|bundle| bundle.list).chain(earlier).collect();
+        let part = self.send(store, &all, &places, progress).await?;
+        self.bucket.write(&layout::run_bundles(&self.run, task), canonical_json(&part)).await?;
+        self.bucket.write(&layout::run_bundle_names(&self.run, task), canonical_json(&bundles)).await
     }
 
     /// Returns the part that says where the lists of a task's bundles are; absent where none were made.
@@ -352,13 +311,6 @@ impl SharedRun {
         fetch(&self.bucket, &places.0, store, &wanted, progress).await.map(drop)
     }
 
-    fn key(&self, which: Report, task: &TaskName, bundle: Option<&Bundle>) -> String {
-        match which {
-            Report::Done => layout::run_done(&self.run, task, bundle),
-            Report::Failed => layout::run_failed(&self.run, task, bundle),
-        }
-    }
-
     async fn read<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, RemoteError> {
         let Some(bytes) = self.bucket.read(key).await? else { return Ok(None) };
         self.parse(key, &bytes).map(Some)
@@ -372,16 +324,12 @@ impl SharedRun {
             format: u32,
         }
         let known = SHARED_RUN_FORMAT;
-        match serde_json::from_slice(bytes) {
-            Ok(value) => Ok(value),
-            Err(error) => match serde_json::from_slice::<Versioned>(bytes) {
-                Ok(Versioned { format }) if format > known => {
-                    let url = self.bucket.url().to_owned();
-                    Err(RemoteError::NewerFormat { url, found: format, known })
-                }
-                _ => Err(self.bucket.damaged(key, error)),
-            },
+        if let Ok(Versioned { format }) = serde_json::from_slice(bytes)
+            && format > known
+        {
+            return Err(RemoteError::NewerFormat { url: self.bucket.url().to_owned(), found: format, known });
         }
+        serde_json::from_slice(bytes).map_err(|error| self.bucket.damaged(key, error))
     }
 
     async fn unpack<T: DeserializeOwned>(&self, key: &str) -> Result<Option<T>, RemoteError> {
