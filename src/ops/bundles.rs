@@ -68,10 +68,8 @@ pub fn bundles(
         });
     }
     let (total, places, list) = stale_places(&survey, task);
-    let size = u64::from(task.bundle_size.max(1));
     let stale = places.len() as u64;
-    // Whole multiples of the task's own size, so that its workers get what they are used to.
-    let size = size * stale.div_ceil(size * at_most.max(1)).max(1);
+    let size = size_of(task, stale, at_most);
     let whole = refuse_shared_output(task).is_err();
     let bundles = match list {
         Some(list) if whole && stale > 0 => vec![Bundle { list, from: 0, to: total }],
@@ -88,9 +86,21 @@ pub fn bundles(
         items: total,
         stale,
         bundle_size: size,
-        in_flight: task.group_size.map(|group| (u64::from(group) / size).max(1)),
+        in_flight: in_flight(task, size),
         bundles,
     })
+}
+
+/// Returns how many stale items each bundle has, where at most so many are to be named: a whole multiple of the task's
+/// own size, so that its workers get what they are used to.
+pub(super) fn size_of(task: &Task, stale: u64, at_most: u64) -> u64 {
+    let size = u64::from(task.bundle_size.max(1));
+    size * stale.div_ceil(size * at_most.max(1)).max(1)
+}
+
+/// Returns how many bundles of a size may run at once; absent means no limit.
+pub(super) fn in_flight(task: &Task, size: u64) -> Option<u64> {
+    task.group_size.map(|group| (u64::from(group) / size).max(1))
 }
 
 /// A task that the run was not opened for is left alone.

@@ -73,7 +73,7 @@ mod table;
 mod version;
 
 pub use address::{Absent, open, shown_address};
-pub use branch::{Move, Mover, Which};
+pub use branch::{Move, Mover, Which, new_id};
 pub use bring::{BringError, Promiser, bring, come, remember, renew};
 pub use bucket::{Bucket, Listed, Swapped, Version};
 pub use collect::{Asked, Collected, Waiting, collect};

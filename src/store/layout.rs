@@ -141,6 +141,31 @@ impl Layout {
         self.runs().join(run.as_str())
     }
 
+    /// Returns the folder of parts of a remote's index that only this run names, where it was opened here.
+    pub fn run_parts(&self, run: &RunId) -> PathBuf {
+        self.run(run).join("parts")
+    }
+
+    /// Returns the folder of what this machine does for runs that other machines share.
+    pub fn workers(&self) -> PathBuf {
+        self.root.join("workers")
+    }
+
+    /// Returns the folder of one such run.
+    pub fn worker(&self, run: &RunId) -> PathBuf {
+        self.workers().join(run.as_str())
+    }
+
+    /// Returns the folder of parts of its index that only that run names.
+    pub fn worker_parts(&self, run: &RunId) -> PathBuf {
+        self.worker(run).join("parts")
+    }
+
+    /// Returns the folder that its tasks write to, where no other one is said.
+    pub fn worker_outputs(&self, run: &RunId) -> PathBuf {
+        self.worker(run).join("outputs")
+    }
+
     /// Returns the plan that a run was opened with.
     pub fn run_plan(&self, run: &RunId) -> PathBuf {
         self.run(run).join("plan.json")

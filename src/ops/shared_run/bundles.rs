@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::enter::{Entered, Entering, Way, enter};
 use crate::model::{Bundle, Silent, TaskName};
 use crate::ops::OpsError;
-use crate::ops::bundles::BundlesReport;
+use crate::ops::bundles::{BundlesReport, in_flight, size_of};
 use crate::plan::refuse_shared_output;
 use crate::remote::block_on;
 use crate::task::serve;
@@ -39,9 +39,8 @@ pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, O
     }
     let stale = serve::stale_elements(bench, &task.name)?;
     drop(bench.memo.save());
-    let size = u64::from(task.bundle_size.max(1));
     let count = stale.elements.len() as u64;
-    let size = size * count.div_ceil(size * at_most.max(1)).max(1);
+    let size = size_of(task, count, at_most);
     // What all items write together, or update in place, is done by the task as a whole.
     let cut = if refuse_shared_output(task).is_ok() && !task.keep { stale.elements } else { Vec::new() };
     let mut bundles = Vec::new();
@@ -58,7 +57,7 @@ pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, O
         items: stale.total,
         stale: count,
         bundle_size: size,
-        in_flight: task.group_size.map(|group| (u64::from(group) / size).max(1)),
+        in_flight: in_flight(task, size),
         bundles,
     })
 }

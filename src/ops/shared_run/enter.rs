@@ -18,8 +18,8 @@ use crate::config;
 use crate::fingerprint::gather;
 use crate::git::Repository;
 use crate::model::{
-    BaseRecord, Brief, Briefing, Bundle, Change, Digest, Graph, GraphName, ItemChoice, ItemSelector,
-    Progress, Project, RunEnd, RunId, RunPlan, Silent, Task, TaskName, WorkerReport, safe_folder_name,
+    BaseRecord, Brief, Briefing, Bundle, Change, Digest, Graph, GraphName, ItemChoice, ItemSelector, Project,
+    RunEnd, RunId, RunPlan, Silent, Task, TaskName, WorkerReport, safe_folder_name,
 };
 use crate::ops::engine_error::EngineError;
 use crate::ops::remotes::Peer;
@@ -28,7 +28,7 @@ use crate::ops::survey::{MemoVersions, environment};
 use crate::ops::{OpsError, Start};
 use crate::plan::changes_between;
 use crate::process::{self, Starter};
-use crate::remote::{Absent, Ends, Lent, Places, RemoteError, Report, SharedRun, Which, block_on};
+use crate::remote::{Absent, Lent, Places, RemoteError, Report, SharedRun, block_on};
 use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::{self, Layout, Store, lend_by};
 use crate::task::serve::{EventLog, TaskLines, Teller};
@@ -103,8 +103,8 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
     let store_root = store::locate(&place.root, common, from_env.as_deref(), None);
     let layout = Layout::new(&store_root);
     let peer = find_peer(entering, &layout)?;
-    let folder = store_root.join("workers").join(id.as_str());
-    let shared = SharedRun::new(peer.bucket().clone(), id.clone(), &folder.join("parts"));
+    let parts = layout.worker_parts(&id);
+    let shared = SharedRun::new(peer.bucket().clone(), id.clone(), &parts);
     let asked = match block_on(ask(&shared, &peer, &name, entering.bundle))?? {
         Answer::Asked(asked) => *asked,
         Answer::NotMeant(graph) => return Ok(Way::NotMeant(graph)),
@@ -121,8 +121,8 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
 
     let store = Store::open(&store_root)?;
     let places = Arc::new(places);
-    leave_old(&store_root.join("workers"), &id);
-    let (project, mut plan) = relocated(&briefing, &brief, &place, &folder);
+    leave_old(&layout.workers(), &id);
+    let (project, mut plan) = relocated(&briefing, &brief, &place, layout.worker_outputs(&id));
     if let Some(bundle) = entering.bundle {
         only(&mut plan, &name, bundle);
     }
@@ -130,23 +130,18 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
     let memo = LocalMemo::open(&store_root, &memo_place(&place.root, &name)).without_index();
     plan.interpreters = process::find_interpreters(&project, &environment, &MemoVersions(&memo)).interpreters;
 
-    let mut own = folder.join(safe_folder_name(name.as_str()));
+    let mut own = layout.worker(&id).join(safe_folder_name(name.as_str()));
     if let Some(bundle) = entering.bundle {
         own = own.join(bundle.file_name());
     }
     let state = State::open_apart(&store_root, &own.join("state.db"))?;
     let key = BranchKey { project: plan.project.clone(), branch: plan.branch.clone() };
     let material = Material { store: &store, state: &state, key: &key, plan: &plan, task: &task };
-    let ends = ends(&peer, &store, &key, &Silent);
+    let ends = peer.ends(&store, &key, &Silent);
     let reports: Vec<&WorkerReport> = tried.iter().chain(&bundles).collect();
     material.fetch(&shared, ends, &places, &brief, &before, &reports, entering.bundle)?;
     // All that is read in any case came together; the rest comes by itself.
-    lend_by(Box::new(Lent::new(
-        peer.settings.clone(),
-        id.clone(),
-        &folder.join("parts"),
-        Arc::clone(&places),
-    )));
+    lend_by(Box::new(Lent::new(peer.settings.clone(), id.clone(), &parts, Arc::clone(&places))));
     material.lay_out(&brief, &before, &reports, entering.bundle)?;
 
     let mut all = listeners;
@@ -281,7 +276,12 @@ async fn ask(
 }
 
 /// Returns the project and the plan as they are on this machine.
-fn relocated(briefing: &Briefing, brief: &Brief, place: &config::Place, folder: &Path) -> (Project, RunPlan) {
+fn relocated(
+    briefing: &Briefing,
+    brief: &Brief,
+    place: &config::Place,
+    own_outputs: PathBuf,
+) -> (Project, RunPlan) {
     let there = briefing.project.root.clone();
     let here = |path: &mut PathBuf| {
         if let Ok(below) = path.strip_prefix(&there) {
@@ -316,7 +316,7 @@ fn relocated(briefing: &Briefing, brief: &Brief, place: &config::Place, folder: 
     // A folder that all machines see is used as it is; else a run has one of its own here.
     let outputs_dir = match Path::new(&template).is_absolute() {
         true => outputs_dir_of(&place.root, &template, &briefing.plan.branch),
-        false => folder.join("outputs"),
+        false => own_outputs,
     };
     let mut plan = RunPlan {
         root: place.root.clone(),
@@ -348,15 +348,4 @@ fn refuse_other_code(run: &Run, task: &Task, brief: &Brief) -> Result<(), OpsErr
         true => Ok(()),
         false => Err(SharedRunError::OtherCode { task: task.name.clone(), changed }.into()),
     }
-}
-
-/// Returns both ends of what a worker asks for.
-pub(super) fn ends<'a>(
-    peer: &'a Peer,
-    store: &'a Store,
-    key: &'a BranchKey,
-    progress: &'a dyn Progress,
-) -> Ends<'a> {
-    let which = Which { project: &key.project, branch: &key.branch };
-    Ends { bucket: peer.bucket(), store, index_folder: peer.index_folder(), which, progress }
 }

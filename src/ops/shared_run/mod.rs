@@ -38,7 +38,7 @@ use crate::store::Store;
 
 /// Names a run at a remote.
 fn there(peer: &Peer, store: &Store, run: &RunId) -> SharedRun {
-    SharedRun::new(peer.bucket().clone(), run.clone(), &store.layout().run(run).join("parts"))
+    SharedRun::new(peer.bucket().clone(), run.clone(), &store.layout().run_parts(run))
 }
 
 /// Reads a run's id as it was typed.

@@ -12,7 +12,7 @@ use crate::model::{
 use crate::ops::OpsError;
 use crate::ops::remotes;
 use crate::ops::tasks::Retrying;
-use crate::remote::{Report, block_on};
+use crate::remote::{Report, block_on, new_id};
 use crate::state::{BranchKey, Reach, put_item_table};
 use crate::task::serve;
 use crate::task::{Listener, now_ms};
@@ -155,11 +155,4 @@ fn open_task(entered: &Entered, items: Digest) -> UnfinishedTask {
 
 fn provenance(entered: &Entered) -> Provenance {
     entered.run.provenance(&entered.task, &[])
-}
-
-/// Returns a name that no other report has.
-fn new_id() -> String {
-    use std::hash::{BuildHasher, Hasher};
-    let random = || std::collections::hash_map::RandomState::new().build_hasher().finish();
-    format!("{:016x}{:016x}", random(), random())
 }
