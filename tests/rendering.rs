@@ -286,7 +286,8 @@ fn one_template_of_aws_holds_what_all_graphs_need() {
     assert_eq!(files["files"].as_array().map(Vec::len), Some(1), "{files}");
     let text = project.read("flows/aws/template.yaml");
     assert!(text.starts_with("# Made from kptn.yaml by `kptn render --runner aws`. kptn-runner "), "{text}");
-    for machine in ["MachineG0:", "MachineG1:", "${AWS::StackName}-other-graph-", "${AWS::StackName}-survey"]
+    for machine in
+        ["MachineOthergraph", "MachineSurvey:", "${AWS::StackName}-other-graph-", "${AWS::StackName}-survey"]
     {
         assert!(text.contains(machine), "{machine} in {text}");
     }

@@ -207,7 +207,7 @@ def test_a_stack_is_made_of_the_template_and_its_roles_allow_what_is_done(aws):
 
     # First all but the machines, whose text has nowhere to be yet.
     first = stack("first", Machines="no")
-    assert "MachineG0" not in first and first["Remote"] == "s3://%s/kptn/" % first["BucketName"], first
+    assert "MachineG" not in first and first["Remote"] == "s3://%s/kptn/" % first["BucketName"], first
     text = files[0].read_text()
     key = re.search(r"kptn-machines/g-[0-9a-f]{16}.asl.json", graph.template.read_text()).group()
     aws.s3.put_object(Bucket=BUCKET, Key=key, Body=text.encode())
@@ -216,7 +216,7 @@ def test_a_stack_is_made_of_the_template_and_its_roles_allow_what_is_done(aws):
         (aws.stub / "key" / hashlib.sha256(name.encode()).hexdigest()[:16]).write_text(safe)
     before = len(aws.noted("call"))
     given = {"remote": made["Remote"], "branch": "main", "bucket": BUCKET, "prefix": "kptn/"}
-    started = aws.states.start_execution(stateMachineArn=made["MachineG0"], name="once", input=json.dumps(given))
+    started = aws.states.start_execution(stateMachineArn=made["MachineG"], name="once", input=json.dumps(given))
     while (now := aws.states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
         time.sleep(0.1)
     lines = (aws.stub / "log").read_text().splitlines()
@@ -229,6 +229,55 @@ def test_a_stack_is_made_of_the_template_and_its_roles_allow_what_is_done(aws):
     assert not missing, "done, and not allowed: %s" % missing
     unused = {grant for grant in unused if grant[0] not in BY_THE_SERVICE}
     assert not unused, "allowed, and not done: %s" % unused
+
+
+def test_what_is_there_already_is_named_and_not_made_again(aws):
+    graph, files = diamond(aws, "existing")
+    text, formation = graph.template.read_text(), aws.client("cloudformation")
+    key = re.search(r"kptn-machines/g-[0-9a-f]{16}.asl.json", text).group()
+    aws.s3.put_object(Bucket=BUCKET, Key=key, Body=files[0].read_text().encode())
+    policy = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "s3:*", "Resource": "*"}]}
+    bound = aws.client("iam").create_policy(PolicyName="bound", PolicyDocument=json.dumps(policy))["Policy"]["Arn"]
+    environment = aws.client("batch").describe_compute_environments()["computeEnvironments"][0]["computeEnvironmentArn"]
+
+    def made(name, **given):
+        given = [{"ParameterKey": key, "ParameterValue": value} for key, value in {"ExistingBucket": BUCKET, **given}.items()]
+        formation.create_stack(StackName=name, TemplateBody=text, Parameters=given, Capabilities=["CAPABILITY_IAM"])
+        found = formation.describe_stacks(StackName=name)["Stacks"][0]
+        assert found["StackStatus"] == "CREATE_COMPLETE", formation.describe_stack_events(StackName=name)["StackEvents"]
+        kinds = [event["ResourceType"] for event in formation.describe_stack_events(StackName=name)["StackEvents"]
+                 if event["ResourceStatus"] == "CREATE_COMPLETE" and event["LogicalResourceId"] != name]
+        return {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}, sorted(kind.split("::", 1)[1] for kind in kinds)
+
+    role = {name: aws.role for name in ("ExistingJobRole", "ExistingExecutionRole", "ExistingMachineRole")}
+    image = "example.org/team/kptn@sha256:0a"
+    outputs, kinds = made("bare", ExistingQueue=aws.names["JobQueue"], ExistingLogGroup="/team/kptn", ExistingImage=image, **role)
+    assert kinds == ["Batch::JobDefinition", "IAM::ManagedPolicy", "StepFunctions::StateMachine"], kinds
+    assert (outputs["LogGroup"], outputs["JobRoleArn"]) == ("/team/kptn", aws.role) and "RepositoryUri" not in outputs, outputs
+    machine = aws.states.describe_state_machine(stateMachineArn=outputs["MachineG"])
+    assert aws.names["JobQueue"] in machine["definition"] and machine["roleArn"] == aws.role
+    job = aws.client("batch").describe_job_definitions(jobDefinitionName="bare")["jobDefinitions"][-1]["containerProperties"]
+    assert (job["image"], job["jobRoleArn"], job["executionRoleArn"]) == (image, aws.role, aws.role), job
+
+    # A queue of its own on somebody's compute environment, an image in somebody's repository, roles within bounds.
+    outputs, kinds = made("half", ExistingComputeEnvironment=environment, ExistingRepository="team/kptn", PermissionsBoundary=bound,
+                          JobPolicies=bound)
+    assert kinds == ["Batch::JobDefinition", "Batch::JobQueue", *["IAM::ManagedPolicy"], *["IAM::Role"] * 3, "Logs::LogGroup",
+                     "StepFunctions::StateMachine"], kinds
+    assert outputs["RepositoryUri"].endswith(".dkr.ecr.us-east-1.amazonaws.com/team/kptn"), outputs
+    roles = [one["PhysicalResourceId"] for one in formation.describe_stack_resources(StackName="half")["StackResources"]
+             if one.get("ResourceType") == "AWS::IAM::Role"]
+    found = [aws.client("iam").get_role(RoleName=name)["Role"] for name in roles]
+    assert [one["PermissionsBoundary"]["PermissionsBoundaryArn"] for one in found] == [bound] * 3, found
+    start = next(allowed.grants(aws.client("iam"), name) for name in roles if "ExecutionRole" in name)
+    pulled = {resource.rsplit(":", 1)[1] for action, resource in start if action == "ecr:BatchGetImage"}
+    assert pulled == {"repository/team/kptn"}, start
+
+    # Endpoints are made in a network of its own alone, and let nobody but jobs in.
+    _, kinds = made("private", EcrEndpoints="yes", PublicAddress="DISABLED")
+    assert kinds.count("EC2::VPCEndpoint") == 4 and kinds.count("EC2::SecurityGroup") == 2, kinds
+    _, kinds = made("open")
+    assert kinds.count("EC2::VPCEndpoint") == 1 and kinds.count("EC2::SecurityGroup") == 1, kinds
 
 
 TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}

@@ -1,8 +1,8 @@
 //! What a machine has to be allowed, made from its states: actions, and what they are on.
 //!
 //! Resources are texts for CloudFormation's `Fn::Sub`: `${AWS::StackName}` names
-//! the queue, the job definition and the machines, `${Name}` the bucket and
-//! `${Prefix}` what the remote's keys begin with. Nothing of kptn's own is in
+//! the job definition and the machines, `${Queue}` alone the queue, `${Name}` the
+//! bucket and `${Prefix}` what the remote's keys begin with. Nothing of kptn's own is in
 //! here, only what the states call.
 
 use std::collections::BTreeSet;
@@ -42,7 +42,7 @@ fn of_state(state: &State, name: &str, part: &dyn Fn(usize) -> String, grants: &
     let call = state.resource.and_then(|resource| resource.strip_prefix("arn:aws:states:::"));
     match call {
         Some("batch:submitJob.sync") => {
-            allow(&["batch:SubmitJob"], here("batch", "job-queue/${AWS::StackName}"));
+            allow(&["batch:SubmitJob"], "${Queue}".to_owned());
             allow(&["batch:SubmitJob"], here("batch", "job-definition/${AWS::StackName}:*"));
             allow(&["batch:TagResource", "batch:TerminateJob"], here("batch", "job/*"));
             allow(&["batch:DescribeJobs"], "*".to_owned());

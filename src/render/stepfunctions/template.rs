@@ -49,9 +49,10 @@ struct Statement {
 pub fn aws(project: &Project) -> Result<Rendered, RenderError> {
     let mut machines = Vec::new();
     let mut grants = BTreeSet::new();
-    for (number, graph) in project.graphs.values().enumerate() {
+    for graph in project.graphs.values() {
         let made = machines_of(project, graph)?;
-        let id = |at: usize| if at == 0 { format!("G{number}") } else { format!("G{number}P{at}") };
+        let place = place(graph.name.as_str());
+        let id = |at: usize| if at == 0 { place.clone() } else { format!("{place}Part{at}") };
         let called = |at: usize| name(graph.name.as_str(), at);
         for (at, Machine { file, piece }) in made.iter().enumerate() {
             grants.extend(permissions::of(piece, &called(at), &called));
@@ -74,6 +75,21 @@ pub fn aws(project: &Project) -> Result<Rendered, RenderError> {
         path: project.settings.flows_dir.join("aws").join("template.yaml"),
         text: header::in_place(&text, "kptn render --runner aws"),
     })
+}
+
+/// Returns what stands for a graph in resources' names: letters and digits, distinct for each graph, and the same
+/// whatever other graphs there are: a stack takes another name for another thing.
+fn place(graph: &str) -> String {
+    let plain = graph.starts_with(|c: char| c.is_ascii_lowercase())
+        && graph.len() <= 40
+        && graph.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
+    let mut letters = graph.chars().filter(char::is_ascii_alphanumeric).take(40);
+    let mut place: String = letters.next().iter().map(char::to_ascii_uppercase).collect();
+    place.extend(letters);
+    if !plain {
+        place.push_str(&Digest::of(graph.as_bytes()).to_string()[..6]);
+    }
+    place
 }
 
 /// Returns where the text of a machine is put, another place for each text, so that a stack sees that it changed.

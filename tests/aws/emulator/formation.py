@@ -38,9 +38,17 @@ def _policies():
 def _definitions():
     """A machine's definition is read from the bucket, and what stands for something in it is put in."""
     plain = StateMachine.create_from_cloudformation_json.__func__
+    plain_update = StateMachine.update_from_cloudformation_json.__func__
 
     def create(cls, resource_name, cloudformation_json, account_id, region_name, **more):
-        properties = cloudformation_json.get("Properties", {})
+        filled(cloudformation_json.get("Properties", {}), region_name)
+        return plain(cls, resource_name, cloudformation_json, account_id, region_name, **more)
+
+    def update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name):
+        filled(cloudformation_json.get("Properties", {}), region_name)
+        return plain_update(cls, original_resource, new_resource_name, cloudformation_json, account_id, region_name)
+
+    def filled(properties, region_name):
         place = properties.get("DefinitionS3Location")
         if place:
             s3 = boto3.client("s3", endpoint_url=processes.address(), region_name=region_name,
@@ -48,6 +56,6 @@ def _definitions():
             found = s3.get_object(Bucket=place["Bucket"], Key=place["Key"])["Body"].read().decode()
             substitutions = properties.get("DefinitionSubstitutions")
             properties["DefinitionString"] = states.substituted(found, substitutions)
-        return plain(cls, resource_name, cloudformation_json, account_id, region_name, **more)
 
     StateMachine.create_from_cloudformation_json = classmethod(create)
+    StateMachine.update_from_cloudformation_json = classmethod(update)
