@@ -151,9 +151,9 @@ fn render(
         Runner::Prefect => render::prefect(project, graph)?,
         Runner::Slurm => render::slurm(project, graph)?,
         Runner::Template(name) => render::of_template(project, graph, &templates(project)?, name)?,
-        Runner::Aws => render::aws(project)?,
+        Runner::Aws => render::aws(project, &session.key.project)?,
         Runner::StepFunctions => {
-            let machines = render::stepfunctions(project, graph)?;
+            let machines = render::stepfunctions(project, &session.key.project, graph)?;
             return Ok((machines.files, machines.notes));
         }
     };

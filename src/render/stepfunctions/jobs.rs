@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::fargate::Size;
 use super::state::{Piece, Processor, State};
 use super::{WAIT_SECONDS, names};
-use crate::model::{Graph, Task, safe_folder_name};
+use crate::model::{Graph, ProjectId, Task, safe_folder_name};
 
 const SUBMIT: &str = "arn:aws:states:::batch:submitJob.sync";
 /// Beyond its own timeout an attempt may fetch what it needs and send what it made.
@@ -21,7 +21,7 @@ const MOST_BUNDLES: &str = "10000";
 const MOST_IN_FLIGHT: u32 = 1000;
 
 /// The job that opens a run where the execution was started without one.
-pub fn open(graph: &Graph) -> State {
+pub fn open(graph: &Graph, project: &ProjectId) -> State {
     let name = quoted(graph.name.as_str());
     let words = [
         "'kptn','run','open','--graph'",
@@ -29,16 +29,26 @@ pub fn open(graph: &Graph) -> State {
         "'--engine','stepfunctions','--lease','7d','--keep-going','--json'",
         "'--key',$$.Execution.Name,'--remote',$.remote",
     ];
-    let mut state = job(graph, "open", &words.join(","), None);
+    let mut state = of_run(job(graph, "open", &words.join(","), None), project);
     state.retry.push(again(TRIES));
     state.to(Value::Null)
 }
 
 /// The job that closes it.
-pub fn close(graph: &Graph) -> State {
+pub fn close(graph: &Graph, project: &ProjectId) -> State {
     // A run in which a task failed is closed with 1, so trying again would say the same.
     let words = "'kptn','run','close','--wait','--run',$.run,'--remote',$.remote";
-    job(graph, "close", words, None).to(Value::Null)
+    of_run(job(graph, "close", words, None), project).to(Value::Null)
+}
+
+/// Says to a job that works on the branch, in a copy without git, which project that is of.
+fn of_run(mut state: State, project: &ProjectId) -> State {
+    if let Some(environment) =
+        state.parameters.as_mut().and_then(|given| given["ContainerOverrides"]["Environment"].as_array_mut())
+    {
+        environment.push(json!({"Name": "KPTN_PROJECT", "Value": project.as_str()}));
+    }
+    state
 }
 
 /// The job of a whole task.

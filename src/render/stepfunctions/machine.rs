@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::state::{Piece, State};
 use super::{MACHINE_SECONDS, count, jobs};
-use crate::model::Graph;
+use crate::model::{Graph, ProjectId};
 
 /// What a machine that is started by another one is given.
 const HANDED_ON: [&str; 5] = ["run", "remote", "branch", "bucket", "keys"];
@@ -25,7 +25,7 @@ fn name(what: &str) -> String {
 }
 
 /// Returns the machine of a graph, around what runs its tasks.
-pub fn whole(graph: &Graph, mut tasks: State) -> Piece {
+pub fn whole(graph: &Graph, project: &ProjectId, mut tasks: State) -> Piece {
     let [planned, open, opened, take, keys, running, lost, close, well, over, failed] = [
         "planned?",
         "open",
@@ -60,13 +60,13 @@ pub fn whole(graph: &Graph, mut tasks: State) -> Piece {
     let cause = format!("a task of {} failed or was not run: the log of the last job says which", graph.name);
     let states = vec![
         (planned.clone(), State::choice("$.run", "IsPresent", true, &keys, &open)),
-        (open, jobs::open(graph).then(&opened)),
+        (open, jobs::open(graph, project).then(&opened)),
         (opened, found),
         (take, State::take("$.opened.found.run").to("$.run").then(&keys)),
         (keys, State::shape(selected).then(&running)),
         (running, tasks.catch("$.err", &lost).then(&close)),
         (lost, State::pass(json!({"bad": true}), "$.tasks").then(&close)),
-        (close, jobs::close(graph).catch("$.err", &failed).then(&well)),
+        (close, jobs::close(graph, project).catch("$.err", &failed).then(&well)),
         (well, State::choice("$.tasks.bad", "BooleanEquals", false, &over, &failed)),
         (over, State::succeed()),
         (failed, State::fail("kptn.TasksFailed", cause)),

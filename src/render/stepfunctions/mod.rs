@@ -29,7 +29,7 @@ use self::count::Size;
 use self::state::Piece;
 use super::{RenderError, Rendered, file_stem, header};
 use crate::graph::Dag;
-use crate::model::{Graph, Project};
+use crate::model::{Graph, Project, ProjectId};
 
 /// No wait is longer: of a branch for another one, of a job for its end.
 const WAIT_SECONDS: u64 = 14 * 86_400;
@@ -53,9 +53,9 @@ struct Machine {
     file: Rendered,
 }
 
-/// Renders the state machine of one graph.
-pub fn stepfunctions(project: &Project, graph: &Graph) -> Result<Machines, RenderError> {
-    let machines = machines_of(project, graph)?;
+/// Renders the state machine of one graph; `id` is what its jobs, which have no git, call the project.
+pub fn stepfunctions(project: &Project, id: &ProjectId, graph: &Graph) -> Result<Machines, RenderError> {
+    let machines = machines_of(project, id, graph)?;
     let mut notes = notes(project, graph);
     if machines.len() > 1 {
         let (tasks, parts) = (graph.tasks.len(), machines.len() - 1);
@@ -65,14 +65,14 @@ pub fn stepfunctions(project: &Project, graph: &Graph) -> Result<Machines, Rende
 }
 
 /// Makes the machines of one graph: the one that is started, then its parts.
-fn machines_of(project: &Project, graph: &Graph) -> Result<Vec<Machine>, RenderError> {
+fn machines_of(project: &Project, id: &ProjectId, graph: &Graph) -> Result<Vec<Machine>, RenderError> {
     // Whoever opened the project has refused a cycle.
     let Ok(dag) = Dag::new(graph) else { return Ok(Vec::new()) };
     let parts = packed(branches_of(graph, &dag)?);
     let pieces = match <[Vec<Piece>; 1]>::try_from(parts) {
-        Ok([one]) => vec![machine::whole(graph, machine::side_by_side(one))],
+        Ok([one]) => vec![machine::whole(graph, id, machine::side_by_side(one))],
         Err(parts) => {
-            let started = machine::whole(graph, machine::parts(parts.len()));
+            let started = machine::whole(graph, id, machine::parts(parts.len()));
             std::iter::once(started).chain(parts.into_iter().map(machine::part)).collect()
         }
     };

@@ -102,12 +102,12 @@ fn object(parameters: Option<&Value>) -> String {
 #[cfg(test)]
 mod tests {
     use super::super::machines_of;
-    use super::super::tests::{numbered, project};
+    use super::super::tests::{id, numbered, project};
     use super::*;
     use crate::model::Graph;
 
     fn shown(graph: &Graph) -> Vec<String> {
-        let machines = machines_of(&project(graph), graph).unwrap();
+        let machines = machines_of(&project(graph), &id(), graph).unwrap();
         let named = |number: usize| format!("m{number}");
         let grants = machines.iter().enumerate().flat_map(|(at, made)| of(&made.piece, &named(at), &named));
         let short = |resource: &str| {

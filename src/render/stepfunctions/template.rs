@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::permissions::{self, Grant};
 use super::{Machine, machines_of};
-use crate::model::{Digest, Project};
+use crate::model::{Digest, Project, ProjectId};
 use crate::render::{RenderError, Rendered, engine, header};
 
 /// What the template is given.
@@ -46,13 +46,13 @@ struct Statement {
 }
 
 /// Renders the template of a project.
-pub fn aws(project: &Project) -> Result<Rendered, RenderError> {
+pub fn aws(project: &Project, id: &ProjectId) -> Result<Rendered, RenderError> {
     let mut machines = Vec::new();
     let mut grants = BTreeSet::new();
     for graph in project.graphs.values() {
-        let made = machines_of(project, graph)?;
-        let place = place(graph.name.as_str());
-        let id = |at: usize| if at == 0 { place.clone() } else { format!("{place}Part{at}") };
+        let made = machines_of(project, id, graph)?;
+        let own = place(graph.name.as_str());
+        let place = |at: usize| if at == 0 { own.clone() } else { format!("{own}Part{at}") };
         let called = |at: usize| name(graph.name.as_str(), at);
         for (at, Machine { file, piece }) in made.iter().enumerate() {
             grants.extend(permissions::of(piece, &called(at), &called));
@@ -60,11 +60,11 @@ pub fn aws(project: &Project) -> Result<Rendered, RenderError> {
             let path = file.path.file_name().unwrap_or_default().to_string_lossy();
             machines.push(OfMachine {
                 graph: graph.name.to_string(),
-                id: id(at),
+                id: place(at),
                 name: called(at),
                 key: key(&path, &file.text),
                 part: at > 0,
-                parts: numbers.map(|at| Part { place: format!("Part{at}"), id: id(at) }).collect(),
+                parts: numbers.map(|at| Part { place: format!("Part{at}"), id: place(at) }).collect(),
             });
         }
     }

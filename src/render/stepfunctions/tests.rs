@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::graph::testing;
-use crate::model::{Settings, TaskName};
+use crate::model::{ProjectId, Settings, TaskName};
 use crate::render::{RunnerState, state_of};
 
 pub(super) fn project(graph: &Graph) -> Project {
@@ -22,8 +22,12 @@ pub(super) fn project(graph: &Graph) -> Project {
     }
 }
 
+pub(super) fn id() -> ProjectId {
+    ProjectId::parse("/survey").unwrap()
+}
+
 fn machines(graph: &Graph) -> Machines {
-    stepfunctions(&project(graph), graph).unwrap()
+    stepfunctions(&project(graph), &id(), graph).unwrap()
 }
 
 /// A graph of `t0`, `t1`…, each with what it depends on.
@@ -135,7 +139,7 @@ fn what_the_engine_does_otherwise_is_said() {
     let mut project = project(&graph);
     project.settings.concurrency = [("db".to_owned(), 1), ("other".to_owned(), 1)].into_iter().collect();
     assert_eq!(
-        stepfunctions(&project, &graph).unwrap().notes,
+        stepfunctions(&project, &id(), &graph).unwrap().notes,
         [
             "`t0` asks for 0.29 vCPU: Fargate has 0.5 vCPU and 1 GB for that",
             "`settings.concurrency` of `db` does not hold there: AWS Batch has no such limit"
@@ -153,7 +157,7 @@ fn what_no_machine_holds_is_refused() {
     let mut deps = vec![vec![]; 4000];
     deps.push((0..4000).collect());
     let graph = numbered(&deps);
-    let refused = stepfunctions(&project(&graph), &graph).unwrap_err().to_string();
+    let refused = stepfunctions(&project(&graph), &id(), &graph).unwrap_err().to_string();
     assert_eq!(refused, "`t4000` waits for 4000 others, which is more than one state machine holds");
 }
 
@@ -191,4 +195,19 @@ proptest! {
         prop_assert_eq!(&made, &machines(&graph));
         hold_together(&made);
     }
+}
+
+#[test]
+fn jobs_that_work_on_the_branch_know_the_project_without_git() {
+    let graph = numbered(&[vec![], vec![0]]);
+    let machine: Value = serde_json::from_str(&machines(&graph).files[0].text).unwrap();
+    let mut all = Vec::new();
+    states(&machine, &mut all);
+    let told = |state: &Value| {
+        let environment = state["Parameters"]["ContainerOverrides"]["Environment"].as_array();
+        let named = environment.into_iter().flatten().find(|one| one["Name"] == "KPTN_PROJECT");
+        named.map(|one| one["Value"].clone())
+    };
+    let told: Vec<_> = all.iter().filter_map(|(name, state, _)| Some((*name, told(state)?))).collect();
+    assert_eq!(told, [("run: open", "/survey".into()), ("run: close", "/survey".into())]);
 }
