@@ -58,6 +58,8 @@ test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS
 	@tests/setup/aws.sh "$(TARGET)/aws"
 	@$(CARGO) build --locked $(FEATURES)
 	@"$(TARGET)/aws/bin/python" -B tests/aws/run.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
+	@tests/setup/r.sh
+	@"$(TARGET)/aws/bin/python" -B tests/aws/real.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@"$(TARGET)/aws/bin/python" -B tests/aws/tables.py "$(TARGET)/aws" \
 	  $(CARGO) test --locked $(FEATURES) --test main -- buckets::
 

@@ -67,6 +67,7 @@ mod runner;
 mod seeds;
 mod shared_runs;
 mod shoes;
+mod sparing;
 mod subsets;
 mod support;
 mod surroundings;

@@ -25,6 +25,9 @@ pub struct Briefing {
     pub objects: Digest,
     /// By task.
     pub tasks: BTreeMap<TaskName, Brief>,
+    /// Whether the engine looks for marks of what has nothing to do before it starts a machine for it.
+    #[serde(default)]
+    pub marks: bool,
 }
 
 /// What a worker must know of one task.
@@ -48,6 +51,9 @@ pub struct Brief {
     pub made_of: Vec<Ingredient>,
     /// Whether its code or the configuration was not what the commit has.
     pub dirty: bool,
+    /// What depends on it and holds as it is, where all tasks before that leave what they had left before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub may_spare: Vec<TaskName>,
 }
 
 /// What came of a task, or of a bundle of its items, on one machine.
@@ -65,6 +71,9 @@ pub struct WorkerReport {
     pub reusable: bool,
     /// What of it did not finish; of a bundle also the items that did.
     pub unfinished: Option<UnfinishedTask>,
+    /// Whether what depends on it finds the same as before the run.
+    #[serde(default)]
+    pub unchanged: bool,
     /// The part of the run that says where all of that is.
     pub objects: Digest,
     /// The machine.

@@ -215,6 +215,11 @@ pub fn run_skip(run: &RunId, task: &TaskName) -> String {
     format!("{}/skip", run_task(run, task))
 }
 
+/// Tells whether a key below that of a task of a run is that of what came of it, or of one bundle.
+pub fn is_run_report(key: &str) -> bool {
+    !["/bundles", "/bundles.json", "/skip"].iter().any(|other| key.ends_with(other))
+}
+
 /// Returns the key of the run that an engine's execution opened; absent where its name cannot be in a key.
 pub fn run_opened(execution: &str) -> Option<String> {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);

@@ -102,7 +102,7 @@ def free_port():
 class Aws:
     """The emulator, with a bucket, a queue and a job definition."""
 
-    def __init__(self, tools, folder, program=HERE / "stub"):
+    def __init__(self, tools, folder, program="stub", jobs=400):
         # Of jobs that no definition gives another one.
         self.stub = folder / "stub"
         for name in ("hold", "fail", "bundles", "key"):
@@ -110,8 +110,8 @@ class Aws:
         self.tools, self.folder = tools, folder
         (folder / "aws.jsonl").touch()
         self.log, self.port, self.runs = folder / "aws.jsonl", free_port(), 0
-        words = [tools.python, "-m", "emulator", "--port", str(self.port), "--path", str(program), "--log", str(self.log),
-                 "--jobs", "400", "--refuse", str(folder / "refuse.json")]
+        words = [tools.python, "-m", "emulator", "--port", str(self.port), "--path", str(HERE / program), "--log", str(self.log),
+                 "--jobs", str(jobs), "--refuse", str(folder / "refuse.json")]
         with open(folder / "emulator.log", "w") as said:
             env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KPTN_STUB": str(self.stub),
                    "KPTN_STUB_BUCKET": BUCKET + "/kptn"}
@@ -177,45 +177,17 @@ def keys_of(files):
     return found
 
 
-class Run:
-    """One execution with stubs for tasks."""
+class Execution:
+    """One execution of a machine."""
 
-    def __init__(self, aws, graph, files, run="0123456789ab-01234567", fresh=(), hold=(), fail=None, bundles=None):
-        self.aws, self.graph = aws, graph
-        self.folder = pathlib.Path(tempfile.mkdtemp(dir=aws.folder))
-        for name in ("hold", "fail", "bundles", "key"):
-            (self.folder / name).mkdir()
-        for name, kind in [(name, "hold") for name in hold]:
-            self.file(kind, name).touch()
-        for kind, files_of in (("fail", fail), ("bundles", bundles)):
-            for name, text in (files_of or {}).items():
-                self.file(kind, name).write_text(str(text))
-        prefix = self.folder.name + "/"
-        machine = aws.machine(files, {"KPTN_STUB": self.folder, "KPTN_STUB_BUCKET": BUCKET + "/" + prefix.rstrip("/")})
-        keys = keys_of(files)
-        for name, key in keys.items():
-            self.file("key", name).write_text(key)
-        for name in fresh:
-            aws.s3.put_object(Bucket=BUCKET, Key="%sruns/%s/tasks/%s/skip" % (prefix, run, keys[name]), Body=b"")
-        self.remote = "s3://%s/%s" % (BUCKET, prefix.rstrip("/"))
-        given = {"remote": self.remote, "branch": "main", "bucket": BUCKET, "prefix": prefix}
-        given.update({"run": run} if run else {})
-        started = aws.states.start_execution(stateMachineArn=machine, name=self.folder.name, input=json.dumps(given))
+    def __init__(self, aws, machine, name, given):
+        self.aws = aws
+        started = aws.states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))
         self.execution = started["executionArn"]
 
-    def file(self, kind, name):
-        return self.folder / kind / hashlib.sha256(name.encode()).hexdigest()[:16]
-
     def lines(self):
-        log = self.folder / "log"
-        return log.read_text().splitlines() if log.exists() else []
-
-    def ended(self):
-        """The tasks that ended well; of a mapped one, its last job counts."""
-        return {line[4:] for line in self.lines() if line.startswith("end ")} & set(self.graph.deps)
-
-    def begun(self):
-        return {line[6:] for line in self.lines() if line.startswith("begin ")} & set(self.graph.deps)
+        """What its jobs did, for who waits in vain."""
+        return []
 
     def until(self, condition, what):
         deadline = time.monotonic() + PATIENCE
@@ -224,16 +196,12 @@ class Run:
                 sys.exit("waited in vain for %s:\n%s\n%s" % (what, "\n".join(self.lines()), self.history()[-3000:]))
             time.sleep(0.05)
 
-    def release(self, name):
-        self.file("hold", name).unlink()
-
     def status(self):
         return self.aws.states.describe_execution(executionArn=self.execution)["status"]
 
     def finish(self, status):
         self.until(lambda: self.status() != "RUNNING", "the end of the execution")
         assert self.status() == status, "%s:\n%s" % (self.status(), self.history()[:3000])
-        self.in_order()
 
     def events(self):
         pages = self.aws.states.get_paginator("get_execution_history").paginate(executionArn=self.execution)
@@ -252,6 +220,53 @@ class Run:
                 found += [text[:800] for text in texts if "Failed" in text and "headObject" not in text]
         return "\n".join(found)
 
+
+class Run(Execution):
+    """One execution with stubs for tasks."""
+
+    def __init__(self, aws, graph, files, run="0123456789ab-01234567", fresh=(), hold=(), fail=None, bundles=None):
+        self.graph = graph
+        self.folder = pathlib.Path(tempfile.mkdtemp(dir=aws.folder))
+        for name in ("hold", "fail", "bundles", "key"):
+            (self.folder / name).mkdir()
+        for name, kind in [(name, "hold") for name in hold]:
+            self.file(kind, name).touch()
+        for kind, files_of in (("fail", fail), ("bundles", bundles)):
+            for name, text in (files_of or {}).items():
+                self.file(kind, name).write_text(str(text))
+        prefix = self.folder.name + "/"
+        machine = aws.machine(files, {"KPTN_STUB": self.folder, "KPTN_STUB_BUCKET": BUCKET + "/" + prefix.rstrip("/")})
+        keys = keys_of(files)
+        for name, key in keys.items():
+            self.file("key", name).write_text(key)
+        for name in fresh:
+            aws.s3.put_object(Bucket=BUCKET, Key="%sruns/%s/tasks/%s/skip" % (prefix, run, keys[name]), Body=b"")
+        self.remote = "s3://%s/%s" % (BUCKET, prefix.rstrip("/"))
+        given = {"remote": self.remote, "branch": "main", "bucket": BUCKET, "prefix": prefix}
+        given.update({"run": run} if run else {})
+        super().__init__(aws, machine, self.folder.name, given)
+
+    def file(self, kind, name):
+        return self.folder / kind / hashlib.sha256(name.encode()).hexdigest()[:16]
+
+    def lines(self):
+        log = self.folder / "log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def ended(self):
+        """The tasks that ended well; of a mapped one, its last job counts."""
+        return {line[4:] for line in self.lines() if line.startswith("end ")} & set(self.graph.deps)
+
+    def begun(self):
+        return {line[6:] for line in self.lines() if line.startswith("begin ")} & set(self.graph.deps)
+
+    def release(self, name):
+        self.file("hold", name).unlink()
+
+    def finish(self, status):
+        super().finish(status)
+        self.in_order()
+
     def in_order(self):
         """Each task began after what it depends on had ended, and no attempt of it overlapped with another."""
         ended, fresh = set(), set(self.graph.deps) - self.begun()
@@ -266,9 +281,9 @@ class Run:
 
 
 @contextlib.contextmanager
-def emulator(tools):
+def emulator(tools, *more):
     with tempfile.TemporaryDirectory(prefix="kptn-aws-") as folder:
-        aws = Aws(tools, pathlib.Path(folder))
+        aws = Aws(tools, pathlib.Path(folder), *more)
         try:
             yield aws
         finally:

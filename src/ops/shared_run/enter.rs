@@ -57,6 +57,10 @@ pub(super) struct Entered {
     pub places: Arc<Places>,
     pub task: Task,
     pub run: Run,
+    /// What it was told of the task.
+    pub brief: Brief,
+    /// Whether the run's engine looks for marks.
+    pub marks: bool,
     /// The folder of its own state.
     pub own: PathBuf,
 }
@@ -164,7 +168,8 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
         plan,
     };
     refuse_other_code(&run, &task, &brief)?;
-    Ok(Way::In(Box::new(Entered { shared, places, task, run, own })))
+    let marks = briefing.marks;
+    Ok(Way::In(Box::new(Entered { shared, places, task, run, brief, marks, own })))
 }
 
 /// Says that a run is over, for who is late.

@@ -5,6 +5,7 @@
 //! enter     `task run --remote`: one brief, what the task needs of others, a state of this task's own
 //! work      the same task code as everywhere; what it made goes, with a report of which the first counts
 //! bundles   `task bundles --remote`: what is stale of a mapped task, cut into lists
+//! spare     who ends a task marks what has nothing to do after it, for engines that look before they start a machine
 //! gather    `run close --remote`: reports -> this machine's state -> close, pull, push
 //! ```
 //! A worker reads no `kptn.yaml` and asks no git: the brief says all that counts, and that its
@@ -16,6 +17,7 @@ mod error;
 mod gather;
 mod material;
 mod publish;
+mod spare;
 mod work;
 
 pub use bundles::bundles;

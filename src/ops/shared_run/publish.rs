@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::{SharedRunError, needed, there};
+use super::{SharedRunError, needed, spare, there};
 use crate::fingerprint::{Surroundings, gather};
 use crate::model::{
     Brief, Briefing, Digest, Mark, Project, RunCounts, RunEnd, RunPlan, SHARED_RUN_FORMAT, Silent,
@@ -160,12 +160,12 @@ fn publish(session: &Session, peer: &Peer, plan: &RunPlan, request: &RunRequest)
     refuse_local_only(plan)?;
     let store = Store::open(session.store_root())?;
     let ends = peer.ends(&store, &session.key, &Silent);
-    let briefings = briefings(session, &store, plan)?;
     let engine = request.engine.as_ref().map(|opening| &opening.engine);
     let execution = engine.and_then(|engine| engine.key.as_deref());
     let meant: BTreeSet<_> = plan.tasks.iter().collect();
     // Of the engines, this one looks for marks; to any other they are nothing.
     let looks = engine.is_some_and(|engine| engine.name == LOOKS_FOR_MARKS);
+    let briefings = briefings(session, &store, plan, looks)?;
     let fresh = plan.graph.tasks.keys().filter(|task| looks && !meant.contains(task)).cloned();
     let (shared, fresh) = (there(peer, &store, &plan.id), fresh.collect::<Vec<_>>());
     Ok(block_on(async {
@@ -197,9 +197,10 @@ fn briefings(
     session: &Session,
     store: &Store,
     plan: &RunPlan,
+    marks: bool,
 ) -> Result<Vec<(Briefing, Vec<Digest>)>, OpsError> {
     let past = past(session, store, plan)?;
-    let briefs = briefs(session, plan, &past)?;
+    let briefs = briefs(session, plan, &past, marks)?;
     let mut by_key: BTreeMap<u8, BTreeMap<TaskName, Brief>> = BTreeMap::new();
     for (name, brief) in briefs {
         // Tasks share a key as `layout::run_briefs` spells it.
@@ -228,6 +229,7 @@ fn briefings(
             plan: facts.clone(),
             objects: Digest::of(b""),
             tasks,
+            marks,
         };
         all.push((briefing, objects));
     }
@@ -249,7 +251,12 @@ fn past(session: &Session, store: &Store, plan: &RunPlan) -> Result<Past, OpsErr
     })
 }
 
-fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskName, Brief)>, OpsError> {
+fn briefs(
+    session: &Session,
+    plan: &RunPlan,
+    past: &Past,
+    marks: bool,
+) -> Result<Vec<(TaskName, Brief)>, OpsError> {
     let memo = memo::open(session)?;
     let surroundings = Surroundings::new(
         &session.project,
@@ -261,6 +268,10 @@ fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskNam
     );
     let tasks: Vec<&Task> = plan.tasks.iter().filter_map(|name| plan.graph.tasks.get(name)).collect();
     let gathered: Vec<_> = tasks.par_iter().map(|task| gather(task, &surroundings)).collect();
+    let mut may_spare = match marks {
+        true => spare::may_spare(session, plan, &memo, &surroundings, &tasks, &gathered)?,
+        false => BTreeMap::new(),
+    };
     let is_dirty = |files: &[std::path::PathBuf]| {
         session.repository.as_ref().is_some_and(|one| one.is_dirty(files).unwrap_or(true))
     };
@@ -270,7 +281,7 @@ fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskNam
     let (some_are, few) = (is_dirty(&all), tasks.len() <= LOOKED_AT);
     let of_task = |files: &[std::path::PathBuf]| config_is_dirty || some_are && (!few || is_dirty(files));
     let in_run: BTreeSet<&TaskName> = plan.tasks.iter().collect();
-    let brief = |(task, gathered): (&Task, crate::fingerprint::Gathered)| {
+    let mut brief = |(task, gathered): (&Task, crate::fingerprint::Gathered)| {
         let deps = task.deps.iter().filter_map(|dep| plan.graph.tasks.get(dep));
         let own = std::iter::once(&task.name).chain(task.deps.iter().filter(|dep| !in_run.contains(dep)));
         let brief = Brief {
@@ -282,11 +293,12 @@ fn briefs(session: &Session, plan: &RunPlan, past: &Past) -> Result<Vec<(TaskNam
             unfinished: past.unfinished.get(&task.name).cloned(),
             marks: past.marks.iter().filter(|mark| mark.task == task.name).cloned().collect(),
             dirty: of_task(&gathered.files),
+            may_spare: may_spare.remove(&task.name).unwrap_or_default(),
             made_of: gathered.ingredients,
         };
         (task.name.clone(), brief)
     };
-    Ok(tasks.into_iter().zip(gathered).map(brief).collect())
+    Ok(tasks.into_iter().zip(gathered).map(&mut brief).collect())
 }
 
 /// Returns every object that some briefs lead to.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::enter::{Entered, Entering, Way, enter, over};
-use super::needed;
+use super::{needed, spare};
 use crate::model::{
     Bundle, Digest, ItemRecord, ItemTable, Provenance, Record, Retries, SHARED_RUN_FORMAT, Silent,
     SnapshotEntry, TaskOutcome, UnfinishedTask, WorkerReport,
@@ -49,7 +49,8 @@ pub fn run_one(
     }
     let Entered { shared, places, run, .. } = &entered;
     let (bundle, store) = (entering.bundle, &run.store);
-    let (first, late) = block_on(async {
+    let unchanged = spare::is_unchanged(&entered, made.entry.as_ref())?;
+    let (counts, id, late) = block_on(async {
         let objects = shared.send(store, &made.objects, places, &Silent).await?;
         let report = WorkerReport {
             format: SHARED_RUN_FORMAT,
@@ -58,24 +59,31 @@ pub fn run_one(
             entry: made.entry,
             reusable: made.reusable,
             unfinished: made.unfinished,
+            unchanged,
             objects,
             host: run.host.clone(),
             ended_ms: now_ms(),
         };
         store.hit("remote.run.reported")?;
         let id = report.id.clone();
-        let first = shared.write_report(which, &name, bundle, report).await?;
+        let counts = shared.write_report(which, &name, bundle, report).await?;
+        store.hit("remote.run.told")?;
         // Whoever closes reads the reports first, and then says so.
         let end = shared.end().await?;
         let late = end.filter(|end| end.given_up || !end.done.contains(&name));
-        Ok((Some(first).filter(|first| first.id != id), late))
+        Ok((Some(counts).filter(|_| which == Report::Done), id, late))
     })?;
     if let Some(end) = late {
         return Err(over(end).into());
     }
-    if let Some(first) = first {
+    if let Some(first) = counts.as_ref().filter(|counts| counts.id != id) {
         let message = format!("{} had done it already: what it made counts", first.host);
         run.note(run.task(name.as_str()), message);
+    }
+    let marked = counts.filter(|_| entered.marks && bundle.is_none());
+    if let Some(Err(error)) = marked.map(|counts| spare::mark(&entered, &counts)) {
+        // Those start a container, which finds nothing to do.
+        run.note(run.task(name.as_str()), format!("what has nothing to do after it was not marked: {error}"));
     }
     let own = entered.own.clone();
     drop(entered);

@@ -153,6 +153,14 @@ impl SharedRun {
         self.unpack(&layout::run_briefs(&self.run, task)).await
     }
 
+    /// Returns the briefings of some tasks, each read once however many of them it is about.
+    pub async fn briefings(&self, tasks: &BTreeSet<TaskName>) -> Result<Vec<Briefing>, RemoteError> {
+        let keys: BTreeSet<_> = tasks.iter().map(|task| layout::run_briefs(&self.run, task)).collect();
+        let read = async |key: &String| self.unpack(key).await;
+        let reading = futures_util::stream::iter(keys.iter().map(read)).buffer_unordered(AT_ONCE);
+        reading.try_filter_map(async |briefing| Ok(briefing)).try_collect().await
+    }
+
     /// Returns how the run ended; absent where it is not closed.
     pub async fn end(&self) -> Result<Option<RunEnd>, RemoteError> {
         self.read(&layout::run_closed(&self.run)).await

@@ -107,7 +107,7 @@ impl SharedRun {
 
     async fn read_reports(&self, keys: Vec<String>) -> Result<Reports, RemoteError> {
         let is_done = |key: &String| keys.binary_search(key).is_ok();
-        let wanted = keys.iter().filter(|key| !key.ends_with("/bundles")).filter(|key| {
+        let wanted = keys.iter().filter(|key| layout::is_run_report(key)).filter(|key| {
             // A bundle that is done has not failed.
             key.strip_suffix(".failed").is_none_or(|bundle| !is_done(&bundle.to_owned()))
         });

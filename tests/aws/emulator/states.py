@@ -1,4 +1,5 @@
 """Step Functions: moto's interpreter, mended where it cannot run what AWS runs."""
+import datetime
 import json
 import time
 import uuid
@@ -21,6 +22,7 @@ def mend(hurry):
     _names_of_fields()
     _a_token_for_each_attempt()
     _starts()
+    _stops()
     _fields_of_jobs()
     # Half a second between two looks at a job would be most of a test.
     callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.05
@@ -91,6 +93,18 @@ def _starts():
         return plain(self, state_machine_arn, name or str(uuid.uuid4()), execution_input, trace_header)
 
     models.StepFunctionsParserBackend.start_execution = start
+
+
+def _stops():
+    """An execution that is stopped has ended; moto says so when the last thread of it has, and some never do."""
+    plain = models.StepFunctionsParserBackend.stop_execution
+
+    def stop(self, execution_arn):
+        execution = plain(self, execution_arn)
+        execution.exec_status, execution.stop_date = models.ExecutionStatus.ABORTED, datetime.datetime.now()
+        return execution
+
+    models.StepFunctionsParserBackend.stop_execution = stop
 
 
 def _fields_of_jobs():

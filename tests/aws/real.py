@@ -1,0 +1,238 @@
+#!/usr/bin/env python3
+"""Carries out a rendered state machine in an emulator of AWS, and each of its jobs with the real kptn.
+
+    ENVIRONMENT/bin/python tests/aws/real.py KPTN ENVIRONMENT [TEST ...]
+
+ENVIRONMENT is what tests/setup/aws.sh makes. A job starts in a folder with a copy of the project and nothing else, as in a
+container; all that the jobs have in common is the bucket. Nothing goes by time: tasks wait for files that the tests take
+away.
+"""
+import json
+import pathlib
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from machines import Tools, emulator  # noqa: E402
+from project import Site  # noqa: E402
+
+# The pipeline of the engines' tests: what was slow there waits here for the test.
+SURVEY = [
+    ("tasks/weather.py", "import time\n", "from held import at\n"),
+    ("tasks/weather.py", "time.sleep(3)", 'at("weather")'),
+    ("tasks/compare.py", "def compare(output_dir):\n", 'from held import at\n\n\ndef compare(output_dir):\n    at("compare")\n'),
+    ("tasks/counts.py", "def counts(states, output_dir):\n", 'from held import at\n\n\ndef counts(states, output_dir):\n    at("counts")\n'),
+    ("kptn.yaml", "retries: 1, timeout: 60s", "retries: 2, timeout: 60s"),
+]
+# All jobs of a run of it in which nothing is fresh.
+SINGLE = ["compare", "counts", "late_report", "shares", "states", "summary", "weather"]
+ALL = sorted([*SINGLE, *["bundles fit", "fit", *["fit[]"] * 4], *["bundles fit_r", "fit_r", *["fit_r[]"] * 10],
+              *["bundles strict", "strict", *["strict[]"] * 3]])
+
+
+def survey(aws, name, *edits):
+    return Site(aws, name, edits=[*SURVEY, *edits])
+
+
+def local(aws):
+    """What a run on one machine makes of the same project."""
+    if not hasattr(aws, "expected"):
+        site = survey(aws, "local")
+        site.kptn("run", "survey")
+        aws.expected = site.outputs()
+    return aws.expected
+
+
+def ends_as_a_local_run(site):
+    """What a person gets who asks for the branch."""
+    assert site.outputs("--remote", site.remote) == local(site.aws)
+    assert site.not_fresh() == []
+
+
+def test_a_run_that_a_person_opened(aws):
+    site = survey(aws, "opened")
+    run = site.open()
+    execution = site.start(run)
+    execution.finish("SUCCEEDED")
+    assert execution.jobs() == sorted([*ALL, "close"]), execution.jobs()
+    closed = site.closed(run)
+    assert (closed["was_closed"], closed["counts"]["ran"], closed["outputs"]) == (True, 10, local(aws)), closed
+    assert site.not_fresh() == []
+    site.kptn("restore")
+    assert (site.root / "scratch/main/late.txt").read_text() == "It was mild\n"
+    assert not list((site.image / "project").rglob(".kptn")), "jobs share nothing"
+
+
+def test_a_start_without_a_run_plans_first(aws):
+    site = survey(aws, "scheduled")
+    first = site.start()
+    first.finish("SUCCEEDED")
+    assert first.jobs() == sorted(["open", *ALL, "close"]), first.jobs()
+    again = site.start()
+    again.finish("SUCCEEDED")
+    assert again.jobs() == ["close", "open"], again.jobs()
+    ends_as_a_local_run(site)
+    # An edit runs what it reaches.
+    site.edit([("tasks/late_report.py", "It was", "It will be")])
+    site.build()
+    third = site.start()
+    third.finish("SUCCEEDED")
+    assert third.jobs() == ["close", "late_report", "open"], third.jobs()
+
+
+def test_an_edit_that_changes_nothing_starts_nothing_after_it(aws):
+    site = survey(aws, "spared")
+    site.kptn("run", "survey")
+    edits = [("tasks/counts.py", 'f"{state},{len(state)}\\n"', '"%s,%d\\n" % (state, len(state))'),
+             ("tasks/shares.R", "1 / length(states)", "1 / (0 + length(states))")]
+    for number, some in enumerate([edits[:1], edits[1:], [("tasks/states.py", 'return ["AL",', 'return ["A" + "L",')]]):
+        site.edit(some)
+        site.build()
+        edited = pathlib.Path(some[0][0]).stem
+        run = site.open()
+        execution = site.start(run)
+        execution.finish("SUCCEEDED")
+        assert execution.jobs() == sorted(["close", edited]), execution.jobs()
+        counts = site.closed(run)["counts"]
+        assert (counts["ran"], counts["spared"], counts["skipped"]) == (1, [2, 2, 7][number], 0), counts
+    # Of two that end side by side one sees that all before the next is as it was.
+    site.edit([(path, new, old) for path, old, new in edits])
+    site.build()
+    execution = site.start()
+    execution.finish("SUCCEEDED")
+    assert execution.jobs() == ["close", "counts", "open", "shares"], execution.jobs()
+    ends_as_a_local_run(site)
+
+
+def test_a_task_that_fails_twice_and_then_does_not(aws):
+    site = survey(aws, "twice")
+    site.fail("compare", 2)
+    execution = site.start()
+    execution.finish("SUCCEEDED")
+    assert [code for job, code in site.jobs() if job == "compare"] == [1, 1, 0]
+    assert execution.jobs() == sorted(["open", *ALL, "compare", "compare", "close"]), execution.jobs()
+    ends_as_a_local_run(site)
+
+
+def test_jobs_that_are_killed(aws):
+    site = survey(aws, "killed")
+    site.hold("compare", "weather")
+    run = site.open()
+    execution = site.start(run)
+    execution.until_began("compare", "weather")
+    site.kill("compare")
+    execution.until(lambda: site.began().count("compare") == 2, "another attempt: it has retries")
+    site.kill("weather")
+    site.release("compare")
+    execution.finish("FAILED")
+    expected = [job for job in ALL if job != "late_report"] + ["compare", "close"]
+    assert execution.jobs() == sorted(expected), execution.jobs()
+    closed = site.closed(run)
+    assert (closed["exit"], closed["counts"]["ran"], closed["counts"]["skipped"]) == (1, 8, 2), closed
+    assert site.not_fresh() == ["weather", "late_report"]
+    site.release("weather")
+    again = site.start()
+    again.finish("SUCCEEDED")
+    assert again.jobs() == ["close", "late_report", "open", "weather"], again.jobs()
+    ends_as_a_local_run(site)
+
+
+def test_calls_that_are_refused_are_made_again(aws):
+    site = survey(aws, "refused")
+    refuse = aws.folder / "refuse.json"
+    refuse.write_text(json.dumps({"batch": 4, "s3": 8, "states": 2, "s3 of jobs": 40}))
+    execution = site.start(site.open())
+    execution.finish("SUCCEEDED")
+    assert json.loads(refuse.read_text()) == {"batch": 0, "s3": 0, "states": 0, "s3 of jobs": 0}
+    assert execution.jobs() == sorted([*ALL, "close"]), execution.jobs()
+    ends_as_a_local_run(site)
+
+
+def stopped(site, run=None):
+    """An execution that is stopped in the middle, as AWS does it: what runs is ended."""
+    site.hold("counts", "weather")
+    execution = site.start(run)
+    execution.until_began("counts", "weather")
+    ended = lambda: {"fit", "fit_r", "strict", "shares"} <= {job for job, _ in site.jobs()}
+    execution.until(ended, "what does not wait")
+    execution.stop("counts", "weather")
+    site.release("counts", "weather")
+    return execution
+
+
+LEFT = ["compare", "counts", "late_report", "summary", "weather"]
+
+
+def test_an_execution_that_was_stopped_goes_on_in_another(aws):
+    # With the run of the first: what has ended starts no container.
+    site = survey(aws, "stopped")
+    first = stopped(site)
+    again = site.start(site.opened(first))
+    again.finish("SUCCEEDED")
+    assert again.jobs() == sorted([*LEFT, "close"]), again.jobs()
+    ends_as_a_local_run(site)
+    # Or with another one, once that of the first is closed.
+    site = survey(aws, "closed")
+    run = site.open()
+    stopped(site, run)
+    assert site.closed(run)["counts"]["skipped"] == 5
+    again = site.start()
+    again.finish("SUCCEEDED")
+    assert again.jobs() == sorted([*LEFT, "open", "close"]), again.jobs()
+    ends_as_a_local_run(site)
+
+
+def test_two_executions_on_one_branch(aws):
+    site = survey(aws, "both")
+    site.hold("weather")
+    one, two = site.start(), site.start()
+    one.until(lambda: site.began().count("weather") == 2, "both in the middle")
+    site.release("weather")
+    one.finish("SUCCEEDED")
+    two.finish("SUCCEEDED")
+    assert sorted(job for job, code in site.jobs() if code == 0) == sorted([*ALL, "open", "close"] * 2)
+    assert [code for _, code in site.jobs() if code] == []
+    runs = [site.opened(execution) for execution in (one, two)]
+    assert [site.closed(run)["counts"]["ran"] for run in runs] == [10, 10]
+    ends_as_a_local_run(site)
+    third = site.start()
+    third.finish("SUCCEEDED")
+    assert third.jobs() == ["close", "open"], third.jobs()
+
+
+MANY = 200
+LIST = """graphs: {g: {tasks: {numbers: , square: numbers, total: square}}}
+settings: {py_tasks_dir: tasks}
+tasks:
+  numbers: {file: numbers.py, cache_result: true, iterable_item: N}
+  square: {file: square.py, map_over: N, bundle_size: 1, cache_result: true}
+  total: {file: total.py, cache_result: true}
+"""
+
+
+def test_a_bundle_a_job(aws):
+    files = {"kptn.yaml": LIST, "tasks/numbers.py": "def numbers():\n    return list(range(%d))\n" % MANY,
+             "tasks/square.py": "def square(N):\n    return N * N\n", "tasks/total.py": "def total(square):\n    return sum(square)\n"}
+    site = Site(aws, "many", files)
+    execution = site.start()
+    execution.finish("SUCCEEDED")
+    assert execution.jobs() == sorted(["open", "numbers", "bundles square", *["square[]"] * MANY, "square", "total", "close"])
+    site.kptn("pull", site.remote)
+    assert json.loads(site.kptn("cat", "total")) == sum(number * number for number in range(MANY))
+
+
+TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
+
+
+def main(kptn, environment, *names):
+    tools = Tools(kptn, environment)
+    with emulator(tools, "image", 16) as aws:
+        for name in names or TESTS:
+            began = time.monotonic()
+            TESTS[name](aws)
+            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
+    print("%d passed, 0 failed" % len(names or TESTS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
