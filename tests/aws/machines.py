@@ -113,7 +113,9 @@ class Aws:
         words = [tools.python, "-m", "emulator", "--port", str(self.port), "--path", str(HERE / program), "--log", str(self.log),
                  "--jobs", str(jobs), "--refuse", str(folder / "refuse.json")]
         with open(folder / "emulator.log", "w") as said:
-            env = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "KPTN_STUB": str(self.stub),
+            # Jobs are started by the thousand: no shim before Python.
+            path = os.path.dirname(tools.python) + ":" + os.environ["PATH"]
+            env = {**os.environ, "PATH": path, "PYTHONDONTWRITEBYTECODE": "1", "KPTN_STUB": str(self.stub),
                    "KPTN_STUB_BUCKET": BUCKET + "/kptn"}
             self.server = subprocess.Popen(words, cwd=HERE, stdout=subprocess.PIPE, stderr=said, text=True, env=env)
         assert self.server.stdout.readline().startswith("ready"), "the emulator did not start"
@@ -180,6 +182,8 @@ def keys_of(files):
 class Execution:
     """One execution of a machine."""
 
+    patience = PATIENCE
+
     def __init__(self, aws, machine, name, given):
         self.aws = aws
         started = aws.states.start_execution(stateMachineArn=machine, name=name, input=json.dumps(given))
@@ -190,7 +194,7 @@ class Execution:
         return []
 
     def until(self, condition, what):
-        deadline = time.monotonic() + PATIENCE
+        deadline = time.monotonic() + self.patience
         while not condition():
             if time.monotonic() > deadline:
                 sys.exit("waited in vain for %s:\n%s\n%s" % (what, "\n".join(self.lines()), self.history()[-3000:]))

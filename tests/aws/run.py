@@ -104,6 +104,17 @@ def test_a_mapped_task_has_as_many_jobs_as_bundles(aws):
     assert run.begun() == set(DIAMOND) - {"e"}, run.lines()
 
 
+def test_two_thousand_bundles(aws):
+    # Each that runs is asked after all the time.
+    graph = Graph({"list": [], "p": ["list"]}, mapped=["p"], more={"p": ["group_size: 16"]})
+    run = Run(aws, graph, graph.render(aws.tools, aws.folder / "thousands"), bundles={"p": 2000})
+    run.patience = 1200
+    run.finish("SUCCEEDED")
+    jobs = ended(run)
+    assert len([job for job in jobs if job.startswith("p[")]) == len(set(jobs)) - 4 == 2000, len(jobs)
+    assert jobs[-2:] == ["p", "close"] and jobs.index("p") == len(jobs) - 2
+
+
 def test_calls_that_are_refused_are_made_again(aws):
     graph, files = diamond(aws, "refused")
     refuse = aws.folder / "refuse.json"

@@ -209,5 +209,5 @@ fn jobs_that_work_on_the_branch_know_the_project_without_git() {
         named.map(|one| one["Value"].clone())
     };
     let told: Vec<_> = all.iter().filter_map(|(name, state, _)| Some((*name, told(state)?))).collect();
-    assert_eq!(told, [("run: open", "/survey".into()), ("run: close", "/survey".into())]);
+    assert_eq!(told, [("run: close", "/survey".into()), ("run: open", "/survey".into())]);
 }
