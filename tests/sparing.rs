@@ -53,6 +53,11 @@ impl Site {
     }
 
     fn at(place: Place) -> Self {
+        Self::known_as(place, "")
+    }
+
+    /// The same, where a person's `kptn.yaml` has `more`.
+    fn known_as(place: Place, more: &str) -> Self {
         let url = match &place {
             Place::Folder(folder) => format!("file://{}", folder.path().join("team").display()),
             Place::Bucket(_) => "s3://bucket/team".to_owned(),
@@ -70,6 +75,7 @@ impl Site {
             project.with_env("KPTN_REMOTE", &url)
         };
         let (person, worker) = (known(Project::new()), known(Project::without_git()));
+        person.write("kptn.yaml", person.read("kptn.yaml") + more);
         person.commit("first");
         let worker = worker.with_env("KPTN_BRANCH", "main").with_env("KPTN_PROJECT", "/");
         Self { place, person, worker }
@@ -311,4 +317,26 @@ fn only_an_engine_that_looks_is_told() {
     run.task("A").succeeds();
     assert!(run.marked().is_empty());
     run.close().exits(1);
+}
+
+#[test]
+fn workers_by_address_find_the_table_and_engines_what_they_read_in_the_bucket() {
+    let s3 = crate::support::s3::S3::start();
+    let refs = format!("dynamodb://{}", crate::support::dynamo::TABLE);
+    let known =
+        format!("remotes: {{team: {{url: 's3://bucket/team', refs: '{refs}', region: us-east-1}}}}\n");
+    // Of the two only the person's machine is told of the table.
+    let site = Site::known_as(Place::Bucket(s3), &known);
+    let run = site.open(&["--key", "night"]);
+    ["A", "list"].iter().for_each(|name| drop(run.task(name).succeeds()));
+    site.worker.kptn(&["task", "bundles", "each", "--run", &run.run]).succeeds();
+    run.carry_out();
+    site.worker.kptn(&["run", "close", "--run", &run.run]).succeeds();
+    site.edit("A.py", "'A'", "'a'.upper()");
+    assert_eq!(site.run(), ["A"]);
+    assert_eq!(site.person.not_fresh(), "");
+    let last = |key: String| key.rsplit('/').next().map(str::to_owned);
+    let read: BTreeSet<_> = site.place.kind("runs").into_iter().filter_map(last).collect();
+    assert_eq!(read, ["bundles.json", "opened.json", "skip"].map(str::to_owned).into());
+    assert_eq!(site.place.kind("refs"), Vec::<String>::new(), "branches are in the table");
 }

@@ -64,6 +64,13 @@ pub async fn check(bucket: &Bucket, intent: Intent) -> Result<(), RemoteError> {
     }
 }
 
+/// Returns where a remote says that its branches are; absent where it has them itself, or is none yet.
+pub async fn refs_of(bucket: &Bucket) -> Result<Option<String>, RemoteError> {
+    let bytes = bucket.read(layout::FORMAT).await?.unwrap_or_default();
+    // What is damaged is said by who reads it next.
+    Ok(serde_json::from_slice::<Format>(&bytes).ok().and_then(|format| format.refs))
+}
+
 /// Returns what a remote gets that has no `kptn.json`: where something is there, it may need all that this kptn knows.
 fn anew(bucket: &Bucket, is_made: bool) -> Vec<u8> {
     let refs = bucket.table().map(str::to_owned);

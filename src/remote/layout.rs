@@ -232,6 +232,17 @@ pub fn run_closed(run: &RunId) -> String {
     format!("runs/{run}/closed")
 }
 
+/// Tells whether an engine reads a key of a run, or writes it: those do not ask a table.
+fn is_for_engines(key: &str) -> bool {
+    let parts: Vec<_> = key.split('/').collect();
+    matches!(
+        parts[..],
+        ["runs", _, "opened.json"]
+            | ["runs", _, "gates", ..]
+            | ["runs", _, "tasks", _, "skip" | "bundles.json"]
+    )
+}
+
 /// The kinds of keys that are in a table, where a remote has one (`refs: dynamodb://table`); of packs small ones.
 pub const IN_TABLE: [&str; 4] = [REFS, "history", "runs", PACKS];
 const PACKS: &str = "packs";
@@ -245,7 +256,7 @@ pub fn is_in_table(key: &str) -> bool {
 pub fn in_table(key: &str) -> Option<(&'static str, &str)> {
     let (kind, rest) = key.split_once('/')?;
     let kind = IN_TABLE.into_iter().find(|one| *one == kind)?;
-    (!rest.is_empty()).then_some((kind, rest))
+    (!rest.is_empty() && !is_for_engines(key)).then_some((kind, rest))
 }
 
 /// What the keys of all branches of all projects begin with.
@@ -278,6 +289,21 @@ pub fn probe_in_table(id: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_engines_read_is_never_in_a_table() {
+        let (run, task) = (RunId::new(1, 2), TaskName::parse("gates").unwrap());
+        let bundle = Bundle { list: Digest::of(b""), from: 0, to: 1 };
+        let theirs = [run_skip(&run, &task), run_bundle_names(&run, &task), run_opened("night-1").unwrap()];
+        for key in theirs.iter().chain([&format!("runs/{run}/gates/1.2")]) {
+            assert!(!is_in_table(key), "{key}");
+        }
+        let ours =
+            [run_done(&run, &task, None), run_done(&run, &task, Some(&bundle)), run_bundles(&run, &task)];
+        for key in ours.iter().chain([&run_plan(&run), &run_closed(&run)]) {
+            assert!(is_in_table(key), "{key}");
+        }
+    }
 
     #[test]
     fn the_key_of_a_large_object_is_read_as_it_is_spelled() {

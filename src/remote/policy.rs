@@ -5,10 +5,12 @@
 //! writer           also writes objects, the index and the project's branches, but for those that are protected
 //! protected-writer writes these too
 //! worker           writes objects and what it says of a run that several machines carry out
+//! jobs             a worker that also opens and closes such runs: the jobs of a state machine
 //! collector        what `gc --remote` needs: it rewrites the index, and deletes
 //! ```
 //! Keys are those of `layout.rs`. The policy's language: docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements.html.
 
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::{RemoteError, layout, shown_address};
@@ -25,8 +27,53 @@ pub enum Role {
     ProtectedWriter,
     /// Who carries out tasks of a run that another machine opens and closes.
     Worker,
+    /// Who opens and closes such runs as well.
+    Jobs,
     /// Who runs `gc --remote`.
     Collector,
+}
+
+/// What is allowed, or with `deny` refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Statement {
+    /// What people call it.
+    pub name: &'static str,
+    /// Whether it takes away.
+    pub deny: bool,
+    /// What may be done.
+    pub actions: Vec<&'static str>,
+    /// With what.
+    pub resources: Vec<String>,
+    /// Where that holds.
+    pub condition: Option<Condition>,
+}
+
+/// Where a statement holds.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Condition {
+    /// How it is compared.
+    pub test: &'static str,
+    /// What is.
+    pub key: &'static str,
+    /// With what.
+    pub values: Vec<String>,
+}
+
+/// Where a remote is, as policies name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place<'a> {
+    /// The bucket's ARN.
+    pub bucket: String,
+    /// What its keys begin with.
+    pub prefix: String,
+    /// What the names of its partitions in a table begin with.
+    pub partitions: String,
+    /// What the ARN of a table begins with.
+    pub tables: &'a str,
+    /// The tables that may have its branches, by name.
+    pub in_tables: Vec<String>,
+    /// Whether the bucket may have them.
+    pub in_bucket: bool,
 }
 
 /// Returns the policy; fails for a remote that is no bucket.
@@ -42,36 +89,75 @@ pub fn policy(
     };
     let place = settings.url.strip_prefix("s3://").ok_or_else(|| wrong("it is no bucket"))?;
     let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
-    let prefix = match prefix.trim_matches('/') {
-        "" => String::new(),
-        prefix => format!("{prefix}/"),
+    if settings.refs.is_some() && role == Role::Writer && !protected.is_empty() {
+        return Err(RemoteError::Address {
+            url: shown_address(settings),
+            problem: "its branches are in a table, whose rights cannot tell protected ones from others: \
+                      for who pushes there is `--for protected-writer` alone"
+                .to_owned(),
+        });
+    }
+    let place = Place {
+        bucket: format!("arn:aws:s3:::{bucket}"),
+        prefix: match prefix.trim_matches('/') {
+            "" => String::new(),
+            prefix => format!("{prefix}/"),
+        },
+        partitions: format!("{}/", shown_address(settings).trim_end_matches('/')),
+        tables: "arn:aws:dynamodb:*:*:table/",
+        in_tables: settings.refs.iter().map(|address| table_of(address)).collect(),
+        in_bucket: settings.refs.is_none(),
     };
-    let bucket = format!("arn:aws:s3:::{bucket}");
+    let statements = statements(&place, project, protected, role);
+    let statements: Vec<_> = statements.iter().map(Statement::as_json).collect();
+    Ok(json!({"Version": "2012-10-17", "Statement": statements}))
+}
+
+/// Returns the name of the table behind an address.
+pub fn table_of(address: &str) -> String {
+    address.trim_start_matches("dynamodb://").trim_end_matches('/').to_owned()
+}
+
+/// Returns what a role may do at a place.
+pub fn statements(
+    place: &Place<'_>,
+    project: &ProjectId,
+    protected: &[String],
+    role: Role,
+) -> Vec<Statement> {
+    let Place { bucket, prefix, .. } = place;
     let of = |keys: &[String]| keys.iter().map(|key| format!("{bucket}/{prefix}{key}")).collect::<Vec<_>>();
     let fixed = |keys: &[&str]| of(&keys.iter().map(ToString::to_string).collect::<Vec<_>>());
-    let allow = |name: &str, actions: &[&str], resources: Vec<String>| json!({"Sid": name, "Effect": "Allow", "Action": actions, "Resource": resources});
+    let allow = |name, actions: &[&'static str], resources| Statement {
+        name,
+        deny: false,
+        actions: actions.to_vec(),
+        resources,
+        condition: None,
+    };
+    let below = Condition { test: "StringLike", key: "s3:prefix", values: vec![format!("{prefix}*")] };
     let mut statements = vec![
-        json!({"Sid": "List", "Effect": "Allow", "Action": ["s3:ListBucket"], "Resource": [bucket],
-               "Condition": {"StringLike": {"s3:prefix": [format!("{prefix}*")]}}}),
+        Statement { condition: Some(below), ..allow("List", &["s3:ListBucket"], vec![bucket.clone()]) },
         allow("Read", &["s3:GetObject"], fixed(&["*"])),
     ];
     let write = ["s3:PutObject", "s3:AbortMultipartUpload"];
     let project = safe_folder_name(project.as_str());
+    let branches = [format!("refs/{project}/*"), format!("history/{project}/*")];
+    let branches = if place.in_bucket { of(&branches) } else { Vec::new() };
     match role {
         Role::Reader => {}
         Role::Writer | Role::ProtectedWriter => {
-            let mut keys =
-                fixed(&["kptn.json", "objects/*", "packs/*", "index/*", "runs/*", "damaged/*", "probe/*"]);
-            keys.extend(of(&[format!("refs/{project}/*"), format!("history/{project}/*")]));
-            statements.push(allow("Write", &write, keys));
+            let keys = ["kptn.json", "objects/*", "packs/*", "index/*", "runs/*", "damaged/*", "probe/*"];
+            statements.push(allow("Write", &write, [fixed(&keys), branches].concat()));
             statements.push(allow("Probe", &["s3:DeleteObject"], fixed(&["probe/*"])));
         }
         Role::Worker => {
-            statements.push(allow(
-                "Write",
-                &write,
-                fixed(&["objects/*", "packs/*", "runs/*/parts/*", "runs/*/tasks/*"]),
-            ));
+            let keys = ["objects/*", "packs/*", "runs/*/parts/*", "runs/*/tasks/*"];
+            statements.push(allow("Write", &write, fixed(&keys)));
+        }
+        Role::Jobs => {
+            let keys = ["kptn.json", "objects/*", "packs/*", "index/*", "runs/*"];
+            statements.push(allow("Write", &write, [fixed(&keys), branches].concat()));
         }
         Role::Collector => {
             let keys = ["kptn.json", "packs/*", "index/*", "gc/*", "probe/*"];
@@ -80,45 +166,45 @@ pub fn policy(
             statements.push(allow("Delete", &["s3:DeleteObject"], fixed(&keys)));
         }
     }
-    if let Some(address) = &settings.refs {
-        statements.push(of_table(settings, address, role));
-        if role == Role::Writer && !protected.is_empty() {
-            return Err(RemoteError::Address {
-                url: shown_address(settings),
-                problem: "its branches are in a table, whose rights cannot tell protected ones from others: \
-                          for who pushes there is `--for protected-writer` alone"
-                    .to_owned(),
-            });
-        }
+    if !place.in_tables.is_empty() {
+        statements.push(of_tables(place, role));
     }
     if role == Role::Writer && !protected.is_empty() {
         let names = protected.iter().map(|pattern| key_pattern(pattern));
         let keys: Vec<_> = names
             .flat_map(|name| [format!("refs/{project}/{name}.json"), format!("history/{project}/{name}/*")])
             .collect();
-        statements.push(
-            json!({"Sid": "Protected", "Effect": "Deny", "Action": ["s3:PutObject"], "Resource": of(&keys)}),
-        );
+        statements.push(Statement { deny: true, ..allow("Protected", &["s3:PutObject"], of(&keys)) });
     }
-    Ok(json!({"Version": "2012-10-17", "Statement": statements}))
+    statements
 }
 
-/// Returns what a role may do in the table that has the branches: in the partitions of this remote alone.
-fn of_table(settings: &RemoteSettings, address: &str, role: Role) -> Value {
-    let table = address.trim_start_matches("dynamodb://").trim_end_matches('/');
+/// Returns what a role may do in the tables that have the branches: in the partitions of this remote alone.
+fn of_tables(place: &Place<'_>, role: Role) -> Statement {
     let (read, write) =
         (["dynamodb:GetItem", "dynamodb:Query"], ["dynamodb:PutItem", "dynamodb:BatchWriteItem"]);
-    let actions: Vec<&str> = match role {
+    let actions = match role {
         Role::Reader => read.to_vec(),
         _ => read.into_iter().chain(write).collect(),
     };
-    let place = shown_address(settings);
-    let place = place.trim_end_matches('/');
     let kinds = layout::IN_TABLE.into_iter().chain(["pieces"]);
-    let partitions: Vec<_> = kinds.map(|kind| format!("{place}/{kind}")).collect();
-    json!({"Sid": "Table", "Effect": "Allow", "Action": actions,
-           "Resource": [format!("arn:aws:dynamodb:*:*:table/{table}")],
-           "Condition": {"ForAllValues:StringEquals": {"dynamodb:LeadingKeys": partitions}}})
+    let values = kinds.map(|kind| format!("{}{kind}", place.partitions)).collect();
+    let resources = place.in_tables.iter().map(|table| format!("{}{table}", place.tables)).collect();
+    let condition = Condition { test: "ForAllValues:StringEquals", key: "dynamodb:LeadingKeys", values };
+    Statement { name: "Table", deny: false, actions, resources, condition: Some(condition) }
+}
+
+impl Statement {
+    /// Returns it as policies spell it.
+    fn as_json(&self) -> Value {
+        let effect = if self.deny { "Deny" } else { "Allow" };
+        let mut one =
+            json!({"Sid": self.name, "Effect": effect, "Action": self.actions, "Resource": self.resources});
+        if let Some(Condition { test, key, values }) = &self.condition {
+            one["Condition"] = json!({*test: {*key: values}});
+        }
+        one
+    }
 }
 
 /// Returns how keys spell the branches of a pattern. What a glob leaves open is open here too, and a little more may
@@ -154,6 +240,8 @@ mod tests {
         assert!(writer.contains("history/forecast/release?*/*"), "{writer}");
         let worker = text("s3://data/kptn", &["main"], Role::Worker);
         assert!(worker.contains("kptn/runs/*") && !worker.contains("kptn/index/*"), "{worker}");
+        let jobs = text("s3://data/kptn", &["main"], Role::Jobs);
+        assert!(jobs.contains("refs/forecast/*") && !jobs.contains("DeleteObject"), "{jobs}");
         assert!(!text("s3://data/kptn", &["main"], Role::ProtectedWriter).contains("Deny"));
         assert!(text("s3://data", &[], Role::Collector).contains("arn:aws:s3:::data/objects/*"));
         let in_table = |protected: &[&str], role| {
@@ -167,6 +255,7 @@ mod tests {
         let writer = in_table(&[], Role::Writer);
         assert!(writer.contains("table/refs") && writer.contains("s3://data/kptn/refs"), "{writer}");
         assert!(!in_table(&["main"], Role::Reader).contains("dynamodb:PutItem"));
+        assert!(!in_table(&["main"], Role::Jobs).contains("refs/forecast"), "branches are in the table");
         assert!(in_table(&["main"], Role::Writer).contains("--for protected-writer"));
         assert!(text("file:///shared", &[], Role::Reader).contains("it is no bucket"));
     }

@@ -13,7 +13,8 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from machines import Tools, emulator  # noqa: E402
+import allowed  # noqa: E402
+from machines import BUCKET, Tools, emulator  # noqa: E402
 from project import Site  # noqa: E402
 
 # The pipeline of the engines' tests: what was slow there waits here for the test.
@@ -200,7 +201,6 @@ def test_two_executions_on_one_branch(aws):
     assert third.jobs() == ["close", "open"], third.jobs()
 
 
-MANY = 200
 LIST = """graphs: {g: {tasks: {numbers: , square: numbers, total: square}}}
 settings: {py_tasks_dir: tasks}
 tasks:
@@ -210,15 +210,107 @@ tasks:
 """
 
 
+def squares(many):
+    return {"kptn.yaml": LIST, "tasks/numbers.py": "def numbers():\n    return list(range(%d))\n" % many,
+            "tasks/square.py": "def square(N):\n    return N * N\n", "tasks/total.py": "def total(square):\n    return sum(square)\n"}
+
+
+def sum_of(site, many):
+    site.kptn("pull", site.remote)
+    assert json.loads(site.kptn("cat", "total")) == sum(number * number for number in range(many))
+
+
 def test_a_bundle_a_job(aws):
-    files = {"kptn.yaml": LIST, "tasks/numbers.py": "def numbers():\n    return list(range(%d))\n" % MANY,
-             "tasks/square.py": "def square(N):\n    return N * N\n", "tasks/total.py": "def total(square):\n    return sum(square)\n"}
-    site = Site(aws, "many", files)
+    many = 200
+    site = Site(aws, "many", squares(many))
     execution = site.start()
     execution.finish("SUCCEEDED")
-    assert execution.jobs() == sorted(["open", "numbers", "bundles square", *["square[]"] * MANY, "square", "total", "close"])
-    site.kptn("pull", site.remote)
-    assert json.loads(site.kptn("cat", "total")) == sum(number * number for number in range(MANY))
+    assert execution.jobs() == sorted(["open", "numbers", "bundles square", *["square[]"] * many, "square", "total", "close"])
+    sum_of(site, many)
+
+
+# What an upload in parts that does not come to its end asks for.
+NOT_SEEN = {"s3:AbortMultipartUpload"}
+
+
+def role_of_jobs(site):
+    """What the role of the template allows, with this site's bucket and prefix; and the template."""
+    site.kptn("render", "--runner", "stepfunctions", "--runner", "aws")
+    template, formation = (site.root / "flows/aws/template.yaml").read_text(), site.aws.client("cloudformation")
+    given = {"ExistingBucket": BUCKET, "Prefix": site.prefix, "Machines": "no"}
+    given = [{"ParameterKey": key, "ParameterValue": value} for key, value in given.items()]
+    formation.create_stack(StackName=site.name, TemplateBody=template, Parameters=given, Capabilities=["CAPABILITY_IAM"])
+    found = formation.describe_stacks(StackName=site.name)["Stacks"][0]
+    assert found["StackStatus"] == "CREATE_COMPLETE", formation.describe_stack_events(StackName=site.name)["StackEvents"]
+    resources = formation.describe_stack_resources(StackName=site.name)["StackResources"]
+    return next(one["PhysicalResourceId"] for one in resources if one.get("LogicalResourceId") == "JobRole")
+
+
+def allows_what_jobs_do(site, begun):
+    """Compares what jobs asked of services since then with their role, both ways."""
+    calls = [call for call in site.aws.noted("call")[begun:] if call["who"] == "job"]
+    iam, role = site.aws.client("iam"), role_of_jobs(site)
+    missing, unused = allowed.compare(allowed.grants(iam, role), calls)
+    assert not missing, "done, and not allowed: %s" % missing
+    unused = {grant for grant in unused if grant[0] not in NOT_SEEN}
+    assert not unused, "allowed, and not done: %s" % unused
+    partitions = {partition for call in calls for partition in call["partitions"]}
+    assert partitions == allowed.partitions(iam, role), partitions
+    return calls
+
+
+BIG = """import random
+
+
+def total(square, output_dir):
+    (output_dir / "big").write_bytes(random.Random(1).randbytes(20_000_000))
+    # So many that the list of them is no item of a table by itself.
+    (output_dir / "small").mkdir()
+    for number in range(MANY):
+        (output_dir / "small" / str(number)).write_text("the file %d" % number)
+    return sum(square)
+"""
+
+
+def big(many, more=""):
+    files = squares(4)
+    yaml = files["kptn.yaml"].replace("total.py, ", "total.py, outputs: [big, small], ") + more
+    return {**files, "kptn.yaml": yaml, "tasks/total.py": BIG.replace("MANY", str(many))}
+
+
+def test_jobs_may_do_what_they_do(aws):
+    site, begun = Site(aws, "rights", big(10)), len(aws.noted("call"))
+    execution = site.start()
+    execution.finish("SUCCEEDED")
+    assert allows_what_jobs_do(site, begun)
+    sum_of(site, 4)
+
+
+TABLE = "kptn-refs"
+
+
+def test_branches_in_a_table(aws):
+    names = {"pk": "HASH", "sk": "RANGE"}
+    aws.client("dynamodb").create_table(
+        TableName=TABLE, KeySchema=[{"AttributeName": name, "KeyType": kind} for name, kind in names.items()],
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"} for name in names], BillingMode="PAY_PER_REQUEST")
+    site = Site(aws, "table", big(15_000, "remotes: {prod: {url: '%s/table', refs: 'dynamodb://%s'}}\n" % ("s3://" + BUCKET, TABLE)))
+    begun = len(aws.noted("call"))
+    execution = site.start()
+    execution.finish("SUCCEEDED")
+    calls = allows_what_jobs_do(site, begun)
+    asked = {call["target"] for call in calls if call["service"] == "dynamodb"}
+    assert {"GetItem", "Query", "PutItem"} <= asked, asked
+    # What the machine reads is where it can, and nothing else of branches and runs.
+    keys = [key["Key"] for page in aws.s3.get_paginator("list_objects_v2").paginate(Bucket=BUCKET, Prefix=site.prefix) for key in page["Contents"]]
+    below = {key.removeprefix(site.prefix).split("/")[0] for key in keys}
+    assert below <= {"kptn.json", "index", "objects", "packs", "runs"}, below
+    of_runs = {key.rsplit("/", 1)[1] for key in keys if key.startswith(site.prefix + "runs/") and "/gates/" not in key}
+    assert of_runs == {"opened.json", "bundles.json", "skip"}, of_runs
+    again = site.start()
+    again.finish("SUCCEEDED")
+    assert again.jobs() == ["close", "open"], again.jobs()
+    sum_of(site, 4)
 
 
 TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}

@@ -104,6 +104,8 @@ pub enum For {
     ProtectedWriter,
     /// Who carries out tasks of a run that another machine opens and closes
     Worker,
+    /// Who opens and closes such runs as well: the jobs of AWS Step Functions
+    Jobs,
     /// Who runs `kptn gc --remote`
     Collector,
 }
@@ -115,6 +117,7 @@ impl From<For> for Role {
             For::Writer => Self::Writer,
             For::ProtectedWriter => Self::ProtectedWriter,
             For::Worker => Self::Worker,
+            For::Jobs => Self::Jobs,
             For::Collector => Self::Collector,
         }
     }

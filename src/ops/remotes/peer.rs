@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use super::PeerError;
 use crate::model::{BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
-use crate::remote::{Absent, Bucket, Ends, Promiser, Which, open, remember, renew, shown_address};
+use crate::remote::{
+    Absent, Bucket, Ends, Promiser, Which, block_on, open, refs_of, remember, renew, shown_address,
+};
 use crate::state::BranchKey;
 use crate::store::{Layout, Store};
 use crate::task::now_ms;
@@ -24,7 +26,7 @@ pub struct Peer {
 
 impl Peer {
     /// Finds a remote of the project by its name or address, or one that is none of the project's by its address; the
-    /// only one where nothing is said. Makes no request.
+    /// only one where nothing is said. Makes no request but for an address, see [`Peer::at`].
     pub fn find(
         project: &Project,
         layout: &Layout,
@@ -60,9 +62,13 @@ impl Peer {
         Self::of(name.clone(), settings.clone(), layout, absent)
     }
 
-    /// Finds the remote behind an address; the environment says what else is needed. Makes no request.
+    /// Finds the remote behind an address. The environment says what else is needed, and a bucket which table has its
+    /// branches: one request.
     pub fn at(url: &str, layout: &Layout, absent: Absent) -> Result<Self, OpsError> {
-        let settings = RemoteSettings { url: url.to_owned(), ..RemoteSettings::default() };
+        let mut settings = RemoteSettings { url: url.to_owned(), ..RemoteSettings::default() };
+        if url.starts_with("s3://") && absent != Absent::Pretend {
+            settings.refs = block_on(refs_of(&open(&settings, absent)?))?;
+        }
         Self::of(shown_address(&settings), settings, layout, absent)
     }
 

@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::permissions::{self, Grant};
 use super::{Machine, machines_of};
 use crate::model::{Digest, Project, ProjectId};
+use crate::remote;
 use crate::render::{RenderError, Rendered, engine, header};
 
 /// What the template is given.
@@ -18,6 +19,8 @@ use crate::render::{RenderError, Rendered, engine, header};
 struct Context {
     machines: Vec<OfMachine>,
     statements: Vec<Statement>,
+    /// What jobs may do at the remote.
+    rights: Vec<remote::Statement>,
 }
 
 #[derive(Serialize)]
@@ -68,13 +71,28 @@ pub fn aws(project: &Project, id: &ProjectId) -> Result<Rendered, RenderError> {
             });
         }
     }
-    let context = Context { machines, statements: statements(grants) };
+    let context = Context { machines, statements: statements(grants), rights: rights(project, id) };
     let text = engine::render("kptn/aws.yaml", &[], &context)
         .map_err(|source| RenderError::Own { runner: "AWS", source })?;
     Ok(Rendered {
         path: project.settings.flows_dir.join("aws").join("template.yaml"),
         text: header::in_place(&text, "kptn render --runner aws"),
     })
+}
+
+/// Returns what jobs may do at the remote, wherever the stack has that. It may be any of `kptn.yaml`, or none of them yet.
+fn rights(project: &Project, id: &ProjectId) -> Vec<remote::Statement> {
+    let refs = || project.remotes.values().map(|remote| remote.refs.as_deref());
+    let tables: BTreeSet<_> = refs().flatten().map(remote::table_of).collect();
+    let place = remote::Place {
+        bucket: "arn:${AWS::Partition}:s3:::${Name}".to_owned(),
+        prefix: "${Prefix}".to_owned(),
+        partitions: "s3://${Name}/${Prefix}".to_owned(),
+        tables: "arn:${AWS::Partition}:dynamodb:${AWS::Region}:${AWS::AccountId}:table/",
+        in_bucket: tables.is_empty() || refs().any(|refs| refs.is_none()),
+        in_tables: tables.into_iter().collect(),
+    };
+    remote::statements(&place, id, &[], remote::Role::Jobs)
 }
 
 /// Returns what stands for a graph in resources' names: letters and digits, distinct for each graph, and the same

@@ -9,7 +9,7 @@ import urllib.parse
 from . import processes
 
 # The key that the interpreter calls services with, and the one that jobs are given.
-KEPT = ("TableName", "Key", "Item", "ExpressionAttributeValues", "KeyConditionExpression", "RequestItems", "jobQueue", "jobDefinition", "tags", "executionArn", "stateMachineArn")
+KEPT = ("TableName", "jobQueue", "jobDefinition", "tags", "executionArn", "stateMachineArn")
 WHO = {"ak": "machine", "job": "job"}
 
 
@@ -79,10 +79,13 @@ def _what(environ):
     path = urllib.parse.unquote(environ.get("PATH_INFO", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     body = {}
+    partitions = []
     if service in ("batch", "states", "dynamodb"):
         # What it is about is said in the body; the server reads that after us.
         raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
         environ["wsgi.input"] = io.BytesIO(raw)
         body = json.loads(raw or b"{}")
+        partitions = sorted(set(re.findall(r'":?pk":\{"S":"([^"]*)"', raw.decode()))) if service == "dynamodb" else []
     return {"service": service, "method": environ["REQUEST_METHOD"], "path": path, "query": environ.get("QUERY_STRING", ""),
-            "target": target.split(".")[-1], "body": {name: body[name] for name in KEPT if name in body}}
+            "target": target.split(".")[-1],
+            "partitions": partitions, "tables": sorted(body.get("RequestItems", [])), "body": {name: body[name] for name in KEPT if name in body}}
