@@ -340,3 +340,27 @@ fn workers_by_address_find_the_table_and_engines_what_they_read_in_the_bucket() 
     assert_eq!(read, ["bundles.json", "opened.json", "skip"].map(str::to_owned).into());
     assert_eq!(site.place.kind("refs"), Vec::<String>::new(), "branches are in the table");
 }
+
+#[test]
+fn a_bundle_is_worth_the_start_of_a_container_once_times_are_known() {
+    let site = Site::in_a_folder();
+    let named = |engine: &str| {
+        let run = site.open_for(engine, &["+each"]);
+        run.tasks.iter().filter(|name| *name != "each").for_each(|name| drop(run.task(name).succeeds()));
+        let words = ["task", "bundles", "each", "--run", &run.run, "--json"];
+        let report = site.worker.kptn(&words).succeeds().json();
+        run.task("each").succeeds();
+        run.close().succeeds();
+        report["bundles"].as_array().expect("bundles").len()
+    };
+    assert_eq!(named("stepfunctions"), 3, "nobody knows how long an item takes");
+    site.edit("each.py", "str(N)", "'item ' + str(N)");
+    assert_eq!(named("stepfunctions"), 1, "all of them are no work");
+    site.edit("each.py", "'item '", "'an item '");
+    assert_eq!(named("test"), 3, "other engines have workers that wait");
+    [&site.person, &site.worker].iter().for_each(|machine| {
+        machine.edit("kptn.yaml", "each: {file: each.py,", "each: {file: each.py, bundle_size: 2,")
+    });
+    site.edit("each.py", "'an item '", "'one item '");
+    assert_eq!(named("stepfunctions"), 2, "what the task says holds");
+}

@@ -179,7 +179,7 @@ class Carried(Execution):
 
     def until_began(self, *names):
         self.until(lambda: set(names) <= set(self.site.began()) or self.status() != "RUNNING", names)
-        assert set(names) <= set(self.site.began()), "\n".join(self.lines())
+        assert set(names) <= set(self.site.began()), "\n".join([*self.lines(), self.status(), self.history()[:3000]])
 
     def stop(self, *jobs):
         """Stops it; AWS ends what runs of it, here that is done by hand."""

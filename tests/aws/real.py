@@ -138,6 +138,25 @@ def test_jobs_that_are_killed(aws):
     ends_as_a_local_run(site)
 
 
+def test_a_close_that_is_killed(aws):
+    site = Site(aws, "struck", squares(4))
+    for point in ("run.close.gathered", "run.close.pushed"):
+        site.edit([("tasks/total.py", "sum(square)", "0 + sum(square)")])
+        site.build()
+        (site.tests / "strike-run-close").write_text(point + "=kill")
+        execution = site.start()
+        execution.finish("SUCCEEDED")
+        closes = [code for job, code in site.jobs()[execution.before:] if job == "close"]
+        assert closes == [-9, 0], closes
+    sum_of(site, 4)
+    # One that says that a task failed would say it again.
+    site.edit([("tasks/total.py", "0 + 0 + sum(square)", "1 / 0")])
+    site.build()
+    execution = site.start()
+    execution.finish("FAILED")
+    assert execution.jobs() == ["close", "open", "total"], execution.jobs()
+
+
 def test_calls_that_are_refused_are_made_again(aws):
     site = survey(aws, "refused")
     refuse = aws.folder / "refuse.json"

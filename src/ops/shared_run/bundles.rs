@@ -7,12 +7,30 @@
 use serde_json::Value;
 
 use super::enter::{Entered, Entering, Way, enter};
-use crate::model::{Bundle, Silent, TaskName};
+use crate::model::{Bundle, Record, Silent, Task, TaskName};
 use crate::ops::OpsError;
 use crate::ops::bundles::{BundlesReport, in_flight, size_of};
 use crate::plan::refuse_shared_output;
 use crate::remote::block_on;
-use crate::task::serve;
+use crate::state::{Shards, StateError, load_item_table};
+use crate::task::{Run, serve};
+
+/// An engine that looks for marks starts a container for each bundle, which takes a minute: so long should its work be.
+const WORTH_A_START_MS: u64 = 5 * 60 * 1000;
+
+/// Returns how many items take so long, by the times on record; 1 where there are none, and where the task says a size.
+fn worth_a_start(run: &Run, task: &Task) -> Result<u64, OpsError> {
+    if task.bundle_size > 1 {
+        return Ok(1);
+    }
+    let record = run.state.record_of(&run.key(), &run.plan.graph.namespace, &task.name)?;
+    let record = record.map(|digest| run.store.load_json::<Record>(&digest)).transpose()?;
+    let Some(items) = record.and_then(|record| record.items) else { return Ok(1) };
+    let table = load_item_table(&run.store, &items, &mut Shards::new()).map_err(StateError::from)?;
+    let all: u64 = table.items().iter().map(|item| item.timing.wall_ms).sum();
+    let each = all / (table.items().len() as u64).max(1);
+    Ok((WORTH_A_START_MS / each.max(1)).max(1))
+}
 
 /// Returns the bundles of a task of a run, at most so many; a worker may take any of them from then on.
 pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, OpsError> {
@@ -40,7 +58,7 @@ pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, O
     let stale = serve::stale_elements(bench, &task.name)?;
     drop(bench.memo.save());
     let count = stale.elements.len() as u64;
-    let size = size_of(task, count, at_most);
+    let size = size_of(task, count, at_most).max(if entered.marks { worth_a_start(bench, task)? } else { 1 });
     // What all items write together, or update in place, is done by the task as a whole.
     let cut = if refuse_shared_output(task).is_ok() && !task.keep { stale.elements } else { Vec::new() };
     let mut bundles = Vec::new();

@@ -36,9 +36,14 @@ pub fn open(graph: &Graph, project: &ProjectId) -> State {
 
 /// The job that closes it.
 pub fn close(graph: &Graph, project: &ProjectId) -> State {
-    // A run in which a task failed is closed with 1, so trying again would say the same.
+    // What a close says for good it would say again; one that was cut off is done again.
+    let said = ["1", "2", "3"].map(|code| json!({"OnExitCode": code, "Action": "EXIT"}));
     let words = "'kptn','run','close','--wait','--run',$.run,'--remote',$.remote";
-    of_run(job(graph, "close", words, None), project).to(Value::Null)
+    let mut state = of_run(job(graph, "close", words, None), project);
+    if let Some(parameters) = state.parameters.as_mut() {
+        parameters["RetryStrategy"] = json!({"Attempts": TRIES + 1, "EvaluateOnExit": said});
+    }
+    state.to(Value::Null)
 }
 
 /// Says to a job that works on the branch, in a copy without git, which project that is of.

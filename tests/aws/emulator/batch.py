@@ -1,10 +1,13 @@
 """AWS Batch: a job is a process, with its attempts, its timeout and its exit code."""
 import datetime
+import fnmatch
 import sys
+import threading
 import time
 import traceback
 
 import moto.batch.models as models
+import moto.batch.responses as responses
 from moto.batch.utils import JobStatus
 from moto.core.config import default_user_config
 
@@ -26,6 +29,7 @@ def mend():
         return described
 
     models.Job.describe = describe
+    _retries_of_a_job()
     _service_role_is_optional()
 
 
@@ -33,7 +37,8 @@ def _run(job):
     try:
         words = job._add_parameters_to_command(job._get_container_property("command", []))
         env = {one["name"]: one["value"] for one in job._get_container_property("environment", [])}
-        tries = int((job.job_definition.retry_strategy or {}).get("attempts") or 1)
+        strategy = job.own_retries or job.job_definition.retry_strategy or {}
+        tries = int(strategy.get("attempts") or 1)
         job.log_stream_name = job._stream_name
         for attempt in range(1, tries + 1):
             env["AWS_BATCH_JOB_ATTEMPT"] = attempt
@@ -51,7 +56,7 @@ def _run(job):
             if job.latest_attempt:
                 job.latest_attempt["container"]["exitCode"] = code
             _log(job, said)
-            if code == 0 or over or job.stop:
+            if code == 0 or over or job.stop or not _again(strategy, code):
                 break
         job.job_stopped_reason = "Job attempt duration exceeded timeout" if job.exit_code and over else "Essential container in task exited"
         job._mark_stopped(success=job.exit_code == 0 and not job.stop)
@@ -59,6 +64,32 @@ def _run(job):
         traceback.print_exc()
         job.job_stopped_reason = repr(error)
         job._mark_stopped(success=False)
+
+
+def _again(strategy, code):
+    """Whether an attempt that left so is made again: the first rule that fits says it."""
+    for rule in strategy.get("evaluateOnExit") or []:
+        # What was killed has an exit code there as well.
+        if fnmatch.fnmatchcase(str(code if code >= 0 else 128 - code), rule.get("onExitCode") or "*"):
+            return rule["action"].lower() == "retry"
+    return True
+
+
+def _retries_of_a_job():
+    """A job may have other retries than its definition; moto does not hand them on."""
+    given = threading.local()
+    plain, make = responses.BatchResponse.submitjob, models.Job.__init__
+
+    def submit(self):
+        given.retries = self._get_param("retryStrategy")
+        return plain(self)
+
+    def begin(job, *args, **more):
+        job.own_retries = getattr(given, "retries", None)
+        make(job, *args, **more)
+
+    responses.BatchResponse.submitjob = submit
+    models.Job.__init__ = begin
 
 
 def _log(job, said):
