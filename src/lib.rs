@@ -10,6 +10,7 @@
 //! fingerprint  code (Python, R), files, recipe
 //! plan         PURE: one step, and its fold over the graph
 //! process      starting and stopping other programs
+//! aws          services of AWS besides the bucket
 //! git          branch, commit, worktrees
 //! store        objects on this machine: put, give back, verify
 //! state        SQLite: branches, operations, records, runs; the flat index
@@ -27,6 +28,7 @@
 //! asks for tasks in the right order. `ops` puts these together into the
 //! verbs, and `cli` gives them words. `tests/layers.rs` holds the direction.
 
+pub mod aws;
 pub mod cli;
 pub mod config;
 pub mod failpoint;

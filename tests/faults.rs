@@ -312,7 +312,8 @@ mod failpoints {
     }
 
     /// Those that no run of these tasks comes by; `item_faults.rs`, `branches.rs`, `remotes.rs`, `collection.rs` and `repair.rs` have them.
-    const ELSEWHERE: [&str; 6] = ["journal.", "state.move.", "remote.", "run.close.", "gc.", "fsck."];
+    const ELSEWHERE: [&str; 7] =
+        ["journal.", "state.move.", "remote.", "run.close.", "run.execution.", "gc.", "fsck."];
 
     fn of_tasks() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let here = |point: &str| !ELSEWHERE.iter().any(|other| point.starts_with(other));

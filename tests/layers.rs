@@ -22,7 +22,7 @@ const FENCES: &[(&str, &[&str])] = &[
     (r"\b(std|tokio)::process::(Command|\{[^}]*\bCommand)\b", &["process/"]),
     (r"\bminijinja::", &["render/"]),
     (r"\bobject_store::", &["remote/"]),
-    (r"\baws_(config|sdk_dynamodb|smithy_http_client)::", &["remote/"]),
+    (r"\baws_(config|smithy_http_client|sdk_[a-z]+)::", &["aws/", "remote/table/"]),
 ];
 
 /// Modules that are no layers: any file may use them, and they use nothing.

@@ -33,6 +33,29 @@ pub fn confirm(question: &str) -> bool {
     read.is_ok() && matches!(answer.trim().to_ascii_lowercase().as_str(), "y" | "yes")
 }
 
+/// Asks a question on standard error and returns the answer, trimmed and in small letters; absent where there is none,
+/// or where `again` says that Ctrl-C was pressed instead.
+pub fn answer(question: &str, again: &mut dyn FnMut() -> bool) -> Option<String> {
+    let mut out = std::io::stderr();
+    write!(out, "{question}").and_then(|()| out.flush()).ok()?;
+    let (send, receive) = std::sync::mpsc::channel();
+    let read = move || {
+        let mut answer = String::new();
+        let read = std::io::stdin().lock().read_line(&mut answer);
+        // Nobody waits for it any more, where Ctrl-C was faster.
+        drop(send.send(read.is_ok_and(|bytes| bytes > 0).then_some(answer)));
+    };
+    std::thread::Builder::new().name("answer".to_owned()).spawn(read).ok()?;
+    loop {
+        match receive.try_recv() {
+            Ok(answer) => return answer.map(|text| text.trim().to_lowercase()),
+            Err(std::sync::mpsc::TryRecvError::Disconnected) => return None,
+            Err(std::sync::mpsc::TryRecvError::Empty) if again() => return None,
+            Err(std::sync::mpsc::TryRecvError::Empty) => {}
+        }
+    }
+}
+
 /// Returns columns and rows: of the terminal on standard error or output, else
 /// of `COLUMNS`, else 80 by 24.
 pub fn size() -> (usize, usize) {

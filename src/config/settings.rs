@@ -90,6 +90,14 @@ fn apply(layer: &mut Layer<'_>, root: &Path, resolved: &mut Resolved) {
         let schedule = text(&prefect.schedule, "schedule", report).map(str::to_owned);
         replace(&mut settings.prefect.schedule, schedule);
     }
+    if let Some(aws) = &words.aws.value {
+        let stack = text(&aws.stack, "stack", report).map(str::to_owned);
+        replace(&mut settings.aws.stack, stack);
+        let region = text(&aws.region, "region", report).map(str::to_owned);
+        replace(&mut settings.aws.region, region);
+        let profile = text(&aws.profile, "profile", report).map(str::to_owned);
+        replace(&mut settings.aws.profile, profile);
+    }
     if let Some(word) = words.lockfiles.value {
         settings.lockfiles = word.into();
     }

@@ -5,7 +5,7 @@
 
 mod engines;
 
-pub(super) use engines::PrefectWords;
+pub(super) use engines::{AwsWords, PrefectWords};
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -150,6 +150,8 @@ pub(super) struct SettingsWords {
     pub templates: Given<Text>,
     /// How the Prefect flow runs.
     pub prefect: Given<PrefectWords>,
+    /// Where the project is on AWS.
+    pub aws: Given<AwsWords>,
     /// Stands for the graph's name in the state, so that graphs with the same one share their tasks' state.
     pub cache_namespace: Given<Text>,
     /// The image that engines run tasks in.

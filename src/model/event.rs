@@ -75,3 +75,25 @@ pub enum Event {
         wall_ms: u64,
     },
 }
+
+/// What happened, and in which part of the run: a line of a run's log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Logged {
+    /// What happened.
+    #[serde(flatten)]
+    pub event: Event,
+    /// The process that it happened in.
+    #[serde(flatten)]
+    pub teller: Teller,
+}
+
+/// A process that tells of a run.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct Teller {
+    /// The bundle that it runs; absent where it runs whole tasks.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<String>,
+    /// Whether its engine tries again what failed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub tried_again: bool,
+}

@@ -38,7 +38,7 @@ mod unfinished;
 pub use compute::{Compute, ComputeError};
 pub use diagnostic::{Diagnostic, Location, Severity};
 pub use digest::{Digest, DigestError, TaggedHasher};
-pub use event::{Event, TaskOutcome};
+pub use event::{Event, Logged, TaskOutcome, Teller};
 pub use ingredient::{CodePart, Fingerprint, Ingredient, IngredientKind};
 pub use invalid::{INVALID_FORMAT, Invalid, Mark, MarkedItem};
 pub use item::{Item, ItemKey, ItemValues, LONGEST_VARIABLE};
@@ -52,8 +52,8 @@ pub use output::{OutputChange, OutputComparison, OutputFile, outputs_digest};
 pub use output_path::{KEPT, OutputPaths, output_path};
 pub use progress::{Phase, Progress, Silent};
 pub use project::{
-    ASK_ABOVE, AutoClone, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush, PrefectRunner,
-    PrefectSettings, Project, Settings,
+    ASK_ABOVE, AutoClone, AwsSettings, CheckoutFiles, FlowType, Graph, LinkMode, LockfilePolicy, PrePush,
+    PrefectRunner, PrefectSettings, Project, Settings,
 };
 pub use record::{
     Attempt, Deferred, FailedItem, ItemLog, ItemRecord, LogFolder, Provenance, RECORD_FORMAT, Record,
@@ -64,7 +64,7 @@ pub use run::{
     AfterFailure, BaseRecord, CacheUse, ENGINE_CONTRACT, Force, Interpreter, Interpreters, ProbeAnswer,
     RUNNER_PROTOCOL, RunCounts, RunId, RunPlan, Stream,
 };
-pub use shared_run::{Brief, Briefing, RunEnd, SHARED_RUN_FORMAT, WorkerReport};
+pub use shared_run::{Brief, Briefing, RunEnd, SHARED_RUN_FORMAT, WorkerReport, WorkerStart};
 pub use size::{SizeError, parse_size};
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};

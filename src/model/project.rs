@@ -86,6 +86,17 @@ pub struct PrefectSettings {
     pub schedule: Option<String>,
 }
 
+/// Where the project is on AWS.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+pub struct AwsSettings {
+    /// The stack of CloudFormation.
+    pub stack: Option<String>,
+    /// The region; absent: the environment's or the profile's.
+    pub region: Option<String>,
+    /// The profile of AWS's own files; absent: what the environment says.
+    pub profile: Option<String>,
+}
+
 /// What a changed lock file does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -164,6 +175,9 @@ pub struct Settings {
     pub templates: Option<PathBuf>,
     /// How the Prefect flow runs.
     pub prefect: PrefectSettings,
+    /// Where it is on AWS.
+    #[serde(default)]
+    pub aws: AwsSettings,
     /// Stands for the graph's name in the state's key.
     pub cache_namespace: Option<GraphName>,
     /// The image that engines run tasks in.

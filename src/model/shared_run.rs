@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BaseRecord, BranchName, Digest, Ingredient, ItemChoice, Mark, Project, RunCounts, RunId, RunPlan,
+    BaseRecord, BranchName, Digest, Ingredient, ItemChoice, Logged, Mark, Project, RunCounts, RunId, RunPlan,
     SnapshotEntry, Task, TaskName, TaskOutcome, UnfinishedTask,
 };
 
@@ -80,6 +80,24 @@ pub struct WorkerReport {
     pub host: String,
     /// When it ended, in ms since the epoch, by that machine's clock.
     pub ended_ms: u64,
+    /// What it told meanwhile, for who follows the run; but for lines that tasks printed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub told: Vec<Logged>,
+}
+
+/// That a machine has begun with a task, for who follows the run. Nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WorkerStart {
+    /// [`SHARED_RUN_FORMAT`] of the writer.
+    pub format: u32,
+    /// The task.
+    pub task: TaskName,
+    /// The machine.
+    pub host: String,
+    /// When, in ms since the epoch, by that machine's clock.
+    pub at_ms: u64,
+    /// How many items are to run; absent where it is not mapped.
+    pub items: Option<u64>,
 }
 
 /// How a run ended: the last that is written of it.

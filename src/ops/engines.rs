@@ -57,6 +57,28 @@ pub struct OpenReport {
     pub notes: Vec<Diagnostic>,
 }
 
+/// What opening came to.
+#[derive(Debug, Clone, PartialEq)]
+pub enum OpenedRun {
+    /// It is open.
+    Open(OpenReport),
+    /// Everything selected is fresh, and a run was not wanted for that.
+    Nothing {
+        /// How many tasks that are.
+        fresh: u64,
+    },
+}
+
+impl OpenedRun {
+    /// Returns the run where one was wanted in any case.
+    pub(super) fn report(self) -> Result<OpenReport, OpsError> {
+        match self {
+            Self::Open(report) => Ok(report),
+            Self::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
+        }
+    }
+}
+
 /// A task that may run.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct OpenTask {
@@ -99,16 +121,26 @@ pub fn open(
     request: &RunRequest,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenReport, OpsError> {
+    open_when(session, request, WhenNothing::Open, listeners)?.report()
+}
+
+/// The same, where there may be nothing to do.
+pub(super) fn open_when(
+    session: &Session,
+    request: &RunRequest,
+    when_nothing: WhenNothing,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<OpenedRun, OpsError> {
     if let Some(plan) = find_open(session, request)? {
-        return Ok(report(session, &plan, true, Vec::new()));
+        return Ok(OpenedRun::Open(report(session, &plan, true, Vec::new())));
     }
-    match run::open(session, request, WhenNothing::Open, &Silent)? {
+    Ok(match run::open(session, request, when_nothing, &Silent)? {
         Opening::Opened(opened) => {
             let (plan, notes) = begin(session, *opened, listeners)?;
-            Ok(report(session, &plan, false, notes))
+            OpenedRun::Open(report(session, &plan, false, notes))
         }
-        Opening::Nothing { .. } => Err(OpsError::UnknownRun { run: String::new() }),
-    }
+        Opening::Nothing { fresh, .. } => OpenedRun::Nothing { fresh },
+    })
 }
 
 /// Begins a run that was opened for an engine; from here on its row alone holds the branch.

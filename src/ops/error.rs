@@ -2,10 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use super::deployed::DeployedError;
 use super::engine_error::EngineError;
 use super::moving_error::MovingError;
 use super::remotes::PeerError;
 use super::shared_run::SharedRunError;
+use crate::aws::AwsError;
 use crate::config::ConfigError;
 use crate::git::GitError;
 use crate::graph::{CycleError, SelectError};
@@ -26,6 +28,12 @@ use crate::task::serve::ServeError;
 /// Why a verb could not do its work.
 #[derive(Debug, thiserror::Error)]
 pub enum OpsError {
+    /// A service of AWS besides the bucket.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
+    /// What is deployed cannot be used.
+    #[error(transparent)]
+    Deployed(#[from] DeployedError),
     /// `kptn.yaml` or `pyproject.toml`.
     #[error(transparent)]
     Config(#[from] ConfigError),

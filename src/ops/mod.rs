@@ -17,6 +17,7 @@ pub mod clean;
 pub mod collect;
 pub mod debug;
 pub mod deploy;
+mod deployed;
 pub mod diff;
 pub mod doctor;
 pub mod du;
@@ -67,6 +68,7 @@ mod unopened;
 pub mod why;
 mod why_item;
 
+pub use deployed::{Deployed, DeployedError};
 pub use engine_error::EngineError;
 pub use error::OpsError;
 pub use footing::Footing;

@@ -15,11 +15,11 @@ use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{
     Bundle, Diagnostic, ItemChoice, ItemSelector, Retries, RunId, RunPlan, Silent, Stream, TaskName,
-    TaskOutcome,
+    TaskOutcome, Teller,
 };
 use crate::process::{self, Reaper, Starter};
 use crate::state::{Extent, RunCounts, RunLock};
-use crate::task::serve::{self, Served, TaskLines, Teller};
+use crate::task::serve::{self, Served, TaskLines};
 use crate::task::{Config, Listener, Run};
 
 /// Which run to join.

@@ -4,6 +4,7 @@
 //! anything secret that might stand in it.
 
 use super::At;
+use crate::aws::AwsError;
 use crate::model::{BranchName, Digest, TaskName};
 use crate::process::ProcessError;
 use crate::state::Hidden;
@@ -274,6 +275,9 @@ pub enum RemoteError {
     /// The store here.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A service of AWS besides the bucket.
+    #[error(transparent)]
+    Aws(#[from] AwsError),
     /// The system refused what every process gets.
     #[error("cannot begin to speak with a remote")]
     System {

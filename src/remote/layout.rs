@@ -200,6 +200,11 @@ pub fn run_failed(run: &RunId, task: &TaskName, bundle: Option<&Bundle>) -> Stri
     }
 }
 
+/// Returns the key that tells that a machine has begun with a task of a run.
+pub fn run_begun(run: &RunId, task: &TaskName) -> String {
+    format!("{}/begun", run_task(run, task))
+}
+
 /// Returns the key of where the lists of a task's bundles are.
 pub fn run_bundles(run: &RunId, task: &TaskName) -> String {
     format!("{}/bundles", run_task(run, task))
@@ -217,7 +222,7 @@ pub fn run_skip(run: &RunId, task: &TaskName) -> String {
 
 /// Tells whether a key below that of a task of a run is that of what came of it, or of one bundle.
 pub fn is_run_report(key: &str) -> bool {
-    !["/bundles", "/bundles.json", "/skip"].iter().any(|other| key.ends_with(other))
+    !["/begun", "/bundles", "/bundles.json", "/skip"].iter().any(|other| key.ends_with(other))
 }
 
 /// Returns the key of the run that an engine's execution opened; absent where its name cannot be in a key.

@@ -51,7 +51,7 @@ impl Profile {
 
     #[cfg(feature = "aws")]
     async fn find(&self) -> Result<Arc<AwsCredential>, RemoteError> {
-        let found = match super::aws::credentials(&self.name).await? {
+        let found = match crate::aws::credentials(&self.name).await? {
             Ok(found) => found,
             // Where there is no such command either, what was said before tells more.
             Err(problem) => {

@@ -60,10 +60,21 @@ pub fn state_of(existing: Option<&str>, rendered: &str) -> RunnerState {
     }
 }
 
+/// Tells whether two files were made from the same, by their heads alone: what follows may have been filled in since.
+pub fn made_alike(one: &str, other: &str) -> bool {
+    let named = |text| digest_in(text).map(|(digest, _)| digest);
+    named(one).is_some() && named(one) == named(other)
+}
+
 /// Returns the digest that the head names, and what follows the head.
 fn parts(text: &str) -> Option<(&str, &str)> {
-    let (line, body) = text[text.find(MARK)? + MARK.len()..].split_once('\n')?;
-    Some((line.split(|c: char| !c.is_ascii_hexdigit()).next().unwrap_or(line), body))
+    let (digest, rest) = digest_in(text)?;
+    Some((digest, rest.split_once('\n')?.1))
+}
+
+fn digest_in(text: &str) -> Option<(&str, &str)> {
+    let named = &text[text.find(MARK)? + MARK.len()..];
+    Some(named.split_at(named.find(|c: char| !c.is_ascii_hexdigit()).unwrap_or(named.len())))
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
-//! `kptn run --runner NAME`: an engine carries the run out, and it looks like a run of this machine.
+//! `kptn run --runner NAME`: an engine of this machine carries the run out, and it looks like a run of this machine.
 
 use std::sync::Arc;
 
 use super::Context;
+use super::elsewhere;
 use super::run::{self, Args};
 use super::task::listeners;
 use crate::cli::error::CommandError;
@@ -21,6 +22,14 @@ pub fn run(name: &str, args: &Args, context: &Context<'_>) -> Result<Exit, Comma
         return run::start(&args.selection, &args.manner, context);
     }
     refuse(args)?;
+    if runner == Runner::StepFunctions {
+        return elsewhere::run(args, context);
+    }
+    if args.follow || args.detach {
+        let flag = if args.follow { "--follow" } else { "--detach" };
+        return Err(CommandError::usage(format!("`{flag}` cannot be used with `--runner {name}`"))
+            .hint("what it does ends with this process; only `--runner stepfunctions` goes on by itself"));
+    }
     let session = context.open()?;
     let request = run::request(&args.selection, &args.manner, context)?;
     let prepared = follow::prepare(&session, &request.words, &runner)?;
@@ -59,7 +68,7 @@ fn refuse(args: &Args) -> Result<(), CommandError> {
 }
 
 /// Returns how the run ended; an engine that gave up is an error.
-fn ended(followed: &Followed, engine: &str, context: &Context<'_>) -> Result<Exit, CommandError> {
+pub(super) fn ended(followed: &Followed, engine: &str, context: &Context<'_>) -> Result<Exit, CommandError> {
     let Followed { report, end, left_open } = followed;
     if let (true, Some(run)) = (left_open, &report.run) {
         let message = format!("tasks of the run `{run}` did not end, and it is open");

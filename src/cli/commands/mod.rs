@@ -31,6 +31,7 @@ pub mod diff;
 pub mod docker;
 pub mod doctor;
 pub mod du;
+pub mod elsewhere;
 pub mod engine;
 pub mod env;
 pub mod follow;

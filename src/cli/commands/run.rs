@@ -40,11 +40,18 @@ pub struct Args {
     /// How to run it
     #[command(flatten)]
     pub manner: Manner,
-    /// Have this engine carry it out: `prefect`, `slurm`, or `NAME` for the template `NAME.jinja`
+    /// Have this engine carry it out: `prefect`, `slurm`, `stepfunctions`, or `NAME` for the template `NAME.jinja`
     ///
-    /// Its file is rendered, it is started here and followed to its end.
+    /// Its file is rendered, it is started here and followed to its end; of `stepfunctions` an execution of what
+    /// `kptn deploy aws` has deployed is started, and goes on if it is left.
     #[arg(long, value_name = "NAME")]
     pub runner: Option<String>,
+    /// Follow the run of `--runner stepfunctions` that goes on already; where none does, one is started
+    #[arg(long, requires = "runner")]
+    pub follow: bool,
+    /// Start the run of `--runner stepfunctions`, and leave it to itself
+    #[arg(long, requires = "runner", conflicts_with = "follow")]
+    pub detach: bool,
     /// Say what would be done, and do nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,

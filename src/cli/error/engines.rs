@@ -4,6 +4,7 @@ use super::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::words;
 use crate::ops::EngineError;
+use crate::ops::follow::elsewhere::ENGINE;
 use crate::render::RenderError;
 
 /// What is known to work together; `tests/engines/requirements/prefect.txt` has the same.
@@ -13,6 +14,9 @@ impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         let conflict = Self::of(Exit::CONFLICT, &error);
         match error {
+            EngineError::Open { engine, remote: Some(_), .. } if engine == ENGINE => {
+                conflict.hint(format!("`kptn run --runner {ENGINE} --follow` follows it to its end"))
+            }
             EngineError::Open { run, silent_ms, lease_ms, remote, .. } => {
                 let remote = remote.map(|remote| format!(" --remote {remote}")).unwrap_or_default();
                 let left = lease_ms.saturating_sub(silent_ms);

@@ -156,6 +156,8 @@ impl From<OpsError> for CommandError {
             }
             OpsError::Process(error) => error.into(),
             OpsError::Moving(error) => error.into(),
+            OpsError::Aws(error) => error.into(),
+            OpsError::Deployed(error) => error.into(),
             OpsError::Engine(error) => error.into(),
             OpsError::SharedRun(error) => error.into(),
             OpsError::Render(error) => error.into(),

@@ -5,6 +5,7 @@
 //! is one, a command to paste; `panic.rs` does so for a bug in kptn.
 
 mod accepting;
+mod aws;
 mod engines;
 mod explain;
 mod making;
@@ -92,6 +93,12 @@ impl CommandError {
     /// Says what to do.
     pub fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
+        self
+    }
+
+    /// Says what to do where nothing better is known.
+    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = self.hint.or_else(|| Some(hint.into()));
         self
     }
 

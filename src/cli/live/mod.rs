@@ -82,6 +82,14 @@ impl Live {
         Self { printer, shared, face }
     }
 
+    /// Does something that writes to the terminal, while the picture is away.
+    pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
+        match &self.face {
+            Face::Screen(bar) if !bar.is_finished() => bar.suspend(work),
+            _ => work(),
+        }
+    }
+
     fn show(&self, event: &Event) {
         let width = self.printer.width();
         let lines = {

@@ -7,6 +7,19 @@ use super::PrefectRunnerWord;
 use crate::config::given::Given;
 use crate::config::shapes::Text;
 
+/// Where the project is on AWS.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(default, deny_unknown_fields, rename = "aws", expecting = "a mapping with `stack:`")]
+#[schemars(rename = "Aws")]
+pub(in crate::config) struct AwsWords {
+    /// The CloudFormation stack that `kptn deploy aws` makes and `kptn run --runner stepfunctions` uses.
+    pub stack: Given<Text>,
+    /// The region, such as `eu-west-1`; without it, the one of the environment or the profile.
+    pub region: Given<Text>,
+    /// The profile of AWS's own files; without it, what the environment says.
+    pub profile: Given<Text>,
+}
+
 /// How the Prefect flow runs.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(default, deny_unknown_fields, rename = "prefect", expecting = "a mapping with `task_runner:`")]

@@ -9,8 +9,8 @@
 
 use std::collections::BTreeMap;
 
-use crate::model::{Event, OutputComparison, RunPlan, TaskName, TaskOutcome};
-use crate::task::serve::{Logged, NOT_STARTED, Teller};
+use crate::model::{Event, Logged, OutputComparison, RunPlan, TaskName, TaskOutcome, Teller};
+use crate::task::serve::NOT_STARTED;
 
 /// So many bundles of a task that failed get a line each.
 const NOTED: usize = 3;
@@ -95,6 +95,15 @@ impl Merge {
                 vec![event]
             }
         }
+    }
+
+    /// Returns how tasks ended, as far as that was heard; one whose last try failed has failed.
+    pub fn outcomes(&self) -> BTreeMap<TaskName, TaskOutcome> {
+        let ended = |(task, told): (&TaskName, &Told)| {
+            let failed = told.parts.values().any(|part| part.failure.is_some());
+            Some((task.clone(), told.ended.or(failed.then_some(TaskOutcome::Failed))?))
+        };
+        self.tasks.iter().filter_map(ended).collect()
     }
 
     /// A bundle does not end its task; that one failed is worth a line.

@@ -13,7 +13,7 @@ use crate::ops::bundles::{BundlesReport, in_flight, size_of};
 use crate::plan::refuse_shared_output;
 use crate::remote::block_on;
 use crate::state::{Shards, StateError, load_item_table};
-use crate::task::{Run, serve};
+use crate::task::{Run, now_ms, serve};
 
 /// An engine that looks for marks starts a container for each bundle, which takes a minute: so long should its work be.
 const WORTH_A_START_MS: u64 = 5 * 60 * 1000;
@@ -67,7 +67,10 @@ pub fn bundles(entering: &Entering<'_>, at_most: u64) -> Result<BundlesReport, O
         bundles.push(Bundle { list, from: 0, to: chunk.len() as u64 });
     }
     bench.store.flush()?;
-    block_on(shared.add_bundles(&bench.store, &task.name, &bundles, &Silent))?;
+    block_on(async {
+        shared.write_start(&task.name, &bench.host, Some(count), now_ms()).await?;
+        shared.add_bundles(&bench.store, &task.name, &bundles, &Silent).await
+    })?;
     Ok(BundlesReport {
         graph: bench.plan.graph.name.clone(),
         task: task.name.clone(),

@@ -19,7 +19,7 @@ use crate::fingerprint::gather;
 use crate::git::Repository;
 use crate::model::{
     BaseRecord, Brief, Briefing, Bundle, Change, Digest, Graph, GraphName, ItemChoice, ItemSelector, Project,
-    RunEnd, RunId, RunPlan, Silent, Task, TaskName, WorkerReport, safe_folder_name,
+    RunEnd, RunId, RunPlan, Silent, Task, TaskName, Teller, WorkerReport, safe_folder_name,
 };
 use crate::ops::engine_error::EngineError;
 use crate::ops::remotes::Peer;
@@ -31,7 +31,7 @@ use crate::process::{self, Starter};
 use crate::remote::{Absent, Lent, Places, RemoteError, Report, SharedRun, block_on};
 use crate::state::{BranchKey, LocalMemo, State};
 use crate::store::{self, Layout, Store, lend_by};
-use crate::task::serve::{EventLog, TaskLines, Teller};
+use crate::task::serve::{EventLog, TaskLines};
 use crate::task::{Config, Listener, Origin, Run, now_ms};
 
 /// Folders of runs that were opened longer ago, and in which no task has begun for so long, go from a worker's machine.

@@ -24,7 +24,8 @@ pub use bundles::bundles;
 pub use enter::Entering;
 pub use error::SharedRunError;
 pub use gather::close;
-pub use publish::open;
+pub(super) use publish::LOOKS_FOR_MARKS;
+pub use publish::{abandon, open, open_when};
 pub use work::run_one;
 
 use std::collections::BTreeSet;
@@ -39,7 +40,7 @@ use crate::state::{BranchKey, Reach, Shards, State, StateError, load_item_table}
 use crate::store::Store;
 
 /// Names a run at a remote.
-fn there(peer: &Peer, store: &Store, run: &RunId) -> SharedRun {
+pub(super) fn there(peer: &Peer, store: &Store, run: &RunId) -> SharedRun {
     SharedRun::new(peer.bucket().clone(), run.clone(), &store.layout().run_parts(run))
 }
 

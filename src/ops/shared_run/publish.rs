@@ -8,14 +8,14 @@ use rayon::prelude::*;
 use super::{SharedRunError, needed, spare, there};
 use crate::fingerprint::{Surroundings, gather};
 use crate::model::{
-    Brief, Briefing, Digest, Mark, Project, RunCounts, RunEnd, RunPlan, SHARED_RUN_FORMAT, Silent,
+    Brief, Briefing, Digest, Mark, Project, RunCounts, RunEnd, RunId, RunPlan, SHARED_RUN_FORMAT, Silent,
     SnapshotEntry, Task, TaskName, UnfinishedTask,
 };
 use crate::ops::branch::Unkept;
-use crate::ops::engines::{self, OpenReport};
+use crate::ops::engines::{self, OpenReport, OpenedRun};
 use crate::ops::holding::{TakeOver, in_the_way};
 use crate::ops::remotes::{self, Peer, PeerError, PullRequest, PushRequest, Want};
-use crate::ops::run::RunRequest;
+use crate::ops::run::{RunRequest, WhenNothing};
 use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, Start, memo};
 use crate::remote::{Absent, Earnest, RemoteError, Take, Theirs, Trust, block_on};
@@ -24,7 +24,7 @@ use crate::store::Store;
 use crate::task::{Listener, now_ms};
 
 /// The engine whose machines read at the remote what has nothing to do.
-const LOOKS_FOR_MARKS: &str = "stepfunctions";
+pub(in crate::ops) const LOOKS_FOR_MARKS: &str = "stepfunctions";
 
 /// Of more tasks than this it is not told one by one whether their code is what the commit has.
 const LOOKED_AT: usize = 500;
@@ -36,6 +36,17 @@ pub fn open(
     remote: &str,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenReport, OpsError> {
+    open_when(start, request, remote, WhenNothing::Open, listeners)?.report()
+}
+
+/// The same, where a person may not want a run that has nothing to do.
+pub fn open_when(
+    start: &Start,
+    request: &RunRequest,
+    remote: &str,
+    when_nothing: WhenNothing,
+    listeners: Vec<Arc<dyn Listener>>,
+) -> Result<OpenedRun, OpsError> {
     if request.defer.is_some() {
         return Err(SharedRunError::Deferred.into());
     }
@@ -54,7 +65,10 @@ pub fn open(
         Settled::Ours => {}
     }
     let session = Session::open(start)?;
-    let report = engines::open(&session, request, listeners)?;
+    let report = match engines::open_when(&session, request, when_nothing, listeners)? {
+        OpenedRun::Open(report) => report,
+        nothing => return Ok(nothing),
+    };
     let plan = session.state()?.load_plan(&report.run)?;
     let shared = there(&peer, &store, &plan.id);
     let published = block_on(shared.plan()).map_err(OpsError::from).and_then(|known| match known {
@@ -66,7 +80,18 @@ pub fn open(
         // Nobody has heard of it.
         session.state()?.give_up_run(&plan.id)?;
     }
-    published.map(|()| report)
+    published.map(|()| OpenedRun::Open(report))
+}
+
+/// Takes back a run of which no task was started.
+pub fn abandon(start: &Start, run: &RunId, remote: &str) -> Result<(), OpsError> {
+    let session = Session::open(start)?;
+    let store = Store::open(session.store_root())?;
+    let peer = Peer::find(&session.project, store.layout(), Some(remote), Absent::Fail)?;
+    let state = session.state()?;
+    let Some(open) = state.engine_run(run)? else { return Ok(()) };
+    state.give_up_run(run)?;
+    give_up(&peer, &store, &open)
 }
 
 /// Who has the branch on this machine.

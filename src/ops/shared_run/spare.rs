@@ -17,8 +17,8 @@ use futures_util::{StreamExt, TryStreamExt};
 use super::enter::Entered;
 use crate::fingerprint::{Gathered, Surroundings, gather_item_code};
 use crate::model::{
-    Brief, Briefing, Record, Refresh, RunPlan, SHARED_RUN_FORMAT, SnapshotEntry, Task, TaskName, TaskOutcome,
-    WorkerReport,
+    Brief, Briefing, Event, Logged, Record, Refresh, RunPlan, SHARED_RUN_FORMAT, SnapshotEntry, Task,
+    TaskName, TaskOutcome, Teller, WorkerReport,
 };
 use crate::ops::items::past_of;
 use crate::ops::{OpsError, Session};
@@ -171,8 +171,21 @@ async fn spare(
         objects: briefing.objects,
         host: host.to_owned(),
         ended_ms: now_ms(),
+        told: vec![Logged { event: spared(task), teller: Teller::default() }],
     };
     let first = shared.write_report(Report::Done, task, None, report).await?;
     shared.write_marks(None, std::slice::from_ref(task)).await?;
     Ok(first.unchanged)
+}
+
+fn spared(task: &TaskName) -> Event {
+    Event::TaskFinished {
+        task: task.clone(),
+        outcome: TaskOutcome::Spared,
+        timing: None,
+        outputs: None,
+        error: None,
+        log_tail: Vec::new(),
+        log: None,
+    }
 }

@@ -1,13 +1,13 @@
 //! `task run --remote`: the same task code as everywhere, then what it made goes, and a report.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::enter::{Entered, Entering, Way, enter, over};
 use super::{needed, spare};
 use crate::model::{
-    Bundle, Digest, ItemRecord, ItemTable, Provenance, Record, Retries, SHARED_RUN_FORMAT, Silent,
-    SnapshotEntry, TaskOutcome, UnfinishedTask, WorkerReport,
+    Bundle, Digest, Event, ItemRecord, ItemTable, Logged, Provenance, Record, Retries, SHARED_RUN_FORMAT,
+    Silent, SnapshotEntry, TaskOutcome, Teller, UnfinishedTask, WorkerReport,
 };
 use crate::ops::OpsError;
 use crate::ops::remotes;
@@ -23,6 +23,8 @@ pub fn run_one(
     retrying: Retrying,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<TaskOutcome, OpsError> {
+    let heard = Arc::new(Heard::new(entering, retrying));
+    let listeners = listeners.into_iter().chain([heard.clone() as Arc<dyn Listener>]).collect();
     let mut entered = match enter(entering, listeners)? {
         Way::In(entered) => *entered,
         // Entering twice does nothing.
@@ -31,6 +33,9 @@ pub fn run_one(
     let name = entered.task.name.clone();
     if let (Retrying::Elsewhere, Some(task)) = (retrying, entered.run.plan.graph.tasks.get_mut(&name)) {
         task.retries = Retries(0);
+    }
+    if entering.bundle.is_none() && !entered.task.is_mapped() {
+        block_on(entered.shared.write_start(&name, &entered.run.host, None, now_ms()))?;
     }
     if entered.task.keep {
         serve::put_own_files(&entered.run, &name)?;
@@ -63,6 +68,7 @@ pub fn run_one(
             objects,
             host: run.host.clone(),
             ended_ms: now_ms(),
+            told: heard.take(),
         };
         store.hit("remote.run.reported")?;
         let id = report.id.clone();
@@ -92,6 +98,41 @@ pub fn run_one(
         drop(std::fs::remove_dir_all(own));
     }
     Ok(outcome)
+}
+
+/// What is told of a task, but for the lines that it prints.
+struct Heard {
+    teller: Teller,
+    told: Mutex<Vec<Logged>>,
+}
+
+impl Heard {
+    fn new(entering: &Entering<'_>, retrying: Retrying) -> Self {
+        let bundle = entering.bundle.map(ToString::to_string);
+        let teller = Teller { bundle, tried_again: retrying == Retrying::Elsewhere };
+        Self { teller, told: Mutex::default() }
+    }
+
+    fn take(&self) -> Vec<Logged> {
+        std::mem::take(&mut *self.told.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Listener for Heard {
+    fn hear(&self, event: &Event) {
+        if matches!(event, Event::Line { .. }) {
+            return;
+        }
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        // Of counts the latest is enough.
+        if matches!(
+            (told.last(), event),
+            (Some(Logged { event: Event::Items { .. }, .. }), Event::Items { .. })
+        ) {
+            told.pop();
+        }
+        told.push(Logged { event: event.clone(), teller: self.teller.clone() });
+    }
 }
 
 /// What a worker made.

@@ -11,6 +11,7 @@
 //! by then makes it write anew, any later one finds the part (`collect/mod.rs`).
 
 mod reports;
+mod told;
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
@@ -38,6 +39,7 @@ use crate::model::{
 use crate::store::{Store, StoreError};
 
 pub use reports::{Report, Reports};
+pub use told::Seen;
 
 /// How many keys are read or written at once.
 const AT_ONCE: usize = 32;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{AT_ONCE, SharedRun};
-use crate::model::{Bundle, TaskName, WorkerReport, canonical_json};
+use crate::model::{Bundle, SHARED_RUN_FORMAT, TaskName, WorkerReport, WorkerStart, canonical_json};
 use crate::remote::bucket::Swapped;
 use crate::remote::{RemoteError, layout};
 
@@ -128,6 +128,19 @@ impl SharedRun {
         }
         reports.bundles.sort_by(|a, b| a.id.cmp(&b.id));
         Ok(reports)
+    }
+
+    /// Says that a machine has begun with a task; of a mapped one `items` are to run.
+    pub async fn write_start(
+        &self,
+        task: &TaskName,
+        host: &str,
+        items: Option<u64>,
+        at_ms: u64,
+    ) -> Result<(), RemoteError> {
+        let (task, host) = (task.clone(), host.to_owned());
+        let start = WorkerStart { format: SHARED_RUN_FORMAT, task, host, at_ms, items };
+        self.bucket.write(&layout::run_begun(&self.run, &start.task), canonical_json(&start)).await
     }
 
     fn key(&self, which: Report, task: &TaskName, bundle: Option<&Bundle>) -> String {

@@ -17,8 +17,8 @@ use super::clock::Clock;
 use super::items::{self, BATCH, INLINE, PIECE, Spot};
 use super::values::{Item, blob, bytes_of, delete_request, number, put_request, spotted, text};
 use super::{Condition, Found};
+use crate::aws::{self, Place, elsewhere};
 use crate::model::RemoteSettings;
-use crate::remote::aws::{elsewhere, table_client};
 use crate::remote::branch::new_id;
 use crate::remote::bucket::{Listed, Swapped};
 use crate::remote::{Earnest, RemoteError, layout, shown_address};
@@ -136,8 +136,22 @@ impl Table {
 
 impl Inner {
     async fn client(&self) -> Result<&Client, RemoteError> {
-        let made = self.client.get_or_init(async || table_client(&self.settings, self.clock.clone()).await);
+        let made = self.client.get_or_init(async || self.make_client().await);
         Ok(made.await)
+    }
+
+    async fn make_client(&self) -> Client {
+        let RemoteSettings { region, profile, endpoint, .. } = &self.settings;
+        let place = Place { region: region.clone(), profile: profile.clone() };
+        let config = aws::config(&place).await;
+        let mut config = aws_sdk_dynamodb::config::Builder::from(&config).interceptor(self.clock.clone());
+        // The bucket's, unless the environment has one for tables alone.
+        if let Some(endpoint) = endpoint
+            && std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_none()
+        {
+            config = config.endpoint_url(endpoint);
+        }
+        Client::from_conf(config.build())
     }
 
     async fn read(&self, key: &str) -> Result<Option<Found>, RemoteError> {

@@ -22,7 +22,8 @@ mod state;
 mod template;
 mod write;
 
-pub use self::template::aws;
+pub use self::names::job as job_name;
+pub use self::template::{aws, machine_name};
 
 use self::branch::Maker;
 use self::count::Size;

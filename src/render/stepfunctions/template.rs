@@ -56,7 +56,7 @@ pub fn aws(project: &Project, id: &ProjectId) -> Result<Rendered, RenderError> {
         let made = machines_of(project, id, graph)?;
         let own = place(graph.name.as_str());
         let place = |at: usize| if at == 0 { own.clone() } else { format!("{own}Part{at}") };
-        let called = |at: usize| name(graph.name.as_str(), at);
+        let called = |at: usize| machine_name("${AWS::StackName}", graph.name.as_str(), at);
         for (at, Machine { file, piece }) in made.iter().enumerate() {
             grants.extend(permissions::of(piece, &called(at), &called));
             let numbers = if at == 0 { 1..made.len() } else { 0..0 };
@@ -118,7 +118,7 @@ fn key(file: &str, text: &str) -> String {
 }
 
 /// Returns what a machine is called: at most 80 characters with a stack's name of 40 or so.
-fn name(graph: &str, part: usize) -> String {
+pub fn machine_name(stack: &str, graph: &str, part: usize) -> String {
     let safe = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
     let mut name: String = graph.chars().map(safe).take(24).collect();
     if name != graph {
@@ -128,7 +128,7 @@ fn name(graph: &str, part: usize) -> String {
     if part > 0 {
         name.push_str(&format!("-part{part}"));
     }
-    format!("${{AWS::StackName}}-{name}")
+    format!("{stack}-{name}")
 }
 
 /// Puts together what is allowed on the same things, and then what allows the same.

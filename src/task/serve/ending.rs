@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::Hello;
-use crate::model::{BranchName, Event, TaskName, TaskOutcome};
+use crate::model::{BranchName, Event, RunPlan, TaskName, TaskOutcome};
 use crate::state::RunCounts;
 use crate::task::Run;
 
@@ -87,9 +87,9 @@ pub fn run_started(run: &Run, hello: &Hello) -> Event {
 }
 
 /// Returns an event for each task that was never started, in the order of the plan.
-pub fn skipped(run: &Run, ending: &Ending) -> Vec<Event> {
-    let failed = failed_before(run, ending);
-    let not_started = run.plan.tasks.iter().filter(|task| !ending.outcomes.contains_key(*task));
+pub fn skipped(plan: &RunPlan, ending: &Ending) -> Vec<Event> {
+    let failed = failed_before(plan, ending);
+    let not_started = plan.tasks.iter().filter(|task| !ending.outcomes.contains_key(*task));
     not_started
         .map(|task| Event::TaskFinished {
             task: task.clone(),
@@ -104,10 +104,10 @@ pub fn skipped(run: &Run, ending: &Ending) -> Vec<Event> {
 }
 
 /// Returns for each task of the run the failed one that it waits for, directly or not.
-fn failed_before(run: &Run, ending: &Ending) -> BTreeMap<TaskName, TaskName> {
+fn failed_before(plan: &RunPlan, ending: &Ending) -> BTreeMap<TaskName, TaskName> {
     let mut waits_for: BTreeMap<TaskName, TaskName> = BTreeMap::new();
     // Dependencies come first in a plan, so one pass is enough.
-    for task in run.plan.tasks.iter().filter_map(|name| run.task(name.as_str())) {
+    for task in plan.tasks.iter().filter_map(|name| plan.graph.tasks.get(name)) {
         let failed = |dep: &&TaskName| ending.outcomes.get(*dep) == Some(&TaskOutcome::Failed);
         let direct = task.deps.iter().find(failed);
         let cause = direct.or_else(|| task.deps.iter().find_map(|dep| waits_for.get(dep)));

@@ -9,32 +9,8 @@ use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
-
-use crate::model::Event;
+use crate::model::{Event, Logged, Teller};
 use crate::task::Listener;
-
-/// One line: what happened, and in which part of the run.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Logged {
-    /// What happened.
-    #[serde(flatten)]
-    pub event: Event,
-    /// The process that it happened in.
-    #[serde(flatten)]
-    pub teller: Teller,
-}
-
-/// A process that tells of a run.
-#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
-pub struct Teller {
-    /// The bundle that it runs; absent where it runs whole tasks.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub bundle: Option<String>,
-    /// Whether its engine tries again what failed.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub tried_again: bool,
-}
 
 /// Whether the lines that tasks print are written down too; their logs have them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

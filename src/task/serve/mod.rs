@@ -19,8 +19,8 @@ mod protocol;
 mod signals;
 mod tidy;
 
-pub use ending::NOT_STARTED;
-pub use event_log::{EventLog, Logged, TaskLines, Teller};
+pub use ending::{Ending, NOT_STARTED, skipped};
+pub use event_log::{EventLog, TaskLines};
 pub use machine::Machine;
 pub use protocol::{Hello, Said, Voice, hello_line};
 
@@ -34,7 +34,7 @@ use super::work::{Shared, Threads};
 use super::{Run, now_ms};
 use crate::model::{BranchName, Event, RUNNER_PROTOCOL, TaskName, TaskOutcome};
 use crate::state::{RunCounts, StateError};
-use ending::{Ending, counts, exit_code};
+use ending::{counts, exit_code};
 use floor::Floor;
 use signals::Signals;
 
@@ -200,7 +200,7 @@ fn hello(run: &Run, machine: &Machine) -> Hello {
 }
 
 fn close(run: &Run, ending: &Ending, began_ms: u64) -> Result<Served, ServeError> {
-    for event in ending::skipped(run, ending) {
+    for event in skipped(&run.plan, ending) {
         run.tell(&event);
     }
     let counts = counts(run, ending);

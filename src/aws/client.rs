@@ -1,27 +1,25 @@
-//! How AWS is spoken with where that is not a bucket's own client: profiles, also by SSO, and tables.
+//! How AWS is spoken with: credentials, also by SSO, regions, tries, and the runtime on which all of it is asked.
 //!
 //! Each verb has a runtime of its own, and a connection does not outlive the one that it was made on: so all of
 //! this runs on one that stays, on a thread of its own.
 
-use std::sync::OnceLock;
+use std::sync::{OnceLock, mpsc};
 use std::time::Duration;
 
 use aws_config::meta::region::ProvideRegion;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
 use aws_config::provider_config::ProviderConfig;
-use aws_config::{BehaviorVersion, Region};
-use aws_sdk_dynamodb::Client;
-use aws_sdk_dynamodb::config::retry::RetryConfig;
-use aws_sdk_dynamodb::config::timeout::TimeoutConfig;
-use aws_sdk_dynamodb::config::{Credentials, Intercept, ProvideCredentials, SharedHttpClient};
-use aws_sdk_dynamodb::error::DisplayErrorContext;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_sdk_sts::config::retry::RetryConfig;
+use aws_sdk_sts::config::timeout::TimeoutConfig;
+use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedHttpClient};
+use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::runtime::Handle;
 
-use super::RemoteError;
-use crate::model::RemoteSettings;
+use super::{AwsError, Place};
 
 /// How often the client tries a request.
 const ATTEMPTS: u32 = 10;
@@ -30,31 +28,48 @@ const PAUSE: Duration = Duration::from_millis(50);
 /// How long one try may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Makes a client for tables; reads AWS's own files and the environment, and makes no request to a table.
-pub async fn table_client(settings: &RemoteSettings, heard: impl Intercept + 'static) -> Client {
+/// AWS, in one region and as one identity.
+#[derive(Debug, Clone)]
+pub struct Aws {
+    pub(super) config: SdkConfig,
+}
+
+impl Aws {
+    /// Reads AWS's own files and the environment; asks nothing yet.
+    pub fn open(place: &Place) -> Result<Self, AwsError> {
+        let place = place.clone();
+        let config = ask(async move { config(&place).await })?;
+        if config.region().is_none() {
+            let problem = "no region is said: `settings.aws.region`, AWS_REGION, or the profile's";
+            return Err(AwsError::Unasked { action: "do anything".to_owned(), source: problem.into() });
+        }
+        Ok(Self { config })
+    }
+
+    /// Returns the region that is asked.
+    pub fn region(&self) -> &str {
+        self.config.region().map_or("", Region::as_ref)
+    }
+}
+
+/// Returns how any service is spoken with.
+pub async fn config(place: &Place) -> SdkConfig {
     let mut loader = aws_config::defaults(BehaviorVersion::v2026_01_12())
         .http_client(http())
         .retry_config(RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(PAUSE))
         .timeout_config(TimeoutConfig::builder().operation_attempt_timeout(PATIENCE).build());
-    if let Some(region) = &settings.region {
+    if let Some(region) = &place.region {
         loader = loader.region(Region::new(region.clone()));
     }
-    if let Some(profile) = &settings.profile {
+    if let Some(profile) = &place.profile {
         // A profile that is named wins over the environment.
         loader = loader.profile_name(profile).credentials_provider(provider(profile).await);
     }
-    let mut config = aws_sdk_dynamodb::config::Builder::from(&loader.load().await).interceptor(heard);
-    // The bucket's, unless the environment has one for tables alone.
-    if let Some(endpoint) = &settings.endpoint
-        && std::env::var_os("AWS_ENDPOINT_URL_DYNAMODB").is_none()
-    {
-        config = config.endpoint_url(endpoint);
-    }
-    Client::from_conf(config.build())
+    loader.load().await
 }
 
 /// Returns the credentials of a profile, as AWS's files say how to get them, or why there are none.
-pub async fn credentials(profile: &str) -> Result<Result<Credentials, String>, RemoteError> {
+pub async fn credentials(profile: &str) -> Result<Result<Credentials, String>, AwsError> {
     let profile = profile.to_owned();
     let asked = async move { provider(&profile).await.provide_credentials().await };
     Ok(elsewhere(asked).await?.map_err(|error| DisplayErrorContext(error).to_string()))
@@ -74,23 +89,48 @@ fn http() -> SharedHttpClient {
 /// Runs something on the runtime that stays.
 pub async fn elsewhere<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
-) -> Result<T, RemoteError> {
+) -> Result<T, AwsError> {
     let ended = runtime()?.spawn(work).await;
-    ended.map_err(|error| RemoteError::System { source: std::io::Error::other(error) })
+    ended.map_err(|error| AwsError::System { source: std::io::Error::other(error) })
 }
 
-fn runtime() -> Result<&'static Handle, RemoteError> {
+/// Runs something on the runtime that stays, and waits for its end.
+pub(super) fn ask<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T, AwsError> {
+    let (send, receive) = mpsc::sync_channel(1);
+    runtime()?.spawn(async move { send.send(work.await) });
+    receive.recv().map_err(|error| AwsError::System { source: std::io::Error::other(error) })
+}
+
+/// Says what a service answered; `action` as after "AWS did not".
+pub(super) fn failed<E>(action: impl Into<String>, error: SdkError<E>) -> AwsError
+where
+    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+{
+    let action = action.into();
+    match error.code().map(str::to_owned) {
+        Some(code) => {
+            let problem = error.message().unwrap_or(&code).to_owned();
+            AwsError::Refused { action, code, problem }
+        }
+        None => {
+            let said = DisplayErrorContext(&error).to_string();
+            AwsError::Unasked { action, source: said.into() }
+        }
+    }
+}
+
+fn runtime() -> Result<&'static Handle, AwsError> {
     static RUNTIME: OnceLock<Handle> = OnceLock::new();
     if let Some(handle) = RUNTIME.get() {
         return Ok(handle);
     }
     let made = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    let runtime = made.map_err(|source| RemoteError::System { source })?;
+    let runtime = made.map_err(|source| AwsError::System { source })?;
     let handle = runtime.handle().clone();
     let named = std::thread::Builder::new().name("aws".to_owned());
     // It ends with the process.
     let started = named.spawn(move || runtime.block_on(std::future::pending::<()>()));
-    started.map_err(|source| RemoteError::System { source })?;
+    started.map_err(|source| AwsError::System { source })?;
     // Two who come at once make two; one is used, the other has nothing to do.
     Ok(RUNTIME.get_or_init(|| handle))
 }

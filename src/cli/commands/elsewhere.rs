@@ -1,0 +1,78 @@
+//! `kptn run --runner stepfunctions`: AWS carries the run out, and it looks like a run of this machine.
+
+use std::sync::Arc;
+
+use super::Context;
+use super::run::{self, Args};
+use crate::cli::error::CommandError;
+use crate::cli::exit::Exit;
+use crate::cli::live::{JsonLines, Live};
+use crate::cli::{terminal, views};
+use crate::ops::Session;
+use crate::ops::follow::elsewhere::{self, Beginning, ENGINE, Ended, OnInterrupt};
+use crate::task::Listener;
+
+/// What was left by Ctrl-C.
+const LEFT: Exit = Exit(128 + 2);
+
+/// Starts an execution, or finds the one that goes on, and follows it.
+pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let (session, start, printer) = (context.open()?, context.start()?, &context.printer);
+    let request = run::request(&args.selection, &args.manner, context)?;
+    let prepared = elsewhere::prepare(&session, &request.words, args.follow)?;
+    let live = Arc::new(live(context, &session));
+    drop(session);
+    let mut listeners: Vec<Arc<dyn Listener>> = vec![live.clone()];
+    if printer.json {
+        listeners.push(Arc::new(JsonLines::new(std::io::stdout())));
+    }
+    let begun = match elsewhere::begin(&start, &request, &prepared, listeners.clone())? {
+        Beginning::Begun(begun) => begun,
+        Beginning::Nothing(report) => {
+            run::show(&report, printer);
+            return Ok(run::exit_of(&report));
+        }
+    };
+    let deployed = &prepared.deployed;
+    live.aside(|| printer.say(deployed.page(&begun.execution)));
+    let run = begun.plan.id.clone();
+    let goes_on = || views::run::goes_on(&run, ENGINE);
+    if args.detach {
+        drop((listeners, live));
+        printer.say(goes_on());
+        return Ok(Exit::FINE);
+    }
+    let ask = |again: &mut dyn FnMut() -> bool| ask(&live, again);
+    let ended = elsewhere::follow(&start, deployed, &begun, &request, &ask, &listeners);
+    drop((listeners, live));
+    match ended.map_err(|error| CommandError::from(error).or_hint(goes_on()))? {
+        Ended::GoesOn => {
+            printer.insist(goes_on());
+            Ok(LEFT)
+        }
+        Ended::Over(followed) => {
+            run::show(&followed.report, printer);
+            super::follow::ended(&followed, ENGINE, context)
+        }
+    }
+}
+
+fn live(context: &Context<'_>, session: &Session) -> Live {
+    let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
+    let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
+    Live::new(Arc::clone(&context.printer), base, graph.into_iter().flat_map(|graph| graph.tasks.keys()))
+}
+
+/// Asks what Ctrl-C meant; where nobody can answer, the execution is left to itself.
+fn ask(live: &Live, again: &mut dyn FnMut() -> bool) -> OnInterrupt {
+    if !terminal::stdin_is_terminal() || !terminal::stderr_is_terminal() {
+        return OnInterrupt::Leave;
+    }
+    let question = "stop the execution? [y]es, [l]eave it running, [N]o, follow it further: ";
+    let answer = live.aside(|| terminal::answer(question, again));
+    match answer.as_deref() {
+        Some("y" | "yes") => OnInterrupt::Stop,
+        Some("l" | "leave") | None => OnInterrupt::Leave,
+        Some(_) => OnInterrupt::Follow,
+    }
+}
