@@ -212,8 +212,10 @@ class Execution:
         return [event for page in pages for event in page["events"]]
 
     def history(self):
-        """What went wrong in this execution and in those that it started."""
-        states, found = self.aws.states, []
+        """What went wrong in this execution and in those that it started; and in the emulator, which does not tell it."""
+        states = self.aws.states
+        said = (self.aws.folder / "emulator.log").read_text().split("ended with exception ")[1:]
+        found = ["the interpreter: " + text[:600] for text in said]
         for machine in states.list_state_machines()["stateMachines"]:
             for one in states.list_executions(stateMachineArn=machine["stateMachineArn"])["executions"]:
                 arn = one["executionArn"]

@@ -118,10 +118,10 @@ def test_two_thousand_bundles(aws):
 def test_calls_that_are_refused_are_made_again(aws):
     graph, files = diamond(aws, "refused")
     refuse = aws.folder / "refuse.json"
-    refuse.write_text(json.dumps({"batch": 4, "s3": 12, "states": 3}))
+    refuse.write_text(json.dumps({"batch": 4, "s3": 12, "states": 3, "lists": 3}))
     run = Run(aws, graph, files)
     run.finish("SUCCEEDED")
-    assert json.loads(refuse.read_text()) == {"batch": 0, "s3": 0, "states": 0}
+    assert json.loads(refuse.read_text()) == {"batch": 0, "s3": 0, "states": 0, "lists": 0}
     assert sorted(ended(run)) == sorted([*DIAMOND, "bundles of p", "p[0]", "p[1]", "close"]), run.lines()
 
 

@@ -94,6 +94,7 @@ pub fn items(graph: &Graph, task: &Task) -> State {
         max_concurrency: Some(task.group_size.unwrap_or(MOST_IN_FLIGHT)),
         // The others go on; the job of the whole task tells what is missing.
         tolerated_failure_percentage: Some(100.0),
+        retry: vec![unread()],
         ..State::map(Processor { processor_config: config, piece })
     }
     .to(Value::Null)
@@ -156,6 +157,14 @@ fn timeout_seconds(task: &Task) -> Option<u64> {
 fn refused() -> Value {
     json!({
         "ErrorEquals": ["Batch.ServerException", "Batch.TooManyRequestsException", "Batch.AWSBatchException"],
+        "IntervalSeconds": 2, "MaxAttempts": 6, "MaxDelaySeconds": 60, "JitterStrategy": "FULL",
+    })
+}
+
+/// The list was not read; its job has written it.
+fn unread() -> Value {
+    json!({
+        "ErrorEquals": ["States.ItemReaderFailed"],
         "IntervalSeconds": 2, "MaxAttempts": 6, "MaxDelaySeconds": 60, "JitterStrategy": "FULL",
     })
 }

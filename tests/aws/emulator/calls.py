@@ -30,6 +30,7 @@ class Refusals:
 
     def take(self, who, call):
         name = call["service"] if who == "machine" else call["service"] + " of jobs"
+        name = "lists" if who == "machine" and call["path"].endswith("/bundles.json") else name
         # Storing a token is not tried again, and where nobody says that a task is fresh, a job looks.
         if who == "machine" and (call["method"] in ("PUT", "HEAD") or call["path"] == "/v1/describejobs"):
             return False

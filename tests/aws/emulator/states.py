@@ -7,11 +7,18 @@ import uuid
 import moto.stepfunctions.models as plain_models
 import moto.stepfunctions.parser.models as models
 import moto.stepfunctions.parser.asl.component.common.retry.retrier_decl as retrier
+import moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 as reader
 import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service as service
 import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_batch as of_batch
 import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as callback
+from botocore.exceptions import ClientError
 from moto.core.config import default_user_config
 from moto.stepfunctions.exceptions import ValidationException
+from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
+from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name import StatesErrorName
+from moto.stepfunctions.parser.asl.component.common.error_name.states_error_name_type import StatesErrorNameType
+from moto.stepfunctions.parser.asl.eval.event.event_detail import EventDetails
 from moto.stepfunctions.parser.asl.utils.boto_client import boto_client_for
 
 LARGEST_INPUT = 262_144
@@ -23,6 +30,8 @@ def mend(hurry):
     _a_token_for_each_attempt()
     _starts()
     _stops()
+    _lists_of_maps()
+    _errors_of_batch()
     _fields_of_jobs()
     # Half a second between two looks at a job would be most of a test.
     callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.05
@@ -105,6 +114,50 @@ def _stops():
         return execution
 
     models.StepFunctionsParserBackend.stop_execution = stop
+
+
+def _lists_of_maps():
+    """A list that cannot be read fails the Map by a name that can be caught; moto ends the execution."""
+    plain = reader.ResourceEvalS3.eval_resource
+
+    def read(self, env):
+        try:
+            return plain(self, env)
+        except ClientError as error:
+            name = StatesErrorName(typ=StatesErrorNameType.StatesItemReaderFailed)
+            details = EventDetails(mapRunFailedEventDetails=MapRunFailedEventDetails(error=name.error_name, cause=str(error)))
+            event = FailureEvent(env=env, error_name=name, event_type=HistoryEventType.MapRunFailed, event_details=details)
+            raise FailureEventException(failure_event=event) from error
+
+    reader.ResourceEvalS3.eval_resource = read
+
+
+def _errors_of_batch():
+    """Two threads of moto get into each other's way now and then, which it answers with a 500 without an id; that ended
+    the execution. Of AWS it is a ServerException; and a job is looked at again, which there nobody has to call for."""
+    plain, build = of_batch.StateTaskServiceBatch._from_error, of_batch.StateTaskServiceBatch._build_sync_resolver
+
+    def named(self, env, ex):
+        if isinstance(ex, ClientError):
+            said = ex.response.setdefault("ResponseMetadata", {})
+            said.setdefault("RequestId", "0")
+            if said.get("HTTPStatusCode", 0) >= 500:
+                ex.response["Error"]["Code"] = "ServerException"
+        return plain(self, env, ex)
+
+    def resolver(self, *args, **more):
+        look = build(self, *args, **more)
+
+        def again():
+            try:
+                return look()
+            except ClientError:
+                return None
+
+        return again
+
+    of_batch.StateTaskServiceBatch._from_error = named
+    of_batch.StateTaskServiceBatch._build_sync_resolver = resolver
 
 
 def _fields_of_jobs():
