@@ -67,6 +67,11 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("remote.pull.named", "what names other objects came from a remote; outputs and logs did not"),
     ("remote.pull.arrived", "everything came, or is promised; no branch here points at it"),
     ("remote.pull.moved", "a branch here is moved to what came; what did not finish there is not taken"),
+    ("deploy.proposed", "AWS has said what would change; nobody was asked, nothing is done"),
+    ("deploy.applied", "AWS was asked to make or change a stack; nobody waits for it"),
+    ("deploy.written", "kptn.yaml names the remote and the stack; the image is not built"),
+    ("deploy.built", "an image is built here; it is not in the repository"),
+    ("deploy.uploaded", "the text of a machine is in the bucket; no machine is made of it"),
     ("remote.pull.taken", "what did not finish there is taken; how the remote was seen is not written down"),
 ];
 

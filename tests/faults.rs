@@ -312,8 +312,8 @@ mod failpoints {
     }
 
     /// Those that no run of these tasks comes by; `item_faults.rs`, `branches.rs`, `remotes.rs`, `collection.rs` and `repair.rs` have them.
-    const ELSEWHERE: [&str; 7] =
-        ["journal.", "state.move.", "remote.", "run.close.", "run.execution.", "gc.", "fsck."];
+    const ELSEWHERE: [&str; 8] =
+        ["journal.", "state.move.", "remote.", "run.close.", "run.execution.", "gc.", "fsck.", "deploy."];
 
     fn of_tasks() -> impl Iterator<Item = &'static (&'static str, &'static str)> {
         let here = |point: &str| !ELSEWHERE.iter().any(|other| point.starts_with(other));

@@ -18,6 +18,7 @@ mod config_errors;
 mod data_frames;
 mod defer;
 mod deploying;
+mod deploying_aws;
 mod display;
 mod docs;
 mod earlier;

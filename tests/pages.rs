@@ -127,6 +127,7 @@ pages! {
     debugging: "docs/guides/debugging.md", 12;
     databases: "docs/guides/databases.md", 9;
     accepting: "docs/guides/accepting.md", 11;
+    aws: "docs/guides/aws.md", 2;
     ci: "docs/guides/ci.md", 7;
     runners: "docs/reference/runners.md", 5;
     your_own_engine: "docs/guides/your-own-engine.md", 5;

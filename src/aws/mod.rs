@@ -3,7 +3,8 @@
 //! ```text
 //! client     credentials, regions, tries; where all of it is asked     error     why it was not done
 //! machines   Step Functions: start, look, stop, what failed
-//! stacks     CloudFormation: what a stack has made
+//! stacks     CloudFormation: what a stack has made    changes   what it would become, and that it does    stack   what is said of it
+//! images     who asks (STS), and images of containers (ECR)
 //! logs       what containers printed
 //! absent     in place of these, where kptn was built without AWS
 //! ```
@@ -13,12 +14,17 @@
 #[cfg(not(feature = "aws"))]
 mod absent;
 #[cfg(feature = "aws")]
+mod changes;
+#[cfg(feature = "aws")]
 mod client;
 mod error;
+#[cfg(feature = "aws")]
+mod images;
 #[cfg(feature = "aws")]
 mod logs;
 #[cfg(feature = "aws")]
 mod machines;
+mod stack;
 #[cfg(feature = "aws")]
 mod stacks;
 
@@ -29,6 +35,9 @@ pub use absent::Aws;
 #[cfg(feature = "aws")]
 pub use client::{Aws, config, credentials, elsewhere};
 pub use error::AwsError;
+pub use stack::{
+    Action, Change, Given, Identity, Login, Making, Stack, StackEvent, Standing, Template, TemplateParameter,
+};
 
 /// Where in AWS, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]

@@ -23,6 +23,7 @@ mod reasons;
 #[cfg(test)]
 mod reference;
 mod snippet;
+mod stack_events;
 mod table;
 mod terminal;
 mod transfer;

@@ -56,6 +56,15 @@ pub fn answer(question: &str, again: &mut dyn FnMut() -> bool) -> Option<String>
     }
 }
 
+/// Asks for a text on standard error; absent where none comes.
+pub fn typed(question: &str) -> Option<String> {
+    let mut out = std::io::stderr();
+    write!(out, "{question} ").and_then(|()| out.flush()).ok()?;
+    let mut answer = String::new();
+    std::io::stdin().lock().read_line(&mut answer).ok()?;
+    Some(answer.trim().to_owned())
+}
+
 /// Returns columns and rows: of the terminal on standard error or output, else
 /// of `COLUMNS`, else 80 by 24.
 pub fn size() -> (usize, usize) {

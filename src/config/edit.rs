@@ -1,4 +1,4 @@
-//! A remote is written into the text of a `kptn.yaml`, everything else of which stays byte for byte.
+//! Something is written into the text of a `kptn.yaml`, everything else of which stays byte for byte.
 //!
 //! ```text
 //! no `remotes:`            two lines at the end
@@ -6,19 +6,20 @@
 //! a block of remotes       a line below the last of them
 //! `remotes: {…}`           an entry behind the brace
 //! ```
-//! Only something is put in, and nothing replaced. What came of it is read again: it must say what it
-//! said before, and the remote besides. Where it does not, nothing is written.
+//! `settings.aws` goes in the same way. Only something is put in, and nothing replaced. What came of it is
+//! read again: it must say what it said before, and what was put in besides. Where it does not, nothing is
+//! written.
 
 use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use super::node::{Kind, Node};
+use super::node::{Key, Kind, Node};
 use super::report::Report;
 use super::yaml;
 use crate::model::RemoteSettings;
 
-/// A text with a remote put in.
+/// A text with something put in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Added {
     /// The whole text.
@@ -29,42 +30,110 @@ pub struct Added {
     pub lines: Vec<String>,
 }
 
+/// What is said of something, in the order in which it is written.
+type Fields = Vec<(&'static str, Value)>;
+
 /// Returns the lines that a person would put into a `kptn.yaml` that has no remotes.
 pub fn lines_of_remote(name: &str, settings: &RemoteSettings) -> String {
-    format!("remotes:\n  {}\n", entry(name, settings))
+    format!("remotes:\n  {}\n", entry(name, &fields(settings)))
 }
 
 /// Puts a remote into the text of a `kptn.yaml`; absent where it cannot be done safely.
 pub fn add_remote(text: &str, name: &str, settings: &RemoteSettings) -> Option<Added> {
+    let fields = fields(settings);
+    put(text, &["remotes"], name, &entry(name, &fields), object(&fields))
+}
+
+/// Says in `settings.aws` what it does not say yet; absent where that cannot be done safely, or it says something else.
+pub fn say_aws(text: &str, said: &[(&'static str, String)]) -> Option<String> {
+    let settings = read(text)?.get("settings").and_then(|settings| settings.get("aws")).cloned();
+    let there = |name: &str| settings.as_ref().and_then(|aws| aws.get(name)).and_then(Node::text);
+    if said.iter().any(|(name, value)| there(name).is_some_and(|there| there != value)) {
+        return None;
+    }
+    let new: Fields = said
+        .iter()
+        .filter(|(name, _)| there(name).is_none())
+        .map(|(name, value)| (*name, Value::String(value.clone())))
+        .collect();
+    if settings.is_none() && !new.is_empty() {
+        return put(text, &["settings"], "aws", &entry("aws", &new), object(&new)).map(|added| added.text);
+    }
+    // The last comes first, as each goes in front of the others where they are in braces.
+    let mut text = text.to_owned();
+    for (name, value) in new {
+        let entry = format!("{name}: {}", shown(&value));
+        text = put(&text, &["settings", "aws"], name, &entry, value)?.text;
+    }
+    Some(text)
+}
+
+/// Puts an entry into the mapping at `path`, which is made where it is not there.
+fn put(text: &str, path: &[&str], name: &str, entry: &str, value: Value) -> Option<Added> {
     let before = read(text)?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
-    let entry = entry(name, settings);
-    let (at, piece) = match before.entries().iter().find(|(key, _)| key.text == "remotes") {
-        None => {
-            let missing = if text.ends_with('\n') || text.is_empty() { "" } else { end };
-            (text.len(), format!("{missing}remotes:{end}  {entry}{end}"))
+    let (mut at, mut siblings) = (None, vec![&before]);
+    let mut missing = path;
+    while let [first, rest @ ..] = missing {
+        let inside = siblings.last()?;
+        let Some((key, node)) = inside.entries().iter().find(|(key, _)| key.text == *first) else { break };
+        at = Some((key, node));
+        siblings.push(node);
+        missing = rest;
+    }
+    let (at, piece) = match (at, missing) {
+        (None, [top, inner @ ..]) => {
+            let open = if text.ends_with('\n') || text.is_empty() { "" } else { end };
+            (text.len(), format!("{open}{top}:{end}  {}{end}", nested(inner, entry)))
         }
-        Some((key, node)) => match &node.kind {
-            Kind::Null => {
-                let indent = " ".repeat(key.place.column as usize + 1);
-                below(text, key.place.line as usize, &format!("{indent}{entry}"), end)?
-            }
-            Kind::Map(remotes) => match brace(text, node) {
-                Some(at) if remotes.is_empty() => (at, entry),
-                Some(at) => (at, format!("{entry}, ")),
-                None => {
-                    let indent = " ".repeat(remotes.first()?.0.place.column as usize - 1);
-                    let next = before.entries().iter().map(|(other, _)| other.place.line as usize);
-                    let next = next.filter(|line| *line > key.place.line as usize).min();
-                    below(text, last_line(text, next), &format!("{indent}{entry}"), end)?
-                }
-            },
-            _ => return None,
-        },
+        (Some((key, node)), inner) => {
+            let lines =
+                siblings.iter().flat_map(|node| node.entries()).map(|(key, _)| key.place.line as usize);
+            let below = last_within(node).max(key.place.line as usize);
+            let next = lines.filter(|line| *line > below).min();
+            place(text, (key, node), &nested(inner, entry), next, end)?
+        }
+        _ => return None,
     };
     let text = format!("{}{piece}{}", &text[..at], &text[at..]);
     let after = read(&text)?;
-    (says(&after) == with_remote(says(&before), name, settings)?).then(|| told(text, at, &piece))
+    (after.to_json() == with(before.to_json(), path, name, value)?).then(|| told(text, at, &piece))
+}
+
+/// Returns `a: {b: entry}`, for what is not there yet.
+fn nested(path: &[&str], entry: &str) -> String {
+    path.iter().rev().fold(entry.to_owned(), |entry, name| format!("{name}: {{{entry}}}"))
+}
+
+/// Returns where in a mapping an entry goes, and what goes there.
+fn place(
+    text: &str,
+    (key, node): (&Key, &Node),
+    entry: &str,
+    next: Option<usize>,
+    end: &str,
+) -> Option<(usize, String)> {
+    match &node.kind {
+        Kind::Null => {
+            let indent = " ".repeat(key.place.column as usize + 1);
+            below(text, key.place.line as usize, &format!("{indent}{entry}"), end)
+        }
+        Kind::Map(entries) => match brace(text, node) {
+            Some(at) if entries.is_empty() => Some((at, entry.to_owned())),
+            Some(at) => Some((at, format!("{entry}, "))),
+            None => {
+                let indent = " ".repeat(entries.first()?.0.place.column as usize - 1);
+                below(text, last_line(text, next), &format!("{indent}{entry}"), end)
+            }
+        },
+        _ => None,
+    }
+}
+
+/// Returns the last line on which a key within a mapping stands.
+fn last_within(node: &Node) -> usize {
+    let of = |(key, node): &(Key, Node)| last_within(node).max(key.place.line as usize);
+    node.entries().iter().map(of).max().unwrap_or(0)
 }
 
 /// Returns what a person sees of the change: whole lines.
@@ -82,24 +151,26 @@ fn read(text: &str) -> Option<Node> {
     (matches!(node.kind, Kind::Map(_)) && !report.has_errors()).then_some(node)
 }
 
-/// Returns what a file says; `remotes:` with nothing says as much as none.
-fn says(node: &Node) -> Value {
-    let mut said = node.to_json();
-    if let Value::Object(all) = &mut said {
-        let remotes = all.remove("remotes").filter(|remotes| !remotes.is_null());
-        all.insert("remotes".to_owned(), remotes.unwrap_or_else(|| Value::Object(Map::new())));
+/// Returns what a file says with an entry more; a mapping that says nothing is as good as none.
+fn with(mut said: Value, path: &[&str], name: &str, value: Value) -> Option<Value> {
+    let mut at = &mut said;
+    for part in path {
+        let inside = at.as_object_mut()?;
+        let part = inside.entry(*part).or_insert(Value::Null);
+        if part.is_null() {
+            *part = Value::Object(Map::new());
+        }
+        at = part;
     }
-    said
+    at.as_object_mut()?.insert(name.to_owned(), value).is_none().then_some(said)
 }
 
-fn with_remote(mut said: Value, name: &str, settings: &RemoteSettings) -> Option<Value> {
-    let remotes = said.get_mut("remotes")?.as_object_mut()?;
-    let fields = fields(settings).into_iter().map(|(key, value)| (key.to_owned(), value));
-    remotes.insert(name.to_owned(), Value::Object(fields.collect())).is_none().then_some(said)
+fn object(fields: &Fields) -> Value {
+    Value::Object(fields.iter().map(|(key, value)| ((*key).to_owned(), value.clone())).collect())
 }
 
 /// Returns what is said of a remote: what is not as it would be where nothing is said.
-fn fields(settings: &RemoteSettings) -> Vec<(&'static str, Value)> {
+fn fields(settings: &RemoteSettings) -> Fields {
     let RemoteSettings { url, branch, writable, endpoint, region, path_style, profile, refs } = settings;
     let text = |value: &Option<String>| value.clone().map(Value::String);
     let all = [
@@ -116,18 +187,20 @@ fn fields(settings: &RemoteSettings) -> Vec<(&'static str, Value)> {
 }
 
 /// Returns `prod: {url: 's3://bucket/prefix', branch: 'main'}`.
-fn entry(name: &str, settings: &RemoteSettings) -> String {
-    let shown = |value: &Value| match value {
-        // In single quotes nothing but a quote means anything.
-        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
-        other => other.to_string(),
-    };
-    let fields: Vec<String> =
-        fields(settings).iter().map(|(key, value)| format!("{key}: {}", shown(value))).collect();
+fn entry(name: &str, fields: &Fields) -> String {
+    let fields: Vec<String> = fields.iter().map(|(key, value)| format!("{key}: {}", shown(value))).collect();
     // A name of digits, or `true`, would be no text.
     let plain = name.starts_with(|c: char| c.is_ascii_alphabetic()) && !is_word(name);
     let name = if plain { name.to_owned() } else { format!("'{name}'") };
     format!("{name}: {{{}}}", fields.join(", "))
+}
+
+fn shown(value: &Value) -> String {
+    match value {
+        // In single quotes nothing but a quote means anything.
+        Value::String(text) => format!("'{}'", text.replace('\'', "''")),
+        other => other.to_string(),
+    }
 }
 
 fn is_word(name: &str) -> bool {
@@ -241,5 +314,37 @@ mod tests {
         let told = add_remote("a: 1\nremotes: {x: {url: b}}\n", "1", &settings()).unwrap();
         assert_eq!((told.line, told.lines.len()), (2, 1));
         assert!(told.lines[0].contains("'1': {url"), "{told:?}");
+    }
+
+    #[test]
+    fn settings_of_aws_are_said_once_and_never_over_others() {
+        let said = [("stack", "kptn-x".to_owned()), ("region", "eu-west-1".to_owned())];
+        let say = |text: &str| say_aws(text, &said).unwrap_or_default();
+        const BOTH: &str = "aws: {stack: 'kptn-x', region: 'eu-west-1'}";
+        for (before, after) in [
+            ("graphs: {}\n", format!("graphs: {{}}\nsettings:\n  {BOTH}\n")),
+            ("settings:\n  store: x # ours\n\n# g\ngraphs: {}\n", format!("settings:\n  store: x # ours\n  {BOTH}\n\n# g\ngraphs: {{}}\n")),
+            ("settings: {store: x}\n", format!("settings: {{{BOTH}, store: x}}\n")),
+            (
+                "settings:\n  aws: # there\n    profile: p\n  store: x\ngraphs: {}\n",
+                "settings:\n  aws: # there\n    profile: p\n    stack: 'kptn-x'\n    region: 'eu-west-1'\n  store: x\ngraphs: {}\n".to_owned(),
+            ),
+            (
+                "settings:\n  prefect:\n    work_pool: w\n  aws: {region: eu-west-1}\n",
+                "settings:\n  prefect:\n    work_pool: w\n  aws: {stack: 'kptn-x', region: eu-west-1}\n".to_owned(),
+            ),
+            ("settings:\n  aws:\n", "settings:\n  aws:\n    stack: 'kptn-x'\n    region: 'eu-west-1'\n".to_owned()),
+            ("settings: {aws: {stack: kptn-x, region: eu-west-1}}\n", "settings: {aws: {stack: kptn-x, region: eu-west-1}}\n".to_owned()),
+        ] {
+            assert_eq!(say(before), after, "{before:?}");
+        }
+        for text in [
+            "settings: {aws: {stack: other}}\n",
+            "settings: [x]\n",
+            "settings: {aws: }\n",
+            "a: &a {x: 1}\nsettings: *a\n",
+        ] {
+            assert_eq!(say(text), "", "{text:?}");
+        }
     }
 }

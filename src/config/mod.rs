@@ -50,7 +50,7 @@ use std::path::{Path, PathBuf};
 
 use crate::model::{Diagnostic, Project, Severity};
 
-pub use edit::{Added, add_remote, lines_of_remote};
+pub use edit::{Added, add_remote, lines_of_remote, say_aws};
 pub use protected::{protected_in, protected_in_pyproject};
 pub use values::{FUNCTION_KEY, computed_by};
 

@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use super::deploy::aws::DeployError;
 use super::deployed::DeployedError;
 use super::engine_error::EngineError;
 use super::moving_error::MovingError;
@@ -281,6 +282,9 @@ pub enum OpsError {
         /// What was given.
         run: String,
     },
+    /// A deployment to AWS.
+    #[error(transparent)]
+    Deploy(#[from] DeployError),
     /// A run of an engine.
     #[error(transparent)]
     Engine(#[from] EngineError),

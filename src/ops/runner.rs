@@ -160,6 +160,11 @@ fn render(
     Ok((vec![one], Vec::new()))
 }
 
+/// Returns the files of a runner as they would be written.
+pub(super) fn texts(session: &Session, graph: &Graph, runner: &Runner) -> Result<Vec<Rendered>, OpsError> {
+    Ok(render(session, graph, runner)?.0)
+}
+
 /// Returns where the file of a runner goes.
 pub fn place(session: &Session, graph: &Graph, runner: &Runner) -> Result<PathBuf, OpsError> {
     Ok(match runner {

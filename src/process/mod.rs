@@ -7,7 +7,7 @@
 //! ```text
 //! Launch   what to start: program, arguments, environment, folder
 //! start    -> Running: wait, stop (SIGTERM, grace, SIGKILL), stop_leftovers
-//! run_attached   a program that has our terminal: a shell, a debugger
+//! run_attached   a program that has our terminal: a shell, a debugger; run_beside: one that speaks to people, as docker does
 //! Talker   a child that one thread talks to, line by line
 //! run_captured   a short command and what it printed (git, probes)
 //! find_interpreters   which Python and which R this project uses
@@ -30,7 +30,7 @@ mod starter;
 mod system;
 mod talk;
 
-pub use attached::run_attached;
+pub use attached::{run_attached, run_beside};
 pub use capture::{Captured, run_captured};
 pub use child::{Ended, Running, Streams, Usage, open_log, start, take_in_orphans};
 pub use foreground::{adopt, duplicate_stdout, run_in_foreground};

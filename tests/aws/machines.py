@@ -108,10 +108,11 @@ class Aws:
         for name in ("hold", "fail", "bundles", "key"):
             (self.stub / name).mkdir(parents=True)
         self.tools, self.folder = tools, folder
+        (folder / "stacks").mkdir()
         (folder / "aws.jsonl").touch()
         self.log, self.port, self.runs = folder / "aws.jsonl", free_port(), 0
         words = [tools.python, "-m", "emulator", "--port", str(self.port), "--path", str(HERE / program), "--log", str(self.log),
-                 "--jobs", str(jobs), "--refuse", str(folder / "refuse.json")]
+                 "--jobs", str(jobs), "--refuse", str(folder / "refuse.json"), "--stacks", str(folder / "stacks")]
         with open(folder / "emulator.log", "w") as said:
             # Jobs are started by the thousand: no shim before Python.
             path = os.path.dirname(tools.python) + ":" + os.environ["PATH"]

@@ -291,6 +291,31 @@ def test_what_is_there_already_is_named_and_not_made_again(aws):
     assert kinds.count("EC2::VPCEndpoint") == 1 and kinds.count("EC2::SecurityGroup") == 1, kinds
 
 
+def test_what_is_billed_is_what_the_guide_says(aws):
+    def entered(execution):
+        pages = aws.states.get_paginator("get_execution_history").paginate(executionArn=execution)
+        return sum(event["type"].endswith("StateEntered") for page in pages for event in page["events"])
+
+    def states(name, deps, mapped=(), **more):
+        graph = Graph(deps, mapped=mapped)
+        run = Run(aws, graph, graph.render(aws.tools, aws.folder / "billed" / name), **more)
+        run.finish("SUCCEEDED")
+        return entered(run.execution)
+
+    one, chain = states("one", {"a": []}), states("chain", {"a": [], "b": ["a"]})
+    assert (one - (chain - one), chain - one) == (7, 2), "a run, and a task after another one"
+    assert states("two", {"a": [], "b": []}) - one == 3, "a task with a branch of its own"
+    assert chain - states("fresh", {"a": [], "b": ["a"]}, fresh=["b"]) == 1, "a fresh task"
+    wide = {"a": [], "b": [], "x": []}
+    edges = [states("edges%d" % count, {**wide, "c": list(wide)[:count]}) for count in (2, 3)]
+    assert edges[1] - edges[0] == 4, "an edge between branches"
+    bundles = [states("bundles%d" % count, {"a": [], "p": ["a"]}, mapped=["p"], bundles={"p": count}) for count in (2, 7)]
+    graph = Graph({"a": [], "p": ["a"]}, mapped=["p"])
+    [file] = graph.render(aws.tools, aws.folder / "billed" / "map")
+    [processor] = re.findall(r'"ItemProcessor":(.*)', file.read_text())
+    assert bundles[0] == bundles[1] and processor.count('"Type":"Task"') == 1, "a bundle is one state of an execution of its own"
+
+
 TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
 
 

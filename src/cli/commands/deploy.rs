@@ -23,6 +23,12 @@ pub enum To {
     ///
     /// `settings.prefect` names the work pool, and a schedule where there is to be one.
     Prefect(Prefect),
+    /// Make or change the stack of AWS that runs the graphs, with an image of the project
+    ///
+    /// Renders the state machines and `flows/aws/template.yaml`, shows what would change there and in `kptn.yaml`, and
+    /// asks. Then it builds and pushes the image, and follows the stack. Given again, it goes on where it was cut off,
+    /// and does nothing where all is up to date. docs/guides/aws.md tells the rest.
+    Aws(super::deploy_aws::Aws),
 }
 
 /// Flags of `deploy prefect`.
@@ -38,8 +44,11 @@ pub struct Prefect {
 
 /// Deploys.
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
+    let args = match &args.to {
+        To::Prefect(args) => args,
+        To::Aws(args) => return super::deploy_aws::run(args, context),
+    };
     let session = context.open_quietly()?;
-    let To::Prefect(args) = &args.to;
     let graphs: Vec<String> = args.graphs.iter().chain(&context.global.graph).cloned().collect();
     let rendering = if args.dry_run { Rendering::Check } else { Rendering::Write };
     carry_out(&deploy::prefect(&session, &graphs, rendering)?, args.dry_run, context)

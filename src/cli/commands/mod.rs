@@ -27,6 +27,8 @@ pub mod completions;
 pub mod config;
 pub mod debug;
 pub mod deploy;
+pub mod deploy_aws;
+mod deploy_aws_destroy;
 pub mod diff;
 pub mod docker;
 pub mod doctor;

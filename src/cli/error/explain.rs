@@ -159,6 +159,7 @@ impl From<OpsError> for CommandError {
             OpsError::Aws(error) => error.into(),
             OpsError::Deployed(error) => error.into(),
             OpsError::Engine(error) => error.into(),
+            OpsError::Deploy(error) => error.into(),
             OpsError::SharedRun(error) => error.into(),
             OpsError::Render(error) => error.into(),
             OpsError::Reading(error) => error.into(),

@@ -6,6 +6,7 @@
 
 mod accepting;
 mod aws;
+mod deploying;
 mod engines;
 mod explain;
 mod making;

@@ -16,6 +16,7 @@ pub mod branch;
 pub mod check;
 pub mod comment;
 pub mod config;
+pub mod deploy;
 pub mod diff;
 pub mod doctor;
 pub mod env;

@@ -64,14 +64,14 @@ pub fn add(
         return Err(PeerError::NotAdded { path: path.clone(), lines }.into());
     };
     if writing == Writing::Yes {
-        replace(path, &text)?;
+        replace_file(path, &text)?;
     }
     let (name, url, dry_run) = (name.to_owned(), settings.url.clone(), writing == Writing::No);
     Ok(AddReport { name, url, path: path.clone(), line, lines, dry_run })
 }
 
 /// Puts a text in a file's place, also where that is behind a link; whoever reads it has the old or the new one.
-fn replace(path: &Path, text: &str) -> Result<(), OpsError> {
+pub fn replace_file(path: &Path, text: &str) -> Result<(), OpsError> {
     let failed = |error| OpsError::io("write", path, error);
     let real = path.canonicalize().map_err(failed)?;
     let folder = real.parent().unwrap_or(Path::new("."));

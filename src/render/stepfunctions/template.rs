@@ -5,6 +5,7 @@
 //! read from the bucket, as some are larger than a template may be.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -60,12 +61,11 @@ pub fn aws(project: &Project, id: &ProjectId) -> Result<Rendered, RenderError> {
         for (at, Machine { file, piece }) in made.iter().enumerate() {
             grants.extend(permissions::of(piece, &called(at), &called));
             let numbers = if at == 0 { 1..made.len() } else { 0..0 };
-            let path = file.path.file_name().unwrap_or_default().to_string_lossy();
             machines.push(OfMachine {
                 graph: graph.name.to_string(),
                 id: place(at),
                 name: called(at),
-                key: key(&path, &file.text),
+                key: machine_key(&file.path, &file.text),
                 part: at > 0,
                 parts: numbers.map(|at| Part { place: format!("Part{at}"), id: place(at) }).collect(),
             });
@@ -111,8 +111,9 @@ fn place(graph: &str) -> String {
 }
 
 /// Returns where the text of a machine is put, another place for each text, so that a stack sees that it changed.
-fn key(file: &str, text: &str) -> String {
-    let (stem, _) = file.split_once(".asl.json").unwrap_or((file, ""));
+pub fn machine_key(path: &Path, text: &str) -> String {
+    let file = path.file_name().unwrap_or_default().to_string_lossy();
+    let (stem, _) = file.split_once(".asl.json").unwrap_or((&file, ""));
     let stem = crate::model::safe_folder_name(stem);
     format!("kptn-machines/{stem}-{}.asl.json", &Digest::of(text.as_bytes()).to_string()[..16])
 }

@@ -1,4 +1,4 @@
-"""Who called what: each request of a machine or a job, as IAM would name it."""
+"""Who called what: each request of a machine, a job or somebody who deploys, as IAM would name it."""
 import io
 import json
 import pathlib
@@ -8,9 +8,9 @@ import urllib.parse
 
 from . import processes
 
-# The key that the interpreter calls services with, and the one that jobs are given.
+# The key that the interpreter calls services with, the one that jobs are given, and that of `kptn deploy aws`.
 KEPT = ("TableName", "jobQueue", "jobDefinition", "tags", "executionArn", "stateMachineArn")
-WHO = {"ak": "machine", "job": "job"}
+WHO = {"ak": "machine", "job": "job", "deployer": "deployer"}
 
 
 # What a service says that has too much to do.
@@ -80,13 +80,20 @@ def _what(environ):
     path = urllib.parse.unquote(environ.get("PATH_INFO", ""))
     target = environ.get("HTTP_X_AMZ_TARGET", "")
     body = {}
+    if service in ("cloudformation", "sts"):
+        target = urllib.parse.parse_qs(_read(environ).decode())["Action"][0]
     partitions = []
     if service in ("batch", "states", "dynamodb"):
-        # What it is about is said in the body; the server reads that after us.
-        raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        environ["wsgi.input"] = io.BytesIO(raw)
+        raw = _read(environ)
         body = json.loads(raw or b"{}")
         partitions = sorted(set(re.findall(r'":?pk":\{"S":"([^"]*)"', raw.decode()))) if service == "dynamodb" else []
     return {"service": service, "method": environ["REQUEST_METHOD"], "path": path, "query": environ.get("QUERY_STRING", ""),
             "target": target.split(".")[-1],
             "partitions": partitions, "tables": sorted(body.get("RequestItems", [])), "body": {name: body[name] for name in KEPT if name in body}}
+
+
+def _read(environ):
+    """What a request is about is said in its body; the server reads that after us."""
+    raw = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
+    environ["wsgi.input"] = io.BytesIO(raw)
+    return raw

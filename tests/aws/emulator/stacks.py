@@ -14,7 +14,8 @@ import traceback
 import moto.cloudformation.models as models
 import moto.cloudformation.parsing as parsing
 import moto.cloudformation.responses as responses
-from moto.cloudformation.exceptions import ValidationError
+from moto.batch.models import batch_backends
+from moto.cloudformation.exceptions import AlreadyExistsException, CloudFormationError, ValidationError
 
 _folder = None
 # What a change of these means; all else of moto's stays as it was made.
@@ -27,10 +28,13 @@ def mend(folder):
     global _folder
     _folder = pathlib.Path(folder)
     _conditions_are_read()
+    _change_sets_are_of_stacks()
     backend = models.CloudFormationBackend
     backend.execute_change_set = _execute_change_set
     backend.create_stack = _create_stack
     backend.delete_stack = _delete_stack
+    given = lambda stack: [{"ParameterKey": key, "ParameterValue": _said(value)} for key, value in stack.stack_parameters.items()]
+    models.Stack.parameter_list = property(given)
     models.ChangeSet.diff = lambda self: _changes(self.stack, self.template_dict, self.parameters)
     responses.CloudFormationResponse._validate_different_update = lambda *given: None
     plain = backend.create_change_set
@@ -38,9 +42,14 @@ def mend(folder):
     def create_change_set(self, stack_name, change_set_name, *args, **more):
         there = [stack for stack in self.stacks.values() if stack.name == stack_name]
         if any(one.change_set_name == change_set_name and one.stack in there for one in self.change_sets.values()):
-            raise ValidationError(message="ChangeSet %s already exists" % change_set_name)
-        if more["change_set_type"] == "CREATE" and there:
-            raise ValidationError(message="Stack %s already exists" % stack_name)
+            raise AlreadyExistsException("ChangeSet %s already exists" % change_set_name)
+        if more["change_set_type"] == "CREATE":
+            if any(stack.status != "REVIEW_IN_PROGRESS" for stack in there):
+                raise AlreadyExistsException("Stack %s already exists" % stack_name)
+            for stack in there:
+                del self.stacks[stack.stack_id]
+        elif any(stack.status.endswith("_IN_PROGRESS") or stack.status == "ROLLBACK_COMPLETE" for stack in there):
+            raise ValidationError(message="Stack:%s is in %s state and can not be updated." % (stack_name, there[0].status))
         made = plain(self, stack_name, change_set_name, *args, **more)
         change_set = self.change_sets[made[0]]
         if not change_set.changes:
@@ -65,11 +74,52 @@ def _conditions_are_read():
     parsing.parse_condition = lambda condition, resources, conditions: plain(named(condition), resources, conditions)
 
 
+class ChangeSetNotFound(CloudFormationError):
+    code = "ChangeSetNotFound"
+
+
+def _change_sets_are_of_stacks():
+    """moto finds one by its name alone, whatever the stack."""
+    handler = responses.CloudFormationResponse
+
+    def found(self, missing=True):
+        backend, name, stack = self.cloudformation_backend, self._get_param("ChangeSetName"), self._get_param("StackName")
+        for key, one in backend.change_sets.items():
+            if key == name or (one.change_set_name == name and one.stack.name == stack):
+                return key
+        if missing:
+            raise ChangeSetNotFound("ChangeSet [%s] does not exist" % name)
+
+    def describe(self):
+        return responses.ActionResult(self.cloudformation_backend.change_sets[found(self)])
+
+    def delete(self):
+        self.cloudformation_backend.change_sets.pop(found(self, missing=False), None)
+        return responses.EmptyResult()
+
+    def execute(self):
+        self.cloudformation_backend.execute_change_set(found(self))
+        return responses.EmptyResult()
+
+    def listed(self):
+        sets, stack = self.cloudformation_backend.change_sets.values(), self._get_param("StackName")
+        return responses.ActionResult({"Summaries": [one for one in sets if one.stack.name == stack]})
+
+    handler.describe_change_set, handler.delete_change_set = describe, delete
+    handler.execute_change_set, handler.list_change_sets = execute, listed
+
+
+def _said(value):
+    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+
+
 class Resources(parsing.ResourceMap):
     """The resources of a stack, each of which says when it is made."""
 
     def __init__(self, stack, template, parameters, told=None):
         self.told, self.order = told, []
+        # A previous value comes as what it was understood to be.
+        parameters = {name: _said(value) for name, value in parameters.items()}
         super().__init__(stack.stack_id, stack.name, parameters, {}, stack.region_name, stack.account_id,
                          copy.deepcopy(template), cross_stack_resources={})
         if template:
@@ -112,15 +162,15 @@ def _after(stack, template, parameters, told=None):
     old, new = _resources(stack), Resources(stack, template, parameters, told)
     active = new.active()
     for name in old._resource_json_map:
-        if name in active and old._parsed_resources.get(name) is not None:
-            new._parsed_resources[name] = old._parsed_resources[name]
+        if name in active and name in old.order:
+            new._parsed_resources[name] = old._parsed_resources.get(name)
     return old, new, active
 
 
 def _changes(stack, template, parameters):
     # What is not there yet has no value: a name stands for it.
     old, new, active = _after(stack, template, parameters)
-    there = [name for name in old._resource_json_map if old._parsed_resources.get(name) is not None]
+    there = [name for name in old._resource_json_map if name in old.order]
     for name in active:
         new._parsed_resources.setdefault(name, "{%s}" % name)
     changes = []
@@ -240,7 +290,11 @@ def _remove(resources, names, told, keep=KEPT):
         told(name, piece["Type"], "DELETE_IN_PROGRESS")
         _empty(piece, found, resources)
         try:
-            resources._delete_resource(found, piece)
+            if piece["Type"] == "AWS::Batch::JobQueue":
+                # Its name can be taken again.
+                batch_backends[resources._account_id][resources._region_name].delete_job_queue(found.name)
+            else:
+                resources._delete_resource(found, piece)
         except Exception as error:
             # moto has no way to remove some kinds.
             if piece["Type"].startswith("AWS::ECR"):

@@ -1,6 +1,8 @@
 //! `docker build`, `docker push` and `deploy prefect`: files are brought up to date, and another program is called.
 //!
-//! What is called is a value, so that a dry run shows it and nothing else happens.
+//! What is called is a value, so that a dry run shows it and nothing else happens. `deploy aws` is in [`aws`].
+
+pub mod aws;
 
 use super::follow::prefect_python;
 use super::report::RenderedFile;
@@ -26,12 +28,8 @@ pub fn docker_build(session: &Session, rendering: Rendering) -> Result<Call, Ops
     let files = [ProjectFile::Dockerfile, ProjectFile::Dockerignore];
     let files = files.map(|file| render_of_project(session, file, rendering));
     let files = files.into_iter().collect::<Result<Vec<_>, _>>()?;
-    let found = process::find_interpreters(&session.project, &environment, &process::AlwaysAsk).interpreters;
-    let mut values = vec![("KPTN", format!("kptn=={}", env!("CARGO_PKG_VERSION")))];
-    values.extend(found.python.map(|python| ("PYTHON_VERSION", python.version)));
-    values.extend(found.r.map(|r| ("R_VERSION", r.version)));
-    let values =
-        values.into_iter().flat_map(|(name, value)| ["--build-arg".into(), format!("{name}={value}")]);
+    let values = image_values(session);
+    let values = values.iter().flat_map(|value| ["--build-arg", value]);
     let launch = docker(session)?.arguments(["build", "--tag", &image]).arguments(values).arguments(["."]);
     Ok(Call { files, launch })
 }
@@ -73,6 +71,15 @@ pub fn prefect(session: &Session, names: &[String], rendering: Rendering) -> Res
 fn image(session: &Session) -> Result<String, OpsError> {
     let image = session.project.settings.docker_image.clone();
     Ok(image.ok_or(EngineError::NoSetting { setting: "docker_image" })?)
+}
+
+/// Returns what an image is built with: `NAME=VALUE` of kptn, Python and R as they are here.
+fn image_values(session: &Session) -> Vec<String> {
+    let found = process::find_interpreters(&session.project, &environment, &process::AlwaysAsk).interpreters;
+    let mut values = vec![format!("KPTN=kptn=={}", env!("CARGO_PKG_VERSION"))];
+    values.extend(found.python.map(|python| format!("PYTHON_VERSION={}", python.version)));
+    values.extend(found.r.map(|r| format!("R_VERSION={}", r.version)));
+    values
 }
 
 fn docker(session: &Session) -> Result<Launch, OpsError> {

@@ -1,0 +1,120 @@
+//! Why a project could not be deployed to AWS.
+
+use std::path::PathBuf;
+
+use crate::aws::StackEvent;
+
+/// Why a project could not be deployed.
+#[derive(Debug, thiserror::Error)]
+pub enum DeployError {
+    /// A text that AWS takes for no name of a stack.
+    #[error("`{name}` can be no name of a stack: letters, digits and `-`, a letter first, at most 40")]
+    StackName {
+        /// The text.
+        name: String,
+    },
+    /// A parameter without a value.
+    #[error("`{text}` is no `NAME=VALUE`")]
+    NoValue {
+        /// What was given.
+        text: String,
+    },
+    /// A parameter that the template does not have.
+    #[error("the template has no parameter `{name}`")]
+    UnknownParameter {
+        /// What was given.
+        name: String,
+        /// The nearest name; absent where none is near.
+        near: Option<String>,
+        /// All of them.
+        known: Vec<String>,
+    },
+    /// A parameter that kptn itself gives.
+    #[error("`{name}` is not yours to give: {why}")]
+    OwnParameter {
+        /// Its name.
+        name: String,
+        /// Why.
+        why: &'static str,
+    },
+    /// A machine that a person has edited.
+    #[error("`{}` was edited by hand, and the template names what `kptn.yaml` says", path.display())]
+    EditedMachine {
+        /// Its file.
+        path: PathBuf,
+    },
+    /// A template that a person has edited, of other machines than there are now.
+    #[error("`{}` was edited by hand, and names other machines than `kptn.yaml` makes now", path.display())]
+    EditedTemplate {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A template that cannot be sent before there is a bucket.
+    #[error("the template has {bytes} bytes, and without a bucket at most 51,200 can be sent")]
+    TooLarge {
+        /// Its size.
+        bytes: usize,
+    },
+    /// A stack that AWS will not change.
+    #[error("the stack `{stack}` is in `{status}`: a change failed, and could not be taken back")]
+    Stuck {
+        /// Its name.
+        stack: String,
+        /// AWS's word.
+        status: String,
+    },
+    /// A stack that AWS changes at this moment.
+    #[error("AWS is at work on the stack `{stack}`, which is in `{status}`")]
+    AtWork {
+        /// Its name.
+        stack: String,
+        /// AWS's word.
+        status: String,
+    },
+    /// What AWS began did not come to a good end.
+    #[error("the stack `{stack}` is in `{status}`{}", told(.failure.as_deref()))]
+    NotDone {
+        /// Its name.
+        stack: String,
+        /// AWS's word.
+        status: String,
+        /// The first thing that failed; absent where nothing says so.
+        failure: Option<Box<StackEvent>>,
+    },
+    /// Somebody pressed Ctrl-C.
+    #[error("stopped looking; AWS goes on with the stack `{stack}`")]
+    Interrupted {
+        /// Its name.
+        stack: String,
+    },
+    /// The stack does not say what every stack of kptn's says.
+    #[error("the stack `{stack}` has no output `{output}`: it is not one of kptn's")]
+    NotOurs {
+        /// Its name.
+        stack: String,
+        /// What is missing.
+        output: &'static str,
+    },
+    /// The docker client failed.
+    #[error("`{command}` {how}")]
+    Docker {
+        /// What was called.
+        command: String,
+        /// How it ended.
+        how: String,
+    },
+    /// There is nothing to remove.
+    #[error("there is no stack `{stack}` in {region}")]
+    NoStack {
+        /// Its name.
+        stack: String,
+        /// Where it was looked for.
+        region: String,
+    },
+}
+
+fn told(failure: Option<&StackEvent>) -> String {
+    failure.map_or_else(String::new, |event| {
+        format!(": `{}` ({}) failed: {}", event.name, event.kind, event.reason)
+    })
+}

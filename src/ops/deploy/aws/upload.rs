@@ -1,0 +1,74 @@
+//! What the stack reads from the bucket: texts of machines, and a template that is too large to be sent.
+
+use std::path::PathBuf;
+
+use super::Deployment;
+use crate::aws::Stack;
+use crate::model::{Digest, RemoteSettings};
+use crate::ops::OpsError;
+use crate::remote::{Absent, Bucket, block_on, open};
+
+/// A machine's text, and where it goes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MachineText {
+    /// Its key in the bucket, with a digest of the text.
+    pub key: String,
+    /// Its file.
+    pub path: PathBuf,
+    /// The text.
+    pub text: String,
+}
+
+impl Deployment<'_> {
+    /// Returns the bucket of the stack, or the one that it will be given; absent where it will make one.
+    pub fn bucket(&self, stack: Option<&Stack>) -> Result<Option<String>, OpsError> {
+        if let Some(name) = stack.and_then(|stack| stack.outputs.get("BucketName")) {
+            return Ok(Some(name.clone()));
+        }
+        let given = self.parameter("ExistingBucket", stack);
+        let of_remote = || self.place_of_remote(stack).map(|(bucket, _)| bucket);
+        Ok(if given.is_empty() { of_remote() } else { Some(given) })
+    }
+
+    /// Returns the machines whose text the bucket has not, or has otherwise: somebody may have written there.
+    pub fn missing(&self, bucket: &str) -> Result<Vec<&MachineText>, OpsError> {
+        let there = self.opened(bucket)?;
+        let mut missing = Vec::new();
+        for machine in &self.machines {
+            let found = block_on(there.read(&machine.key))?;
+            if found.is_none_or(|found| found != machine.text.as_bytes()) {
+                missing.push(machine);
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Puts texts of machines into the bucket.
+    pub fn upload(&self, bucket: &str, machines: &[&MachineText]) -> Result<(), OpsError> {
+        let there = self.opened(bucket)?;
+        for machine in machines {
+            block_on(there.write(&machine.key, machine.text.clone().into_bytes()))?;
+            self.point("deploy.uploaded")?;
+        }
+        Ok(())
+    }
+
+    /// Puts the template into the bucket; returns its address.
+    pub(super) fn put_template(&self, bucket: &str) -> Result<String, OpsError> {
+        let digest = Digest::of(self.text.as_bytes()).to_string();
+        let key = format!("kptn-machines/template-{}.yaml", &digest[..16]);
+        block_on(self.opened(bucket)?.write(&key, self.text.clone().into_bytes()))?;
+        let end = if self.identity.arn.starts_with("arn:aws-cn:") { ".cn" } else { "" };
+        Ok(format!("https://{bucket}.s3.{}.amazonaws.com{end}/{key}", self.aws.region()))
+    }
+
+    fn opened(&self, bucket: &str) -> Result<Bucket, OpsError> {
+        let settings = RemoteSettings {
+            url: format!("s3://{bucket}"),
+            region: Some(self.aws.region().to_owned()),
+            profile: self.profile.clone(),
+            ..RemoteSettings::default()
+        };
+        Ok(open(&settings, Absent::Fail)?)
+    }
+}

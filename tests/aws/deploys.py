@@ -1,0 +1,395 @@
+#!/usr/bin/env python3
+"""`kptn deploy aws`, the real program, against an emulator of AWS, with a stand-in for the docker client.
+
+    ENVIRONMENT/bin/python tests/aws/deploys.py KPTN ENVIRONMENT [TEST ...]
+
+ENVIRONMENT is what tests/setup/aws.sh makes. Nothing goes by time: stacks wait for files that the tests take away.
+"""
+import contextlib
+import hashlib
+import json
+import os
+import pathlib
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
+from machines import HERE, PATIENCE, Aws, Tools, emulator  # noqa: E402
+
+YAML = """\
+# What we survey, and how.
+graphs:
+  survey:
+    tasks: {A: , B: A}  # two steps
+tasks:
+  A: {file: "tasks.py:A", outputs: [a.txt]}
+  B: {file: "tasks.py:B", outputs: [b.txt]}
+# The end.
+"""
+TASKS = "def A(output_dir):\n    (output_dir / 'a.txt').write_text('a')\n\ndef B(output_dir):\n    (output_dir / 'b.txt').write_text('b')\n"
+PASSWORD = "{}-auth-token"
+
+
+class Project:
+    """A project in a repository, with a stack of its own."""
+
+    def __init__(self, aws, name):
+        self.aws, self.stack = aws, "kptn-" + name
+        self.folder = aws.folder / name / name
+        self.folder.mkdir(parents=True)
+        self.notes = aws.folder / name / "docker.jsonl"
+        self.write("kptn.yaml", YAML)
+        self.write("tasks.py", TASKS)
+        self.env = {
+            "PATH": "%s:%s" % (HERE / "docker", os.environ["PATH"]), "HOME": str(aws.folder / name), "LANG": "C.UTF-8",
+            "NO_COLOR": "1", "DOCKER_NOTES": str(self.notes), "AWS_ENDPOINT_URL": aws.url, "AWS_ALLOW_HTTP": "true",
+            "AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "deployer", "AWS_SECRET_ACCESS_KEY": "secret",
+            "GIT_CONFIG_NOSYSTEM": "1", "GIT_AUTHOR_NAME": "Ada", "GIT_AUTHOR_EMAIL": "ada@example.org",
+            "GIT_COMMITTER_NAME": "Ada", "GIT_COMMITTER_EMAIL": "ada@example.org",
+        }
+        subprocess.run("git init -q -b main && git add -A && git commit -qm start", shell=True, cwd=self.folder, env=self.env, check=True)
+        self.formation = aws.client("cloudformation")
+
+    def write(self, name, text):
+        (self.folder / name).write_text(text)
+
+    def read(self, name):
+        return (self.folder / name).read_text()
+
+    def edit(self, name, old, new):
+        text = self.read(name)
+        assert text.count(old) == 1, text
+        self.write(name, text.replace(old, new))
+
+    def kptn(self, *words, exits=0, env=()):
+        words = [self.aws.tools.kptn, *words]
+        done = subprocess.run(words, cwd=self.folder, env={**self.env, **dict(env)}, stdin=subprocess.DEVNULL,
+                              stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        assert done.returncode == exits, "%s: %s\n%s%s" % (words[1:], done.returncode, done.stdout, done.stderr)
+        # What lets one push is never seen.
+        assert "auth-token" not in done.stdout + done.stderr, done.stderr
+        return done.stdout + done.stderr
+
+    def deploy(self, *words, **more):
+        return self.kptn("deploy", "aws", "--yes", *words, **more)
+
+    def start(self, *words, env=()):
+        return subprocess.Popen([self.aws.tools.kptn, "deploy", "aws", "--yes", *words], cwd=self.folder,
+                                env={**self.env, **dict(env)}, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                                stderr=subprocess.PIPE, text=True)
+
+    def found(self):
+        stacks = self.formation.describe_stacks()["Stacks"]
+        return next((stack for stack in stacks if stack["StackName"] == self.stack), None)
+
+    def status(self):
+        stack = self.found()
+        return stack["StackStatus"] if stack else None
+
+    def outputs(self):
+        return {one["OutputKey"]: one["OutputValue"] for one in self.found()["Outputs"]}
+
+    def parameter(self, name):
+        return next(one["ParameterValue"] for one in self.found()["Parameters"] if one["ParameterKey"] == name)
+
+    def calls(self):
+        """The calls of docker since the last look."""
+        lines = self.notes.read_text().splitlines() if self.notes.exists() else []
+        self.notes.write_text("")
+        return [json.loads(line) for line in lines]
+
+    def keys(self):
+        listed = self.aws.s3.list_objects_v2(Bucket=self.outputs()["BucketName"]).get("Contents", [])
+        return sorted(one["Key"] for one in listed)
+
+    def texts(self):
+        return [key for key in self.keys() if key.startswith("kptn-machines/")]
+
+    def definition(self):
+        return self.aws.states.describe_state_machine(stateMachineArn=self.outputs()["MachineSurvey"])["definition"]
+
+    def until(self, condition, what):
+        deadline = time.monotonic() + PATIENCE
+        while not condition():
+            assert time.monotonic() < deadline, "waited in vain for %s: %s" % (what, self.status())
+            time.sleep(0.05)
+
+
+@contextlib.contextmanager
+def held(aws, resource, reason=""):
+    """A resource that does not come about; with a reason it fails."""
+    file = aws.folder / "stacks" / resource
+    file.write_text(reason)
+    try:
+        yield
+    finally:
+        file.unlink(missing_ok=True)
+
+
+def test_one_command_makes_it_and_a_second_one_nothing(aws):
+    project = Project(aws, "first")
+    said = project.deploy()
+    assert "123456789012" in said and "us-east-1" in said and "create complete" in said, said
+    assert project.status() == "UPDATE_COMPLETE" and project.parameter("Machines") == "yes"
+    # The machine is the file, with what CloudFormation puts in.
+    definition = project.definition()
+    assert "${" not in definition and '"Graph":"survey"' not in definition
+    assert [key.rsplit("-", 1)[0] for key in project.texts()] == ["kptn-machines/survey"], project.texts()
+    build, login, push = project.calls()
+    uri, tag = push["words"][1].rsplit(":", 1)
+    assert build["words"][:5] == ["build", "--platform", "linux/amd64", "--tag", push["words"][1]] and build["words"][-1] == "."
+    assert build["folder"] == str(project.folder.resolve()), build
+    assert login["words"] == ["login", "--username", "AWS", "--password-stdin", uri.split("/")[0]], login
+    assert login["input"].strip() == PASSWORD.format("123456789012"), login
+    assert uri == project.outputs()["RepositoryUri"] and tag == project.parameter("Image"), (uri, tag)
+    job = aws.client("batch").describe_job_definitions(jobDefinitionName=project.stack)["jobDefinitions"][-1]
+    assert job["containerProperties"]["image"] == "%s:%s" % (uri, tag), job
+    # All that was there stays, to the byte.
+    remote = project.outputs()["Remote"].rstrip("/")
+    added = "remotes:\n  prod: {url: '%s', branch: 'main', region: 'us-east-1'}\n" % remote
+    added += "settings:\n  aws: {stack: '%s', region: 'us-east-1'}\n" % project.stack
+    assert project.read("kptn.yaml") == YAML + added, project.read("kptn.yaml")
+    assert "+   prod: {url" in said and "+   aws: {stack" in said, said
+
+    events = len(project.formation.describe_stack_events(StackName=project.stack)["StackEvents"])
+    said = project.deploy()
+    assert "is up to date" in said and not project.calls(), said
+    assert len(project.formation.describe_stack_events(StackName=project.stack)["StackEvents"]) == events
+    assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+    # The remote works as any other.
+    project.kptn("run")
+    project.kptn("push", "prod")
+    project.kptn("pull", "prod", "--into", "there")
+    assert "b.txt" in project.kptn("path", "B", "-b", "there")
+
+
+def test_a_change_goes_there_and_nothing_else(aws):
+    project = Project(aws, "changed")
+    project.deploy("--parameter", "MaxVcpus=64")
+    [before], first = project.texts(), project.parameter("Image")
+    project.calls()
+    assert '"Cause":"a task of survey failed' in project.definition()
+    # Code alone changes: another image, the same machine.
+    project.write("tasks.py", TASKS + "# more\n")
+    said = project.deploy()
+    assert re.search("REPLACED +JobDefinition", said) and "upload" not in said, said
+    assert [call["words"][0] for call in project.calls()] == ["build", "login", "push"]
+    assert project.texts() == [before] and project.parameter("Image") != first
+    # A task more: another machine, whose text goes beside the other one.
+    project.edit("kptn.yaml", "tasks: {A: , B: A}", "tasks: {A: , B: A, C: B}")
+    project.edit("kptn.yaml", '  B: {file', '  C: {file: "tasks.py:B"}\n  B: {file')
+    project.deploy("--parameter", "LogDays=7")
+    assert len(project.texts()) == 2 and before in project.texts(), project.texts()
+    assert "kptn-survey-C" in project.definition()
+    # What was given earlier stays.
+    assert (project.parameter("MaxVcpus"), project.parameter("LogDays")) == ("64", "7")
+    said = project.deploy("--parameter", "MaxVpcus=1", exits=2)
+    assert "no parameter `MaxVpcus`" in said and "did you mean `MaxVcpus`" in said, said
+    # A graph more moves no other.
+    machine = project.outputs()["MachineSurvey"]
+    project.edit("kptn.yaml", "graphs:\n", "graphs:\n  all:\n    tasks: {A: }\n")
+    said = project.deploy("--no-image")
+    assert project.outputs()["MachineSurvey"] == machine and project.outputs()["MachineAll"] != machine, said
+
+
+def test_somebody_who_shows_it_changes_nothing(aws):
+    project = Project(aws, "shown")
+    said = project.kptn("deploy", "aws", "--dry-run")
+    assert "Bucket" in said and "AWS::Batch::JobQueue" in said and "docker build" in said and "nothing was changed" in said, said
+    assert project.status() is None and not project.calls() and not (project.folder / "flows").exists()
+    assert not (project.folder / "Dockerfile").exists() and project.read("kptn.yaml") == YAML
+    said = project.kptn("deploy", "aws", exits=2)
+    assert "nobody is here to be asked" in said and project.status() is None, said
+    project.deploy()
+    project.calls()
+    project.write("tasks.py", TASKS + "# more\n")
+    kept = {name: project.read(name) for name in ("kptn.yaml", "flows/aws/template.yaml")}
+    keys, events = project.keys(), project.formation.describe_stack_events(StackName=project.stack)["StackEvents"]
+    said = project.kptn("deploy", "aws", "-n", "-p", "MaxVcpus=8")
+    assert "REPLACED" in said and "it was 256" in said and "docker push" in said, said
+    said = project.kptn("deploy", "aws", exits=2)
+    assert "nobody is here to be asked" in said, said
+    assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+    assert project.formation.describe_stack_events(StackName=project.stack)["StackEvents"] == events
+    assert project.keys() == keys and not project.calls() and {name: project.read(name) for name in kept} == kept
+    report = json.loads(subprocess.run([aws.tools.kptn, "deploy", "aws", "--json", "--yes"], cwd=project.folder, env=project.env,
+                                       stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, check=True).stdout)
+    assert report["stack"] == project.stack and report["outputs"]["BucketName"] == project.outputs()["BucketName"], report
+
+
+def test_what_fails_is_named_and_the_same_command_goes_on(aws):
+    project = Project(aws, "failing")
+    with held(aws, "JobQueue", "you have reached your quota of queues"):
+        said = project.deploy(exits=4)
+    assert "`JobQueue` (AWS::Batch::JobQueue) failed: you have reached your quota" in said, said
+    assert project.status() == "ROLLBACK_COMPLETE"
+    said = project.deploy()
+    assert "never came to be: `JobQueue` failed" in said and project.status() == "UPDATE_COMPLETE", said
+    # A change that fails is taken back, and says so.
+    image = project.parameter("Image")
+    project.write("tasks.py", TASKS + "# more\n")
+    with held(aws, "JobDefinition", "no more revisions"):
+        said = project.deploy(exits=4)
+    assert "`JobDefinition` (AWS::Batch::JobDefinition) failed: no more revisions" in said and "it goes on" in said, said
+    assert project.status() == "UPDATE_ROLLBACK_COMPLETE" and project.parameter("Image") == image
+    # Without an image nothing changes.
+    project.write("tasks.py", TASKS + "# still more\n")
+    said = project.deploy(exits=4, env={"DOCKER_FAILS": "build"})
+    assert "docker build" in said and "left with exit code 7" in said, said
+    assert project.status() == "UPDATE_ROLLBACK_COMPLETE"
+    assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+    project.deploy()
+    assert project.status() == "UPDATE_COMPLETE" and project.parameter("Image") != image
+
+
+def test_killed_anywhere_the_same_command_goes_on(aws):
+    # While AWS makes it.
+    project = Project(aws, "killed")
+    with held(aws, "Log"):
+        running = project.start()
+        project.until(lambda: project.status() == "CREATE_IN_PROGRESS", "a stack that is being made")
+        running.send_signal(signal.SIGKILL)
+        running.wait()
+        again = project.start()
+        for line in again.stderr:
+            if "waiting for that" in line:
+                break
+    rest = again.stderr.read()
+    assert again.wait() == 0, rest
+    assert project.status() == "UPDATE_COMPLETE" and project.parameter("Machines") == "yes"
+    # By itself, at each of its steps.
+    for point in ["deploy.proposed", "deploy.applied", "deploy.applied:2", "deploy.written", "deploy.built", "deploy.uploaded"]:
+        project = Project(aws, "killed-" + point.split(".")[1].replace(":", ""))
+        project.kptn("deploy", "aws", "--yes", exits=-9, env={"KPTN_FAILPOINT": point + "=kill"})
+        said = project.deploy()
+        assert project.status() == "UPDATE_COMPLETE" and project.parameter("Machines") == "yes", (point, said)
+        assert project.read("kptn.yaml").count("prod:") == 1 and project.read("kptn.yaml").count("aws:") == 1, point
+        assert "is up to date" in project.deploy(), point
+
+
+def test_what_is_removed_leaves_the_bucket(aws):
+    project = Project(aws, "removed")
+    project.deploy()
+    project.kptn("run")
+    project.kptn("push", "prod")
+    bucket, remote, text = project.outputs()["BucketName"], project.outputs()["Remote"], project.read("kptn.yaml")
+    repository = project.outputs()["RepositoryUri"].split("/", 1)[1]
+    assert aws.client("ecr").describe_images(repositoryName=repository)["imageDetails"], "an image that is in the way"
+    said = project.kptn("deploy", "aws", "--destroy", "--dry-run")
+    assert "goes" in said and "JobQueue" in said and bucket in said and project.status() == "UPDATE_COMPLETE", said
+    said = project.kptn("deploy", "aws", "--destroy", exits=2)
+    assert "nobody is here to be asked" in said and project.status() == "UPDATE_COMPLETE", said
+    said = project.deploy("--destroy")
+    assert "is gone" in said and project.status() is None, said
+    assert not [one for one in aws.client("ecr").describe_repositories()["repositories"] if one["repositoryName"] == repository]
+    assert project.read("kptn.yaml") == text
+    project.kptn("pull", "prod", "--into", "there")
+    assert "no stack" in project.kptn("deploy", "aws", "--destroy", "--yes", exits=2)
+    # And it is used again.
+    project.deploy()
+    assert (project.outputs()["BucketName"], project.outputs()["Remote"]) == (bucket, remote)
+    assert project.read("kptn.yaml") == text
+    project.kptn("pull", "prod", "--into", "there")
+
+
+def test_the_guide_runs_as_it_stands(aws):
+    project = Project(aws, "guide")
+    project.edit("kptn.yaml", "  survey:\n", "  example:\n")
+    project.kptn("run")
+    guide = (HERE.parent.parent / "docs/guides/aws.md").read_text()
+    lines = [line for block in guide.split("```sh\n")[1:] for line in block.split("```")[0].splitlines()]
+    commands = [shlex.split(line, comments=True)[1:] for line in lines if line.startswith("kptn ")]
+    ran = []
+    for words in commands:
+        # Runs there have a test of their own, and nothing failed that one could stand in.
+        if words[0] in ("deploy", "push", "pull"):
+            project.kptn(*words, *(["--yes"] if words[0] == "deploy" and "--dry-run" not in words else []))
+            ran.append(words[0])
+    assert ran == ["deploy", "deploy", "push", "pull", "deploy", "deploy"], ran
+    assert project.status() is None
+    # What is given inside a line of text is understood, too.
+    project.deploy("-p", "MaxVcpus=64", "-p", "Capacity=FARGATE_SPOT")
+    known = {one["ParameterKey"] for one in project.found()["Parameters"]}
+    named = set(re.findall(r"`((?:Existing|Ecr|Public|Job|Log|Max|Permissions)[A-Z][A-Za-z]*|Prefix|Branch|Notify)(?:=[^`]*)?`", guide))
+    assert named <= known | {"JobRole"}, named - known
+
+
+def test_the_guide_lists_the_rights_of_who_deploys(aws):
+    before = len(aws.noted("call"))
+    project = Project(aws, "rights")
+    project.kptn("deploy", "aws", "--dry-run")
+    project.deploy()
+    # A run that goes on is stopped before its machine goes.
+    hold = aws.stub / "hold" / hashlib.sha256(b"open").hexdigest()[:16]
+    hold.touch()
+    remote = {"remote": project.outputs()["Remote"], "branch": "main", "bucket": project.outputs()["BucketName"], "prefix": "kptn/"}
+    aws.states.start_execution(stateMachineArn=project.outputs()["MachineSurvey"], input=json.dumps(remote))
+    said = project.deploy("--destroy")
+    assert "1 run that is going on is stopped first" in said, said
+    hold.unlink()
+    asked = set()
+    for call in aws.noted("call")[before:]:
+        if call["who"] == "deployer" and call["service"] != "s3":
+            asked.add("%s:%s" % (call["service"], call["target"]))
+        elif call["who"] == "deployer" and "/kptn-machines/" in call["path"]:
+            asked.add({"GET": "s3:GetObject", "PUT": "s3:PutObject"}[call["method"]])
+    guide = (HERE.parent.parent / "docs/guides/aws.md").read_text()
+    listed = set(guide.split("kptn itself asks for these:\n\n```text\n")[1].split("```")[0].split())
+    assert asked == listed, (asked - listed, listed - asked)
+
+
+def test_what_is_there_already_is_used(aws):
+    project = Project(aws, "given")
+    aws.client("ecr").create_repository(repositoryName="team/images")
+    project.deploy("-p", "ExistingBucket=team-data", "-p", "Prefix=given/", "-p", "ExistingRepository=team/images", "--remote", "team",
+                   "-p", "ExistingQueue=" + aws.names["JobQueue"])
+    assert "team: {url: 's3://team-data/given', branch: 'main'" in project.read("kptn.yaml"), project.read("kptn.yaml")
+    assert project.calls()[-1]["words"][1].split("/", 1)[1].startswith("team/images:")
+    assert "is up to date" in project.deploy("--remote", "team")
+    # An image of somebody else's is neither built nor pushed.
+    project.deploy("-p", "ExistingImage=example.org/kptn:1", "--remote", "team")
+    assert not project.calls()
+    job = aws.client("batch").describe_job_definitions(jobDefinitionName=project.stack)["jobDefinitions"][-1]
+    assert job["containerProperties"]["image"] == "example.org/kptn:1", job
+
+
+def test_files_that_a_person_edited_are_not_passed_over(aws):
+    project = Project(aws, "edited")
+    project.deploy()
+    project.edit("flows/aws/template.yaml", "Command: [kptn, --version]", "Command: [kptn, --help]")
+    assert "edited" in project.deploy()
+    job = aws.client("batch").describe_job_definitions(jobDefinitionName=project.stack)["jobDefinitions"][-1]
+    assert job["containerProperties"]["command"] == ["kptn", "--help"], job
+    # It names a machine that is no more.
+    project.edit("kptn.yaml", 'outputs: [a.txt]', 'outputs: [a.txt], retries: 2')
+    said = project.deploy(exits=2)
+    assert "names other machines" in said and "--replace" in said, said
+    project.kptn("render", "--runner", "aws", "--replace")
+    project.deploy()
+    project.edit("flows/survey.asl.json", '"StartAt": "run', '"StartAt":  "run')
+    said = project.deploy(exits=2)
+    assert "survey.asl.json` was edited by hand" in said, said
+
+
+TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
+
+
+def main(kptn, environment, *names):
+    with emulator(Tools(kptn, environment)) as aws:
+        for name in names or TESTS:
+            began = time.monotonic()
+            try:
+                TESTS[name](aws)
+            except BaseException:
+                print((aws.folder / "emulator.log").read_text()[-3000:], file=sys.stderr)
+                raise
+            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
+    print("%d passed, 0 failed" % len(names or TESTS))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
