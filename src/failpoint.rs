@@ -58,6 +58,7 @@ pub const FAILPOINTS: &[(&str, &str)] = &[
     ("remote.run.named", "a part of a run says where that is; no report names it"),
     ("remote.run.reported", "a worker is about to say what came of its task"),
     ("remote.run.told", "it has said so; what has nothing to do after it is not marked yet"),
+    ("run.execution.opening", "a run of several machines is open here; the remote has not heard of it"),
     ("run.execution.opened", "a run is open here and at the remote; no execution carries it out"),
     ("run.close.taken", "what workers reported is here, or promised; no branch has it"),
     ("run.close.gathered", "what workers made is this branch's; the run is open"),

@@ -72,7 +72,7 @@ pub async fn config(place: &Place) -> SdkConfig {
 pub async fn credentials(profile: &str) -> Result<Result<Credentials, String>, AwsError> {
     let profile = profile.to_owned();
     let asked = async move { provider(&profile).await.provide_credentials().await };
-    Ok(elsewhere(asked).await?.map_err(|error| DisplayErrorContext(error).to_string()))
+    Ok(on_own_runtime(asked).await?.map_err(|error| DisplayErrorContext(error).to_string()))
 }
 
 async fn provider(profile: &str) -> ProfileFileCredentialsProvider {
@@ -87,7 +87,7 @@ fn http() -> SharedHttpClient {
 }
 
 /// Runs something on the runtime that stays.
-pub async fn elsewhere<T: Send + 'static>(
+pub async fn on_own_runtime<T: Send + 'static>(
     work: impl Future<Output = T> + Send + 'static,
 ) -> Result<T, AwsError> {
     let ended = runtime()?.spawn(work).await;

@@ -7,8 +7,12 @@ use serde::Deserialize;
 use super::client::{ask, failed};
 use super::{Aws, AwsError, Execution, ExecutionState, FailedJob};
 
-/// Of so many events at most is read what failed, the latest first.
+/// So many pages of so many events of an execution are read at most, the latest first.
+const PAGES: usize = 25;
 const EVENTS: i32 = 1000;
+/// So many executions that another one started are looked into, and so many of one Map.
+const EXECUTIONS: usize = 20;
+const OF_A_MAP: i32 = 5;
 
 /// What Batch says of a job in the event of its failure.
 #[derive(Debug, Deserialize)]
@@ -19,6 +23,13 @@ struct Job {
     status_reason: String,
     #[serde(default)]
     container: Container,
+}
+
+/// What Step Functions says of an execution in the event of its failure, in the one that started it.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Child {
+    execution_arn: String,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -65,13 +76,57 @@ impl Aws {
         ask(asked.send())?.map(drop).map_err(|error| failed(format!("stop `{arn}`"), error))
     }
 
-    /// Returns the jobs of an execution that failed, the latest first, as far as its last events tell.
+    /// Returns the jobs of an execution that failed, and of those that it started, each's latest first, as far as their
+    /// last events tell.
     pub fn failed_jobs(&self, arn: &str) -> Result<Vec<FailedJob>, AwsError> {
-        let asked = self.states().get_execution_history().execution_arn(arn);
-        let asked = asked.reverse_order(true).max_results(EVENTS);
-        let found =
-            ask(asked.send())?.map_err(|error| failed(format!("tell the history of `{arn}`"), error))?;
-        Ok(found.events.iter().filter_map(failed_job).collect())
+        let (mut jobs, mut left, mut looked) = (Vec::new(), vec![arn.to_owned()], 0);
+        while let Some(arn) = left.pop().filter(|_| looked < EXECUTIONS) {
+            looked += 1;
+            for event in self.history(&arn)? {
+                if let Some(refused) = refused(&event) {
+                    jobs.push(refused);
+                }
+                let Some(cause) = cause(&event) else { continue };
+                match serde_json::from_str(cause) {
+                    Ok(Child { execution_arn }) => left.push(execution_arn),
+                    Err(_) => jobs.extend(failed_job(cause)),
+                }
+            }
+            // Who may not list those hears of the rest.
+            left.extend(self.failed_of_maps(&arn).unwrap_or_default());
+        }
+        Ok(jobs)
+    }
+
+    /// Returns the events of an execution, the latest first.
+    fn history(&self, arn: &str) -> Result<Vec<HistoryEvent>, AwsError> {
+        let (mut all, mut next) = (Vec::new(), None);
+        for _ in 0..PAGES {
+            let asked = self.states().get_execution_history().execution_arn(arn).set_next_token(next);
+            let found = ask(asked.reverse_order(true).max_results(EVENTS).send())?;
+            let found = found.map_err(|error| failed(format!("tell the history of `{arn}`"), error))?;
+            all.extend(found.events);
+            next = found.next_token;
+            if next.is_none() {
+                break;
+            }
+        }
+        Ok(all)
+    }
+
+    /// Returns some executions of an execution's Maps that failed.
+    fn failed_of_maps(&self, arn: &str) -> Result<Vec<String>, AwsError> {
+        let asked = self.states().list_map_runs().execution_arn(arn);
+        let maps = ask(asked.send())?.map_err(|error| failed(format!("list the Maps of `{arn}`"), error))?;
+        let mut all = Vec::new();
+        for map in maps.map_runs {
+            let asked = self.states().list_executions().map_run_arn(&map.map_run_arn);
+            let asked = asked.status_filter(ExecutionStatus::Failed).max_results(OF_A_MAP);
+            let found =
+                ask(asked.send())?.map_err(|error| failed(format!("list what `{arn}` started"), error))?;
+            all.extend(found.executions.into_iter().map(|one| one.execution_arn));
+        }
+        Ok(all)
     }
 
     fn states(&self) -> Client {
@@ -79,13 +134,27 @@ impl Aws {
     }
 }
 
-/// Returns the job whose failure an event tells of; absent where it tells of something else.
-fn failed_job(event: &HistoryEvent) -> Option<FailedJob> {
-    let cause = event.task_failed_event_details.as_ref()?.cause.as_deref()?;
+/// Returns what a task says of its failure; absent where an event tells of something else.
+fn cause(event: &HistoryEvent) -> Option<&str> {
+    event.task_failed_event_details.as_ref()?.cause.as_deref()
+}
+
+/// Returns the job that was refused, which has no name; absent where an event tells of something else.
+fn refused(event: &HistoryEvent) -> Option<FailedJob> {
+    let said =
+        event.task_submit_failed_event_details.as_ref().filter(|said| said.resource_type == "batch")?;
+    let why =
+        [said.error.as_deref(), said.cause.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    Some(FailedJob { name: String::new(), why, code: None, log: None })
+}
+
+/// Returns the job that failed; absent where it was none.
+fn failed_job(cause: &str) -> Option<FailedJob> {
     let job: Job = serde_json::from_str(cause).ok()?;
     let code = job.container.exit_code.map(|code| format!("exit code {code}"));
     let mut why: Vec<String> = [job.status_reason, job.container.reason].into_iter().chain(code).collect();
     why.retain(|text| !text.is_empty());
     why.dedup();
-    Some(FailedJob { name: job.job_name, why: why.join("; "), log: job.container.log_stream_name })
+    let Container { exit_code, log_stream_name, .. } = job.container;
+    Some(FailedJob { name: job.job_name, why: why.join("; "), code: exit_code, log: log_stream_name })
 }

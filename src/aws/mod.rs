@@ -33,7 +33,7 @@ use std::collections::BTreeMap;
 #[cfg(not(feature = "aws"))]
 pub use absent::Aws;
 #[cfg(feature = "aws")]
-pub use client::{Aws, config, credentials, elsewhere};
+pub use client::{Aws, config, credentials, on_own_runtime};
 pub use error::AwsError;
 pub use stack::{
     Action, Change, Given, Identity, Login, Making, Stack, StackEvent, Standing, Template, TemplateParameter,
@@ -73,10 +73,12 @@ pub struct Execution {
 /// A job of an execution that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedJob {
-    /// Its name.
+    /// Its name; empty where it was refused before it had one.
     pub name: String,
     /// Why, as AWS says it.
     pub why: String,
+    /// The exit code of its program; absent where it did not come to one.
+    pub code: Option<i32>,
     /// The log stream of its container; absent where none was started.
     pub log: Option<String>,
 }

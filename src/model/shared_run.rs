@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use super::{
     BaseRecord, BranchName, Digest, Ingredient, ItemChoice, Logged, Mark, Project, RunCounts, RunId, RunPlan,
@@ -81,7 +81,7 @@ pub struct WorkerReport {
     /// When it ended, in ms since the epoch, by that machine's clock.
     pub ended_ms: u64,
     /// What it told meanwhile, for who follows the run; but for lines that tasks printed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty", deserialize_with = "known_lines")]
     pub told: Vec<Logged>,
 }
 
@@ -119,4 +119,26 @@ pub struct RunEnd {
     pub given_up: bool,
     /// When, in ms since the epoch, by the clock of who closed it.
     pub at_ms: u64,
+}
+
+/// Leaves out what a later kptn tells: nothing is decided by it.
+fn known_lines<'de, D: Deserializer<'de>>(lines: D) -> Result<Vec<Logged>, D::Error> {
+    let lines: Vec<serde_json::Value> = Vec::deserialize(lines)?;
+    Ok(lines.into_iter().filter_map(|line| serde_json::from_value(line).ok()).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_later_kptn_tells_is_left_out_and_the_report_counts() {
+        let report = serde_json::json!({
+            "format": 1, "id": "x", "outcome": "ran", "entry": null, "reusable": true, "unfinished": null,
+            "objects": Digest::of(b""), "host": "h", "ended_ms": 1,
+            "told": [{"event": "of another time"}, {"event": "note", "task": null, "message": "m"}],
+        });
+        let report: WorkerReport = serde_json::from_value(report).unwrap();
+        assert_eq!((report.told.len(), report.outcome), (1, TaskOutcome::Ran));
+    }
 }

@@ -2,7 +2,7 @@
 
 use super::{OpsError, Session};
 use crate::aws::{Aws, AwsError, Place};
-use crate::model::Graph;
+use crate::model::{Graph, RunId};
 use crate::render;
 
 /// Why what is deployed cannot be used.
@@ -27,8 +27,24 @@ pub enum DeployedError {
         /// The graph.
         graph: String,
     },
-    /// What `kptn.yaml` says now is not what was deployed.
-    #[error("`kptn.yaml` has changed the graph `{graph}` since it was deployed to `{stack}`")]
+    /// The stack says of no remote.
+    #[error("the stack `{stack}` is none that `kptn deploy aws` made")]
+    NotOurs {
+        /// Its name.
+        stack: String,
+    },
+    /// A run of another stack has the branch.
+    #[error("the run `{run}` goes on at `{there}`, and the stack's remote is `{here}`")]
+    OtherRemote {
+        /// The run.
+        run: RunId,
+        /// Its remote.
+        there: String,
+        /// The stack's.
+        here: String,
+    },
+    /// What would be rendered now is not what was deployed.
+    #[error("what `{stack}` has of the graph `{graph}` is not what would be deployed now")]
     Outdated {
         /// The stack.
         stack: String,
@@ -62,11 +78,12 @@ impl Deployed {
         let Some(outputs) = aws.outputs(&stack)? else {
             return Err(DeployedError::NoStack { stack, region: aws.region().to_owned() }.into());
         };
+        let not_ours = || DeployedError::NotOurs { stack: stack.clone() };
+        let remote = outputs.get("Remote").cloned().ok_or_else(not_ours)?;
         let name = render::machine_name(&stack, graph.name.as_str(), 0);
         let machine = outputs.values().find(|arn| arn.rsplit(':').next() == Some(name.as_str())).cloned();
         let no_machine = || DeployedError::NoMachine { stack: stack.clone(), graph: graph.name.to_string() };
         let machine = machine.ok_or_else(no_machine)?;
-        let remote = outputs.get("Remote").cloned().ok_or_else(no_machine)?;
         Ok(Self { aws, stack, machine, remote, log_group: outputs.get("LogGroup").cloned() })
     }
 

@@ -18,6 +18,11 @@ const SETTLING: Duration = Duration::from_millis(250);
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Group(u32);
 
+/// Tells whether a process of this number is on this machine; it may be another one by now.
+pub fn is_there(pid: u32) -> bool {
+    system::is_there(pid)
+}
+
 /// Whether something in a group outlived its leader.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Leftovers {

@@ -34,7 +34,7 @@ pub use attached::{run_attached, run_beside};
 pub use capture::{Captured, run_captured};
 pub use child::{Ended, Running, Streams, Usage, open_log, start, take_in_orphans};
 pub use foreground::{adopt, duplicate_stdout, run_in_foreground};
-pub use group::{Group, Leftovers};
+pub use group::{Group, Leftovers, is_there};
 pub use interpreters::{AlwaysAsk, Found, InterpreterProblem, Versions, find_interpreters, find_program};
 pub use launch::{Environment, Launch, own_environment};
 pub use machine::{host_name, user_name};

@@ -11,14 +11,14 @@ use super::{Ended, Reaper};
 
 #[cfg(unix)]
 pub use unix::{
-    alive, clear_away, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans, try_wait,
-    wait, wait_for_id, wait_ready,
+    alive, clear_away, is_there, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans,
+    try_wait, wait, wait_for_id, wait_ready,
 };
 
 #[cfg(not(unix))]
 pub use other::{
-    alive, clear_away, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans, try_wait,
-    wait, wait_for_id, wait_ready,
+    alive, clear_away, is_there, lead_a_group, leave_keys_to, never_block, prepare, send, take_in_orphans,
+    try_wait, wait, wait_for_id, wait_ready,
 };
 
 /// Which ends of a child's pipes can be used without waiting.
@@ -231,6 +231,12 @@ mod unix {
         }
     }
 
+    /// Tells whether a process of this number is there, of whoever.
+    pub fn is_there(pid: u32) -> bool {
+        let Some(pid) = Pid::from_raw(pid as i32) else { return false };
+        matches!(rustix::process::test_kill_process(pid), Ok(()) | Err(rustix::io::Errno::PERM))
+    }
+
     /// Looks through `/proc` for a process of the group that is not a zombie; absent where there is no `/proc`.
     fn running_member(group: u32) -> Option<bool> {
         if !cfg!(target_os = "linux") {
@@ -305,6 +311,10 @@ mod other {
     }
 
     pub fn alive(_: u32) -> bool {
+        false
+    }
+
+    pub fn is_there(_: u32) -> bool {
         false
     }
 }

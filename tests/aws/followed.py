@@ -173,6 +173,19 @@ def test_a_job_that_dies_without_a_word(aws):
     assert site.ended().count("a") == 1 and site.ended().count("d") == 1, site.ended()
 
 
+def test_what_a_bundle_that_died_had_to_do_is_done_by_the_last_job(aws):
+    site = Deployed(aws, "bundle")
+    site.hold("each-x")
+    process = site.begin()
+    site.until_began("each-x")
+    site.until(lambda: "each[]" in site.ended(), "the other bundle")
+    site.kill("each[]")
+    site.release("each-x")
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 0 and "6 ran" in said, said
+    assert site.began().count("each-z") == 1, site.began()
+
+
 def test_left_and_found_again(aws):
     site = Deployed(aws, "left")
     site.hold("c")
@@ -201,12 +214,14 @@ def test_left_and_found_again(aws):
 
 
 def test_killed_before_the_execution_was_started(aws):
-    site = Deployed(aws, "early")
-    process = site.begin(env={"KPTN_FAILPOINT": "run.execution.opened=kill"})
-    said = process.communicate(timeout=PATIENCE)[0]
-    assert process.returncode not in (0, 1) and site.executions() == [], (process.returncode, said)
-    said = site.run("--follow")
-    assert "6 ran" in said and site.ended() == ALL, said
+    # Once with a run that workers could find at the remote, once before they could.
+    for point in ["run.execution.opened", "run.execution.opening"]:
+        site = Deployed(aws, point.replace(".", "-"))
+        process = site.begin(env={"KPTN_FAILPOINT": point + "=kill"})
+        said = process.communicate(timeout=PATIENCE)[0]
+        assert process.returncode == -9 and site.executions() == [], (process.returncode, said)
+        said = site.run("--follow")
+        assert "6 ran" in said and site.ended() == ALL, said
 
 
 def test_ctrl_c_asks(aws):
@@ -241,11 +256,13 @@ def test_ctrl_c_asks(aws):
     os.write(terminal, b"\x03")
     read_until(rb"stop the execution\?")
     os.write(terminal, b"y\n")
+    said = b""
     try:
-        while os.read(terminal, 65536):
-            pass
+        while more := os.read(terminal, 65536):
+            said += more
     except OSError:
         pass
+    assert b"interrupted" in said and b"2 skipped" in said, said.decode(errors="replace")[-2000:]
     code = os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
     assert code == 1 and site.executions() == ["ABORTED"], (code, site.executions())
     assert set(site.not_fresh()) == {"c", "d"}, site.not_fresh()
@@ -259,7 +276,7 @@ def test_what_is_deployed_must_be_what_is_here(aws):
     site = Deployed(aws, "other")
     site.edit([("kptn.yaml", "retries: 1", "retries: 2")])
     said = site.run(codes=(2,))
-    assert "has changed the graph `main` since it was deployed" in said and "kptn deploy aws" in said, said
+    assert "is not what would be deployed now" in said and "kptn deploy aws" in said, said
     site.edit([("kptn.yaml", "retries: 2", "retries: 1"), ("kptn.yaml", "stack: other", "stack: nowhere")])
     said = site.run(codes=(2,))
     assert "there is no stack `nowhere` in us-east-1" in said, said

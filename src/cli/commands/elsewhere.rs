@@ -19,36 +19,49 @@ const LEFT: Exit = Exit(128 + 2);
 pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let (session, start, printer) = (context.open()?, context.start()?, &context.printer);
     let request = run::request(&args.selection, &args.manner, context)?;
-    let prepared = elsewhere::prepare(&session, &request.words, args.follow)?;
+    let prepared = elsewhere::prepare(&start, &request.words, args.follow)?;
     let live = Arc::new(live(context, &session));
     drop(session);
     let mut listeners: Vec<Arc<dyn Listener>> = vec![live.clone()];
     if printer.json {
         listeners.push(Arc::new(JsonLines::new(std::io::stdout())));
     }
-    let begun = match elsewhere::begin(&start, &request, &prepared, listeners.clone())? {
-        Beginning::Begun(begun) => begun,
-        Beginning::Nothing(report) => {
-            run::show(&report, printer);
-            return Ok(run::exit_of(&report));
-        }
-    };
     let deployed = &prepared.deployed;
+    let begun = match prepared.going_on {
+        Some(begun) => {
+            if !args.selection.words.is_empty() {
+                live.aside(|| {
+                    printer.say("a run goes on, and is followed: what was selected is not looked at")
+                });
+            }
+            begun
+        }
+        None => match elsewhere::begin(&start, &request, deployed, listeners.clone())? {
+            Beginning::Begun(begun) => *begun,
+            Beginning::Nothing(report) => {
+                run::show(&report, printer);
+                return Ok(run::exit_of(&report));
+            }
+        },
+    };
     live.aside(|| printer.say(deployed.page(&begun.execution)));
-    let run = begun.plan.id.clone();
-    let goes_on = || views::run::goes_on(&run, ENGINE);
+    let goes_on = views::run::goes_on(&begun.plan.id);
     if args.detach {
         drop((listeners, live));
-        printer.say(goes_on());
+        printer.say(goes_on);
         return Ok(Exit::FINE);
     }
     let ask = |again: &mut dyn FnMut() -> bool| ask(&live, again);
-    let ended = elsewhere::follow(&start, deployed, &begun, &request, &ask, &listeners);
+    let ended = elsewhere::follow(&start, deployed, &begun, &request, &ask, &listeners)?;
     drop((listeners, live));
-    match ended.map_err(|error| CommandError::from(error).or_hint(goes_on()))? {
+    match ended {
         Ended::GoesOn => {
-            printer.insist(goes_on());
+            printer.insist(goes_on);
             Ok(LEFT)
+        }
+        Ended::OutOfSight(error) => {
+            printer.insist(goes_on);
+            Err(error.into())
         }
         Ended::Over(followed) => {
             run::show(&followed.report, printer);

@@ -43,6 +43,10 @@ impl From<DeployedError> for CommandError {
             DeployedError::NoStack { .. } => {
                 usage.hint("`kptn deploy aws` makes it; is `settings.aws.region` right?")
             }
+            DeployedError::NotOurs { .. } => usage.hint("`settings.aws.stack` names the stack"),
+            DeployedError::OtherRemote { ref run, ref there, .. } => Self::of(Exit::CONFLICT, &error).hint(format!(
+                "name its stack in `settings.aws.stack`, or end it: `kptn run close --run {run} --remote {there}`"
+            )),
             DeployedError::NoMachine { .. } | DeployedError::Outdated { .. } => {
                 usage.hint("`kptn deploy aws` brings it up to date")
             }

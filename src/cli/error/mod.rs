@@ -97,12 +97,6 @@ impl CommandError {
         self
     }
 
-    /// Says what to do where nothing better is known.
-    pub fn or_hint(mut self, hint: impl Into<String>) -> Self {
-        self.hint = self.hint.or_else(|| Some(hint.into()));
-        self
-    }
-
     /// Returns the whole text for people, painted.
     pub fn text(&self, snippets: &Snippets<'_>) -> String {
         let mut text = snippets.all(&self.diagnostics);

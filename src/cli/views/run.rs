@@ -3,6 +3,7 @@
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::words;
 use crate::model::RunId;
+use crate::ops::follow::elsewhere::ENGINE;
 use crate::ops::report::RunReport;
 
 use super::status::where_it_is;
@@ -30,15 +31,15 @@ pub fn said(lines: &[String]) -> String {
 }
 
 /// Returns that a run goes on without being followed.
-pub fn goes_on(run: &RunId, engine: &str) -> String {
-    format!("the run `{run}` goes on: `kptn run --runner {engine} --follow` follows it")
+pub fn goes_on(run: &RunId) -> String {
+    format!("the run `{run}` goes on: `kptn run --runner {ENGINE} --follow` follows it")
 }
 
 /// Returns what became of an engine that ended before its tasks were done; `begun` where some were.
 pub fn gave_up(engine: &str, code: Option<i32>, begun: bool) -> String {
     let how = match code {
         Some(code) => format!("{engine} left with exit code {code}"),
-        None if engine == "stepfunctions" => "the execution ended".to_owned(),
+        None if engine == ENGINE => "the execution ended".to_owned(),
         None => format!("{engine} was killed"),
     };
     let when = if begun { "before all tasks were done" } else { "before any task was done" };

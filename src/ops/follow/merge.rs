@@ -106,6 +106,11 @@ impl Merge {
         self.tasks.iter().filter_map(ended).collect()
     }
 
+    /// Returns the tasks that have begun and not ended.
+    pub fn running(&self) -> impl Iterator<Item = &TaskName> {
+        self.tasks.iter().filter(|(_, told)| told.running).map(|(task, _)| task)
+    }
+
     /// A bundle does not end its task; that one failed is worth a line.
     fn bundle_ended(&mut self, event: Event, teller: &Teller) -> Vec<Event> {
         let Event::TaskFinished { task, outcome, outputs, error, .. } = &event else { return Vec::new() };

@@ -7,14 +7,13 @@
 //! follow    the events that its tasks write (tail.rs), put together (merge.rs)
 //! close     where the engine has not done it: it failed, was killed, or was stopped
 //! ```
-//! An engine that is no program of this machine: elsewhere.rs.
+//! An engine that is no program of this machine: elsewhere/.
 //!
 //! Whatever happens, the run is closed in the end, so its branch is free. Where
 //! this process is killed, the run is given up by the next: see `holding.rs`.
 
 pub mod elsewhere;
 mod execution;
-mod lost;
 mod merge;
 mod prepare;
 mod tail;

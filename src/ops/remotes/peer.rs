@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::PeerError;
-use crate::model::{BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
+use crate::model::{AwsSettings, BranchName, Digest, Progress, Project, RemoteSettings, TaggedHasher};
 use crate::ops::{OpsError, near};
 use crate::remote::{
     Absent, Bucket, Ends, Promiser, Which, block_on, open, refs_of, remember, renew, shown_address,
@@ -41,7 +41,7 @@ impl Peer {
                 };
                 match project.remotes.iter().find(same) {
                     Some(found) => found,
-                    None => return Self::at(url, layout, absent),
+                    None => return Self::of_address(&project.settings.aws, url, layout, absent),
                 }
             }
             Some(name) => match project.remotes.get_key_value(name) {
@@ -65,7 +65,15 @@ impl Peer {
     /// Finds the remote behind an address. The environment says what else is needed, and a bucket which table has its
     /// branches: one request.
     pub fn at(url: &str, layout: &Layout, absent: Absent) -> Result<Self, OpsError> {
+        Self::of_address(&AwsSettings::default(), url, layout, absent)
+    }
+
+    /// A bucket that `kptn.yaml` does not name is asked as the services beside it are.
+    fn of_address(aws: &AwsSettings, url: &str, layout: &Layout, absent: Absent) -> Result<Self, OpsError> {
         let mut settings = RemoteSettings { url: url.to_owned(), ..RemoteSettings::default() };
+        if url.starts_with("s3://") {
+            (settings.region, settings.profile) = (aws.region.clone(), aws.profile.clone());
+        }
         if url.starts_with("s3://") && absent != Absent::Pretend {
             settings.refs = block_on(refs_of(&open(&settings, absent)?))?;
         }

@@ -71,11 +71,15 @@ pub fn open_when(
     };
     let plan = session.state()?.load_plan(&report.run)?;
     let shared = there(&peer, &store, &plan.id);
-    let published = block_on(shared.plan()).map_err(OpsError::from).and_then(|known| match known {
-        // It was found open, and an earlier open told the workers.
-        Some(_) => Ok(()),
-        None => publish(&session, &peer, &plan, request),
-    });
+    let published = store
+        .hit("run.execution.opening")
+        .map_err(OpsError::from)
+        .and_then(|()| Ok(block_on(shared.plan())?))
+        .and_then(|known| match known {
+            // It was found open, and an earlier open told the workers.
+            Some(_) => Ok(()),
+            None => publish(&session, &peer, &plan, request),
+        });
     if published.is_err() && !report.found {
         // Nobody has heard of it.
         session.state()?.give_up_run(&plan.id)?;

@@ -34,8 +34,9 @@ pub fn run_one(
     if let (Retrying::Elsewhere, Some(task)) = (retrying, entered.run.plan.graph.tasks.get_mut(&name)) {
         task.retries = Retries(0);
     }
-    if entering.bundle.is_none() && !entered.task.is_mapped() {
-        block_on(entered.shared.write_start(&name, &entered.run.host, None, now_ms()))?;
+    if entered.marks && entering.bundle.is_none() && !entered.task.is_mapped() {
+        // Nothing is decided by it.
+        drop(block_on(entered.shared.write_start(&name, &entered.run.host, None, now_ms())));
     }
     if entered.task.keep {
         serve::put_own_files(&entered.run, &name)?;

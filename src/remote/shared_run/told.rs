@@ -30,7 +30,7 @@ impl SharedRun {
     async fn lines_of(&self, one: &Listed) -> Result<Vec<Logged>, RemoteError> {
         let lines = match layout::is_run_report(&one.key) {
             true => self.read(&one.key).await.map(|report: Option<WorkerReport>| {
-                report.map(|report| report.told).unwrap_or_default().into_iter().map(elsewhere).collect()
+                report.map(|report| report.told).unwrap_or_default().into_iter().map(without_log).collect()
             }),
             false => self
                 .read(&one.key)
@@ -56,7 +56,7 @@ fn started(start: WorkerStart) -> Logged {
 }
 
 /// A log that lies on another machine is no file here.
-fn elsewhere(mut logged: Logged) -> Logged {
+fn without_log(mut logged: Logged) -> Logged {
     if let Event::TaskFinished { log, .. } = &mut logged.event {
         *log = None;
     }

@@ -17,7 +17,7 @@ use super::clock::Clock;
 use super::items::{self, BATCH, INLINE, PIECE, Spot};
 use super::values::{Item, blob, bytes_of, delete_request, number, put_request, spotted, text};
 use super::{Condition, Found};
-use crate::aws::{self, Place, elsewhere};
+use crate::aws::{self, Place, on_own_runtime};
 use crate::model::RemoteSettings;
 use crate::remote::branch::new_id;
 use crate::remote::bucket::{Listed, Swapped};
@@ -79,7 +79,7 @@ impl Table {
     /// Returns what a key holds; absent where there is no such key.
     pub async fn read(&self, key: &str) -> Result<Option<Found>, RemoteError> {
         let (inner, key) = (Arc::clone(&self.0), key.to_owned());
-        elsewhere(async move { inner.read(&key).await }).await?
+        on_own_runtime(async move { inner.read(&key).await }).await?
     }
 
     /// Gives a key new bytes, where its condition holds.
@@ -95,7 +95,7 @@ impl Table {
             Condition::New => (true, None),
             Condition::Tag(tag) => (false, Some(tag.to_owned())),
         };
-        elsewhere(async move {
+        on_own_runtime(async move {
             let condition = match &tag {
                 Some(tag) => Condition::Tag(tag),
                 None if is_new => Condition::New,
@@ -109,19 +109,19 @@ impl Table {
     /// Returns the keys of a folder that are in the table; of all where it is empty.
     pub async fn list(&self, folder: &str) -> Result<Vec<Listed>, RemoteError> {
         let (inner, folder) = (Arc::clone(&self.0), folder.to_owned());
-        elsewhere(async move { inner.list(&folder).await }).await?
+        on_own_runtime(async move { inner.list(&folder).await }).await?
     }
 
     /// Returns when a key was written, by the server's clock; absent where it is not there.
     pub async fn written_ms(&self, key: &str) -> Result<Option<u64>, RemoteError> {
         let (inner, key) = (Arc::clone(&self.0), key.to_owned());
-        elsewhere(async move { Ok(inner.head(&key).await?.map(|head| head.at_ms)) }).await?
+        on_own_runtime(async move { Ok(inner.head(&key).await?.map(|head| head.at_ms)) }).await?
     }
 
     /// Removes keys; those that are not there are gone already.
     pub async fn remove(&self, keys: &[String]) -> Result<(), RemoteError> {
         let (inner, keys) = (Arc::clone(&self.0), keys.to_vec());
-        elsewhere(async move { inner.remove(&keys).await }).await?
+        on_own_runtime(async move { inner.remove(&keys).await }).await?
     }
 }
 
@@ -130,7 +130,7 @@ impl Table {
     /// their sizes.
     pub async fn tidy(&self, least_ms: u64, earnest: Earnest) -> Result<Vec<u64>, RemoteError> {
         let inner = Arc::clone(&self.0);
-        elsewhere(async move { inner.tidy(least_ms, earnest).await }).await?
+        on_own_runtime(async move { inner.tidy(least_ms, earnest).await }).await?
     }
 }
 

@@ -19,7 +19,7 @@ mod protocol;
 mod signals;
 mod tidy;
 
-pub use ending::{Ending, NOT_STARTED, skipped};
+pub use ending::{Ending, NOT_STARTED, Stop, skipped};
 pub use event_log::{EventLog, TaskLines};
 pub use machine::Machine;
 pub use protocol::{Hello, Said, Voice, hello_line};

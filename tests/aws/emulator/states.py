@@ -5,6 +5,7 @@ import time
 import uuid
 
 import moto.stepfunctions.models as plain_models
+import moto.stepfunctions.responses as responses
 import moto.stepfunctions.parser.models as models
 import moto.stepfunctions.parser.asl.component.common.retry.retrier_decl as retrier
 import moto.stepfunctions.parser.asl.component.state.exec.state_map.item_reader.eval.resource_eval_s3 as reader
@@ -13,6 +14,7 @@ import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.sta
 import moto.stepfunctions.parser.asl.component.state.exec.state_task.service.state_task_service_callback as callback
 from botocore.exceptions import ClientError
 from moto.core.config import default_user_config
+from moto.core.responses import ActionResult
 from moto.stepfunctions.exceptions import ValidationException
 from moto.stepfunctions.parser.api import HistoryEventType, MapRunFailedEventDetails
 from moto.stepfunctions.parser.asl.component.common.error_name.failure_event import FailureEvent, FailureEventException
@@ -33,6 +35,7 @@ def mend(hurry):
     _lists_of_maps()
     _errors_of_batch()
     _fields_of_jobs()
+    _executions_of_a_map()
     # Half a second between two looks at a job would be most of a test.
     callback._DELAY_SECONDS_SYNC_CONDITION_CHECK = 0.05
     retrier.time = _Hurried(hurry)
@@ -190,3 +193,13 @@ def substituted(definition, substitutions):
         definition = definition.replace("${%s}" % name, value)
     json.loads(definition)
     return definition
+
+
+def _executions_of_a_map():
+    """Children of a Map are no executions here: none is listed, where moto would fail."""
+    plain = responses.StepFunctionResponse.list_executions
+
+    def list_executions(self):
+        return ActionResult({"executions": []}) if self._get_param("mapRunArn") else plain(self)
+
+    responses.StepFunctionResponse.list_executions = list_executions
