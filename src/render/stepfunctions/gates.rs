@@ -8,7 +8,8 @@
 //! Success and failure take the same way. A token that is closed already (a
 //! branch that failed after some of its tasks had ended tells all again) is
 //! passed over; all else is tried again. A wait is not: another attempt would
-//! have another token.
+//! have another token. An execution has gates of its own: the tokens of one that
+//! was stopped open nothing in the next one of the same run.
 
 use serde_json::{Value, json};
 
@@ -22,7 +23,7 @@ pub const MOST_HERE: usize = 40;
 const CLOSED: [&str; 3] =
     ["Sfn.TaskTimedOutException", "Sfn.TaskDoesNotExistException", "Sfn.InvalidTokenException"];
 
-/// Returns the name of a gate: its key is `gates/` and that, below the run's.
+/// Returns the name of a gate: its key is `gates/<execution>/` and that, below the run's.
 pub fn name(to: usize, from: usize) -> String {
     format!("{to}.{from}")
 }
@@ -34,7 +35,7 @@ pub type Signal = Vec<(String, State)>;
 pub fn wait(to: usize, from: usize, path: &str) -> State {
     let parameters = json!({
         "Bucket.$": "$.bucket",
-        "Key.$": format!("States.Format('{{}}gates/{}', $.keys)", name(to, from)),
+        "Key.$": format!("States.Format('{{}}gates/{{}}/{}', $.keys, $.execution)", name(to, from)),
         // An object, not a text: the service writes a text with quotes around it.
         "Body": {"token.$": "$$.Task.Token"},
     });
@@ -44,7 +45,7 @@ pub fn wait(to: usize, from: usize, path: &str) -> State {
 
 /// Opens one gate with `ok`.
 pub fn open_one(task: &str, gate: &str, next: &str, lost: &str) -> Signal {
-    let key = format!("States.Format('{{}}gates/{gate}', $.keys)");
+    let key = format!("States.Format('{{}}gates/{{}}/{gate}', $.keys, $.execution)");
     pair(task, &key, json!({"Output": r#"{"ok":true}"#}), next, Some(lost))
 }
 
@@ -52,11 +53,18 @@ pub fn open_one(task: &str, gate: &str, next: &str, lost: &str) -> Signal {
 pub fn open_those(task: &str, count: usize, next: &str, lost: &str) -> Signal {
     if count == 1 {
         let output = json!({"Output.$": "States.JsonToString($.o.r)"});
-        return pair(task, "States.Format('{}gates/{}', $.keys, $.o.k[0])", output, next, Some(lost));
+        return pair(
+            task,
+            "States.Format('{}gates/{}/{}', $.keys, $.execution, $.o.k[0])",
+            output,
+            next,
+            Some(lost),
+        );
     }
     let end = names::state(task, "told");
     let output = json!({"Output.$": "States.JsonToString($.r)"});
-    let mut states = pair(task, "States.Format('{}gates/{}', $.keys, $.k)", output, &end, None);
+    let mut states =
+        pair(task, "States.Format('{}gates/{}/{}', $.keys, $.execution, $.k)", output, &end, None);
     // All that they return is kept in one state.
     states.push((end, State::pass(json!({}), "$").ends()));
     let piece = Piece { start_at: states[0].0.clone(), states };
@@ -68,6 +76,7 @@ pub fn open_those(task: &str, count: usize, next: &str, lost: &str) -> Signal {
     map.items_path = Some("$.o.k");
     map.item_selector = Some(json!({
         "k.$": "$$.Map.Item.Value", "r.$": "$.o.r", "bucket.$": "$.bucket", "keys.$": "$.keys",
+        "execution.$": "$.execution",
     }));
     map.gates = count;
     let map = map.to(Value::Null).catch("$.err", lost).then(next);

@@ -14,7 +14,7 @@ use super::{MACHINE_SECONDS, count, jobs};
 use crate::model::{Graph, ProjectId};
 
 /// What a machine that is started by another one is given.
-const HANDED_ON: [&str; 5] = ["run", "remote", "branch", "bucket", "keys"];
+const HANDED_ON: [&str; 6] = ["run", "remote", "branch", "bucket", "keys", "execution"];
 
 /// A part ends before what started it.
 const PART_SECONDS: u64 = MACHINE_SECONDS - 86_400;
@@ -52,6 +52,7 @@ pub fn whole(graph: &Graph, project: &ProjectId, mut tasks: State) -> Piece {
         .iter()
         .map(|field| match *field {
             "keys" => ("keys.$".to_owned(), "States.Format('{}runs/{}/', $.prefix, $.run)".into()),
+            "execution" => ("execution.$".to_owned(), "$$.Execution.Name".into()),
             field => (format!("{field}.$"), format!("$.{field}").into()),
         })
         .collect::<serde_json::Map<_, Value>>()

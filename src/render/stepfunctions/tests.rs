@@ -66,7 +66,7 @@ fn next(state: &Value) -> Vec<&str> {
 /// The gates that a state names, by `to.from`.
 fn gates_of(state: &Value) -> BTreeSet<String> {
     let text = state.to_string();
-    let found = text.match_indices("gates/").map(|(at, _)| &text[at + 6..]);
+    let found = text.match_indices("gates/{}/").map(|(at, found)| &text[at + found.len()..]);
     let named =
         found.map(|rest| rest.split(|c: char| c != '.' && !c.is_ascii_digit()).next().unwrap().to_owned());
     let listed = state["Result"]["k"].as_array().into_iter().flatten();
