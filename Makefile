@@ -61,6 +61,7 @@ test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS
 	@tests/setup/r.sh
 	@"$(TARGET)/aws/bin/python" -B tests/aws/real.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@"$(TARGET)/aws/bin/python" -B tests/aws/followed.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
+	@"$(TARGET)/aws/bin/python" -B tests/aws/three.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@"$(TARGET)/aws/bin/python" -B tests/aws/deploys.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@"$(TARGET)/aws/bin/python" -B tests/aws/tables.py "$(TARGET)/aws" \
 	  $(CARGO) test --locked $(FEATURES) --test main -- buckets::

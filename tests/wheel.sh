@@ -31,6 +31,15 @@ version=$("$kptn" --version)
   exit 1
 }
 
+# AWS is in it: without credentials and region that is all that it misses.
+printf 'graphs: {g: {tasks: {A: }}}\ntasks: {A: {file: A.py}}\n' >"$empty/kptn.yaml"
+echo 'def A(): pass' >"$empty/A.py"
+said=$(cd "$empty" && env -u AWS_REGION -u AWS_DEFAULT_REGION HOME="$empty" "$kptn" deploy aws --dry-run 2>&1 || true)
+grep -q "no region is said" <<<"$said" || {
+  echo "the program in the wheel does not know AWS: $said" >&2
+  exit 1
+}
+
 if [ "$(uname)" = Linux ]; then
   # What `ldd` lists: the C library and what belongs to it. A zlib or OpenSSL of this machine would be one too many.
   needed=$(ldd "$kptn" | awk '{ print $1 }' | grep -vE '^(linux-(vdso|gate)\.so\.1|lib(c|m|gcc_s|pthread|dl|rt)\.so\.[0-9]+|(/lib[^ ]*/)?ld-[a-z0-9_.-]*\.so\.[0-9]+)$' || true)

@@ -10,7 +10,7 @@ impl From<AwsError> for CommandError {
         let environment = Self::of(Exit::ENVIRONMENT, &error);
         match &error {
             AwsError::NotBuilt => environment
-                .hint("`cargo install kptn --features aws` builds one that can"),
+                .hint("that of `pip install kptn` can; `cargo install kptn --features aws` builds one"),
             AwsError::Refused { code, .. } if is_old(code) => {
                 environment.hint("log in again (`aws sso login`), then give the same command")
             }
