@@ -33,6 +33,16 @@ pub enum DeployedError {
         /// Its name.
         stack: String,
     },
+    /// A run goes on, as far as is known here, and its stack cannot be found.
+    #[error("the run `{run}` cannot be followed")]
+    Deserted {
+        /// The run.
+        run: RunId,
+        /// Its remote.
+        remote: String,
+        /// Why.
+        source: Box<DeployedError>,
+    },
     /// A run of another stack has the branch.
     #[error("the run `{run}` goes on at `{there}`, and the stack's remote is `{here}`")]
     OtherRemote {

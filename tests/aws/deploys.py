@@ -39,7 +39,7 @@ class Project:
 
     def __init__(self, aws, name):
         self.aws, self.stack = aws, "kptn-" + name
-        self.folder = aws.folder / name / name
+        self.folder = aws.folder / name / pathlib.Path(name).name
         self.folder.mkdir(parents=True)
         self.notes = aws.folder / name / "docker.jsonl"
         self.write("kptn.yaml", YAML)
@@ -373,6 +373,25 @@ def test_files_that_a_person_edited_are_not_passed_over(aws):
     project.edit("flows/survey.asl.json", '"StartAt": "run', '"StartAt":  "run')
     said = project.deploy(exits=2)
     assert "survey.asl.json` was edited by hand" in said, said
+
+
+def test_a_stack_of_others_is_left_alone(aws):
+    one = Project(aws, "twin")
+    one.deploy()
+    text = one.definition()
+    # Another project, in a folder of the same name.
+    other = Project(aws, "other/twin")
+    for words in (["--yes"], ["--dry-run"], ["--destroy", "--yes"]):
+        said = other.kptn("deploy", "aws", *words, exits=2)
+        assert "there is a stack `kptn-twin` already" in said and "--stack NAME" in said, said
+    assert one.definition() == text and other.calls() == [] and "prod" not in other.read("kptn.yaml")
+    topic = {"Resources": {"Topic": {"Type": "AWS::SNS::Topic"}}, "Outputs": {"Topic": {"Value": {"Ref": "Topic"}}}}
+    bare = {"Resources": {"Bucket": {"Type": "AWS::S3::Bucket"}}}
+    for name, template in [("billing", topic), ("storage", bare)]:
+        aws.client("cloudformation").create_stack(StackName=name, TemplateBody=json.dumps(template))
+        said = one.kptn("deploy", "aws", "--stack", name, "--destroy", "--yes", exits=2)
+        assert "not one of kptn's" in said, said
+        assert aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
 
 
 TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}

@@ -45,7 +45,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         },
     };
     live.aside(|| printer.say(deployed.page(&begun.execution)));
-    let goes_on = views::run::goes_on(&begun.plan.id);
+    let goes_on = views::run::goes_on(&begun.plan.id, &begun.plan.branch);
     if args.detach {
         drop((listeners, live));
         printer.say(goes_on);

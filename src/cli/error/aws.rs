@@ -44,6 +44,9 @@ impl From<DeployedError> for CommandError {
                 usage.hint("`kptn deploy aws` makes it; is `settings.aws.region` right?")
             }
             DeployedError::NotOurs { .. } => usage.hint("`settings.aws.stack` names the stack"),
+            DeployedError::Deserted { ref run, ref remote, .. } => usage.hint(format!(
+                "`kptn run close --run {run} --remote {remote}` ends it here, with all that it finished"
+            )),
             DeployedError::OtherRemote { ref run, ref there, .. } => Self::of(Exit::CONFLICT, &error).hint(format!(
                 "name its stack in `settings.aws.stack`, or end it: `kptn run close --run {run} --remote {there}`"
             )),

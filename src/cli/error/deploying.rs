@@ -39,6 +39,9 @@ impl From<DeployError> for CommandError {
             DeployError::Interrupted { .. } => {
                 Self { exit: Exit::FAILED, ..usage }.hint("the same command waits for that, and goes on")
             }
+            DeployError::Taken { stack } => usage.hint(format!(
+                "`--stack NAME` makes one of another name; where it is this project's, `--stack {stack}` says so"
+            )),
             DeployError::NotOurs { .. } => usage.hint("`--stack NAME` names another one"),
             DeployError::Docker { .. } => {
                 environment.hint("the stack is as it was; put that right, then give the same command again: it goes on")

@@ -14,9 +14,9 @@ impl From<EngineError> for CommandError {
     fn from(error: EngineError) -> Self {
         let conflict = Self::of(Exit::CONFLICT, &error);
         match error {
-            EngineError::Open { run, engine, remote: Some(remote), .. } if engine == ENGINE => {
+            EngineError::Open { run, engine, branch, remote: Some(remote), .. } if engine == ENGINE => {
                 conflict.hint(format!(
-                    "`kptn run --runner {ENGINE} --follow` follows it to its end, and ends it here where it is over there; `kptn run close --run {run} --remote {remote}` ends it without"
+                    "`kptn run --runner {ENGINE} --follow -b {branch}` follows it to its end, and ends it here where it is over there; `kptn run close --run {run} --remote {remote}` ends it without"
                 ))
             }
             EngineError::Open { run, silent_ms, lease_ms, remote, .. } => {

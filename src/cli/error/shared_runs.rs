@@ -21,7 +21,7 @@ impl From<SharedRunError> for CommandError {
                 None => usage.hint("`kptn run open --json` names the tasks of the run"),
             },
             SharedRunError::OtherCode { .. } => conflict.hint(
-                "this machine has other code, packages or input files; build the image anew, or open a run from this code",
+                "this machine has other code, packages or input files; build the image anew (`kptn deploy aws` does), or open a run from this code",
             ),
             SharedRunError::OtherBranch { .. } => conflict.hint("workers get both from the machine that opens the run"),
             SharedRunError::OtherProject { there, .. } => conflict.hint(format!(

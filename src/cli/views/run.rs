@@ -2,7 +2,7 @@
 
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::words;
-use crate::model::RunId;
+use crate::model::{BranchName, RunId};
 use crate::ops::follow::elsewhere::ENGINE;
 use crate::ops::report::RunReport;
 
@@ -31,8 +31,8 @@ pub fn said(lines: &[String]) -> String {
 }
 
 /// Returns that a run goes on without being followed.
-pub fn goes_on(run: &RunId) -> String {
-    format!("the run `{run}` goes on: `kptn run --runner {ENGINE} --follow` follows it")
+pub fn goes_on(run: &RunId, branch: &BranchName) -> String {
+    format!("the run `{run}` goes on: `kptn run --runner {ENGINE} --follow -b {branch}` follows it")
 }
 
 /// Returns what became of an engine that ended before its tasks were done; `begun` where some were.

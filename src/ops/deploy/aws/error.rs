@@ -87,6 +87,12 @@ pub enum DeployError {
         /// Its name.
         stack: String,
     },
+    /// A stack that is there, and that nothing says is this project's.
+    #[error("there is a stack `{stack}` already, and `kptn.yaml` does not say that it is this project's")]
+    Taken {
+        /// Its name.
+        stack: String,
+    },
     /// The stack does not say what every stack of kptn's says.
     #[error("the stack `{stack}` has no output `{output}`: it is not one of kptn's")]
     NotOurs {

@@ -151,6 +151,25 @@ impl Deployment<'_> {
     }
 }
 
+/// Refuses a stack that is not kptn's, and a whole one that nobody has named: two projects may have folders of one name.
+/// One without machines is what a deployment left that was cut off before `kptn.yaml` said its name.
+fn refuse_strangers(
+    session: &Session,
+    wanted: &Wanted,
+    stack: &Stack,
+    name: &str,
+) -> Result<(), DeployError> {
+    if !stack.outputs.is_empty() && !stack.outputs.contains_key("Remote") {
+        return Err(DeployError::NotOurs { stack: name.to_owned(), output: "Remote" });
+    }
+    let is_named = wanted.stack.is_some() || session.project.settings.aws.stack.is_some();
+    let is_whole = stack.parameters.get("Machines").is_some_and(|machines| machines == "yes");
+    match !is_named && is_whole {
+        true => Err(DeployError::Taken { stack: name.to_owned() }),
+        false => Ok(()),
+    }
+}
+
 /// So large a template can be sent as it is.
 const LARGEST_TEXT: usize = 51_200;
 

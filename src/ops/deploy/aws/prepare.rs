@@ -43,6 +43,9 @@ impl<'a> Deployment<'a> {
         }
         let aws = Aws::open(&place)?;
         let identity = aws.identity()?;
+        if let Some(found) = aws.stack(&stack)? {
+            super::refuse_strangers(session, wanted, &found, &stack)?;
+        }
         Ok(Self {
             session,
             wanted,

@@ -28,6 +28,10 @@ impl<'a> Deployment<'a> {
         let Some(found) = aws.stack(&stack)? else {
             return Err(DeployError::NoStack { stack, region: aws.region().to_owned() }.into());
         };
+        super::refuse_strangers(session, wanted, &found, &stack)?;
+        if found.outputs.is_empty() && !aws.resources(&stack)?.iter().any(|(name, _)| name == "MachineRole") {
+            return Err(DeployError::NotOurs { stack, output: "Remote" }.into());
+        }
         let (files, machines, template, text) = Default::default();
         let profile = place.profile;
         let this = Self { session, wanted, aws, identity, stack, profile, files, template, text, machines };

@@ -71,7 +71,7 @@ pub fn prepare(start: &Start, words: &Words, follow: bool) -> Result<Prepared, O
     let open = open.filter(|open| open.engine.name == ENGINE && open.engine.remote.is_some());
     if let Some(open) = open {
         let plan = session.state()?.load_plan(&open.run)?;
-        let deployed = Deployed::find(&session, &plan.graph)?;
+        let deployed = Deployed::find(&session, &plan.graph).map_err(|error| deserted(error, &open))?;
         if let Some(begun) = find(&session, start, &deployed, &open, plan)? {
             return Ok(Prepared { deployed, going_on: Some(begun) });
         }
@@ -80,6 +80,17 @@ pub fn prepare(start: &Start, words: &Words, follow: bool) -> Result<Prepared, O
     let deployed = Deployed::find(&session, graph)?;
     deployed.refuse_outdated(&session, graph)?;
     Ok(Prepared { deployed, going_on: None })
+}
+
+/// What carries a run out is not there any more.
+fn deserted(error: OpsError, open: &EngineRun) -> OpsError {
+    match error {
+        OpsError::Deployed(source) => {
+            let (run, remote) = (open.run.clone(), open.engine.remote.clone().unwrap_or_default());
+            DeployedError::Deserted { run, remote, source: Box::new(source) }.into()
+        }
+        error => error,
+    }
 }
 
 /// Finds out how far a run is that was opened before; absent where it was cut off before anybody heard of it.

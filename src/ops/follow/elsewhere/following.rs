@@ -97,7 +97,12 @@ impl Following<'_> {
             let asked = Instant::now();
             match self.look() {
                 Ok(found) if found.state != ExecutionState::Running => break found,
-                Ok(_) => (heard, troubled) = (Instant::now(), false),
+                Ok(_) => {
+                    heard = Instant::now();
+                    if std::mem::take(&mut troubled) {
+                        self.note("AWS answers again".to_owned());
+                    }
+                }
                 Err(error) if is_passing(&error) && heard.elapsed() < PATIENCE => {
                     if !std::mem::replace(&mut troubled, true) {
                         self.note(format!("{}; it is tried again", with_causes(&error)));
@@ -105,7 +110,7 @@ impl Following<'_> {
                 }
                 Err(error) => return Ok(Ended::OutOfSight(error)),
             }
-            let pause = EVERY.max(asked.elapsed() * SHARE);
+            let pause = if troubled { EVERY } else { EVERY.max(asked.elapsed() * SHARE) };
             if interrupts.pause(pause)? == Pause::Over {
                 continue;
             }
