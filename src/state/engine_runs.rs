@@ -16,7 +16,7 @@ use rusqlite::{OptionalExtension, Row};
 
 use super::row::{from_json, number, parsed, text, to_json};
 use super::{BranchKey, Holder, State, StateError, runs};
-use crate::model::{BranchName, ProjectId, RunId, RunPlan, TaskName, TaskOutcome};
+use crate::model::{BranchName, ProjectId, RunCounts, RunId, RunPlan, TaskName, TaskOutcome};
 
 /// Who opens a run that goes on between processes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -137,6 +137,22 @@ impl State {
             transaction.execute(
                 "UPDATE runs SET state = 'interrupted' WHERE id = ?1 AND state = 'open'",
                 [run.as_str()],
+            )?;
+            Ok(())
+        })
+    }
+
+    /// Says that another machine has closed a run, and how: what it finished here counts, and its late tasks do nothing.
+    pub fn end_run_closed_elsewhere(
+        &self,
+        run: &RunId,
+        counts: &RunCounts,
+        at_ms: u64,
+    ) -> Result<(), StateError> {
+        self.write(|transaction| {
+            transaction.execute(
+                "UPDATE runs SET state = 'interrupted', ended_ms = ?2, counts = ?3 WHERE id = ?1 AND state = 'open'",
+                (run.as_str(), at_ms.cast_signed(), to_json(counts)),
             )?;
             Ok(())
         })

@@ -136,6 +136,8 @@ def test_it_looks_like_a_run_of_this_machine(aws):
     assert site.not_fresh() == []
     assert site.kptn("cat", "b") == "b" and json.loads(site.kptn("cat", "each[x]")) == "xx"
     assert "this is b" in site.kptn("output", "b")
+    log = site.kptn("log")
+    assert "6 ran" in log and "going on" not in log, log
     said = site.run()
     assert "nothing to do" in said and site.executions() == ["SUCCEEDED"], said
     # A selection, and only what an edit reaches.

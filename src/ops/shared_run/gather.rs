@@ -100,12 +100,12 @@ fn closed_there(
     end: RunEnd,
     command: &str,
 ) -> Result<CloseReport, OpsError> {
-    let RunEnd { run, branch, counts, outputs, exit, given_up, .. } = end;
+    let RunEnd { run, branch, counts, outputs, exit, given_up, at_ms, .. } = end;
     if given_up {
         return Err(EngineError::GivenUp { run }.into());
     }
     if session.state()?.engine_run(&run)?.is_some() {
-        session.state()?.give_up_run(&run)?;
+        session.state()?.end_run_closed_elsewhere(&run, &counts, at_ms)?;
         let start = Start { branch: Some(branch.to_string()), ..start.clone() };
         publish::agree(Session::open(&start)?, &start, remote, command)?;
     }
