@@ -18,7 +18,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from machines import HERE, PATIENCE, Aws, Tools, emulator  # noqa: E402
+from machines import HERE, PATIENCE, main  # noqa: E402
 
 YAML = """\
 # What we survey, and how.
@@ -394,21 +394,5 @@ def test_a_stack_of_others_is_left_alone(aws):
         assert aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
 
 
-TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
-
-
-def main(kptn, environment, *names):
-    with emulator(Tools(kptn, environment)) as aws:
-        for name in names or TESTS:
-            began = time.monotonic()
-            try:
-                TESTS[name](aws)
-            except BaseException:
-                print((aws.folder / "emulator.log").read_text()[-3000:], file=sys.stderr)
-                raise
-            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
-    print("%d passed, 0 failed" % len(names or TESTS))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(dict(globals()), sys.argv[1:])

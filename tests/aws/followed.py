@@ -17,7 +17,7 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
-from machines import BUCKET, PATIENCE, Tools, emulator  # noqa: E402
+from machines import BUCKET, PATIENCE, main  # noqa: E402
 from project import Site  # noqa: E402
 
 KPTN_YAML = """\
@@ -292,17 +292,5 @@ def keys(aws, prefix):
     return [one["Key"] for one in aws.s3.list_objects_v2(Bucket=BUCKET, Prefix=prefix).get("Contents", [])]
 
 
-TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
-
-
-def main(kptn, environment, *names):
-    with emulator(Tools(kptn, environment), "image") as aws:
-        for name in names or TESTS:
-            began = time.monotonic()
-            TESTS[name](aws)
-            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
-    print("%d passed, 0 failed" % len(names or TESTS))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(dict(globals()), sys.argv[1:], "image")

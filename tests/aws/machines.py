@@ -296,3 +296,19 @@ def emulator(tools, *more):
         finally:
             aws.stop()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def main(found, words, *more):
+    """Carries out the tests of a module, or those that are named, in one emulator; `more` are its other arguments."""
+    tests = {name.removeprefix("test_"): test for name, test in found.items() if name.startswith("test_")}
+    kptn, environment, *names = words
+    with emulator(Tools(kptn, environment), *more) as aws:
+        for name in names or tests:
+            began = time.monotonic()
+            try:
+                tests[name](aws)
+            except BaseException:
+                print((aws.folder / "emulator.log").read_text()[-3000:], file=sys.stderr)
+                raise
+            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
+    print("%d passed, 0 failed" % len(names or tests))

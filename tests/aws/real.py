@@ -10,11 +10,10 @@ away.
 import json
 import pathlib
 import sys
-import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import allowed  # noqa: E402
-from machines import BUCKET, Tools, emulator  # noqa: E402
+from machines import BUCKET, main  # noqa: E402
 from project import Site  # noqa: E402
 
 # The pipeline of the engines' tests: what was slow there waits here for the test.
@@ -332,18 +331,5 @@ def test_branches_in_a_table(aws):
     sum_of(site, 4)
 
 
-TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
-
-
-def main(kptn, environment, *names):
-    tools = Tools(kptn, environment)
-    with emulator(tools, "image", 16) as aws:
-        for name in names or TESTS:
-            began = time.monotonic()
-            TESTS[name](aws)
-            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
-    print("%d passed, 0 failed" % len(names or TESTS))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(dict(globals()), sys.argv[1:], "image", 16)

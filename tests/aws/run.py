@@ -16,7 +16,7 @@ import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
 import allowed  # noqa: E402
-from machines import BUCKET, Graph, Run, Tools, emulator, keys_of  # noqa: E402
+from machines import BUCKET, Graph, Run, keys_of, main  # noqa: E402
 
 DIAMOND = {"a": [], "b": ["a"], "c": [], "d": ["b", "c"], "list": [], "p": ["list", "a"], "e": ["p", "d"]}
 
@@ -316,18 +316,5 @@ def test_what_is_billed_is_what_the_guide_says(aws):
     assert bundles[0] == bundles[1] and processor.count('"Type":"Task"') == 1, "a bundle is one state of an execution of its own"
 
 
-TESTS = {name.removeprefix("test_"): test for name, test in list(globals().items()) if name.startswith("test_")}
-
-
-def main(kptn, environment, *names):
-    tools = Tools(kptn, environment)
-    with emulator(tools) as aws:
-        for name in names or TESTS:
-            began = time.monotonic()
-            TESTS[name](aws)
-            print("ok %5.1f s  %s" % (time.monotonic() - began, name.replace("_", " ")), flush=True)
-    print("%d passed, 0 failed" % len(names or TESTS))
-
-
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(dict(globals()), sys.argv[1:])
