@@ -186,7 +186,8 @@ class Carried(Execution):
         self.aws.states.stop_execution(executionArn=self.execution)
         for job in jobs:
             self.site.kill(job)
-        self.until(lambda: self.status() != "RUNNING", "the end of what was stopped")
+        # A job that is noted later would count as one of the next execution.
+        self.until(lambda: self.status() != "RUNNING" and set(jobs) <= set(self.jobs()), "the end of what was stopped")
 
 
 def short(words):
