@@ -1,8 +1,8 @@
 //! No AWS: this kptn was built without it.
 
 use super::{
-    AwsError, Change, Execution, FailedJob, Given, Identity, Login, Making, Outputs, Place, Stack,
-    StackEvent, Template, TemplateParameter,
+    AwsError, Change, Execution, FailedJob, Given, Identity, Login, Making, Place, Stack, StackEvent,
+    Template, TemplateParameter,
 };
 
 /// There is none.
@@ -17,11 +17,6 @@ impl Aws {
 
     /// There is none.
     pub fn region(&self) -> &str {
-        match *self {}
-    }
-
-    /// There is none.
-    pub fn outputs(&self, _: &str) -> Result<Option<Outputs>, AwsError> {
         match *self {}
     }
 

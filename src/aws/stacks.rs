@@ -4,14 +4,9 @@ use aws_sdk_cloudformation::types;
 use aws_sdk_sfn::types::ExecutionStatus;
 
 use super::client::{ask, failed};
-use super::{Aws, AwsError, Outputs, Stack};
+use super::{Aws, AwsError, Stack};
 
 impl Aws {
-    /// Returns what a stack has made; absent where there is no such stack.
-    pub fn outputs(&self, stack: &str) -> Result<Option<Outputs>, AwsError> {
-        Ok(self.stack(stack)?.map(|stack| stack.outputs))
-    }
-
     /// Returns a stack by its name, or by its id one that may be gone; absent where there is none.
     pub fn stack(&self, stack: &str) -> Result<Option<Stack>, AwsError> {
         let asked = self.formation().describe_stacks().stack_name(stack);

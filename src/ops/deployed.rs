@@ -1,8 +1,9 @@
 //! What `kptn deploy aws` has made of a project, as it is found from here: the stack's outputs, and its machines.
 
+use super::image_code::{ImageCode, bucket_of_stack};
 use super::{OpsError, Session};
 use crate::aws::{Aws, AwsError, Place};
-use crate::model::{Graph, RunId};
+use crate::model::{Graph, RunId, RunPlan, TaskName};
 use crate::render;
 
 /// Why what is deployed cannot be used.
@@ -61,6 +62,24 @@ pub enum DeployedError {
         /// The graph.
         graph: String,
     },
+    /// The stack's image was made of other code.
+    #[error("the image of the stack `{stack}` is of other code: {}", other_code(.tasks))]
+    OtherCode {
+        /// The stack.
+        stack: String,
+        /// The tasks that were to run, and what of each is not what is here.
+        tasks: Vec<(TaskName, Vec<String>)>,
+    },
+}
+
+/// So many tasks are named.
+const NAMED: usize = 3;
+
+fn other_code(tasks: &[(TaskName, Vec<String>)]) -> String {
+    let named = tasks.iter().take(NAMED).map(|(task, changed)| format!("`{task}` ({})", changed.join(", ")));
+    let more = tasks.len().saturating_sub(NAMED);
+    let more = (more > 0).then(|| format!("{more} more"));
+    named.chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// A graph that is deployed.
@@ -76,6 +95,9 @@ pub struct Deployed {
     pub remote: String,
     /// The group of the logs of its containers; absent where the stack names none.
     pub log_group: Option<String>,
+    /// The bucket, and the tag of the image; absent where the image is none that `kptn deploy aws` pushed.
+    image: Option<(String, String)>,
+    profile: Option<String>,
 }
 
 impl Deployed {
@@ -85,16 +107,21 @@ impl Deployed {
         let stack = settings.stack.clone().ok_or(DeployedError::Unsaid)?;
         let place = Place { region: settings.region.clone(), profile: settings.profile.clone() };
         let aws = Aws::open(&place)?;
-        let Some(outputs) = aws.outputs(&stack)? else {
+        let Some(found) = aws.stack(&stack)? else {
             return Err(DeployedError::NoStack { stack, region: aws.region().to_owned() }.into());
         };
+        let (outputs, parameters) = (found.outputs, found.parameters);
         let not_ours = || DeployedError::NotOurs { stack: stack.clone() };
         let remote = outputs.get("Remote").cloned().ok_or_else(not_ours)?;
         let name = render::machine_name(&stack, graph.name.as_str(), 0);
         let machine = outputs.values().find(|arn| arn.rsplit(':').next() == Some(name.as_str())).cloned();
         let no_machine = || DeployedError::NoMachine { stack: stack.clone(), graph: graph.name.to_string() };
         let machine = machine.ok_or_else(no_machine)?;
-        Ok(Self { aws, stack, machine, remote, log_group: outputs.get("LogGroup").cloned() })
+        let said = |name: &str| parameters.get(name).filter(|value| !value.is_empty()).cloned();
+        let own = said("ExistingImage").is_none();
+        let image = outputs.get("BucketName").cloned().zip(said("Image")).filter(|_| own);
+        let (log_group, profile) = (outputs.get("LogGroup").cloned(), place.profile);
+        Ok(Self { aws, stack, machine, remote, log_group, image, profile })
     }
 
     /// Refuses a graph that `kptn.yaml` has changed since.
@@ -103,6 +130,20 @@ impl Deployed {
         match self.is_current(session, graph)? {
             true => Ok(()),
             false => Err(DeployedError::Outdated { stack, graph: graph.name.to_string() }.into()),
+        }
+    }
+
+    /// Refuses a run of tasks whose code in the image is not what it was planned from: each job would.
+    pub fn refuse_other_code(&self, session: &Session, plan: &RunPlan) -> Result<(), OpsError> {
+        let Some((bucket, tag)) = &self.image else { return Ok(()) };
+        let bucket = bucket_of_stack(&self.aws, self.profile.as_deref(), bucket)?;
+        // Who may not read it learns it from the jobs.
+        let Some(there) = ImageCode::read(&bucket, tag).ok().flatten() else { return Ok(()) };
+        let here = ImageCode::of(session, &plan.graph, |task| plan.tasks.contains(task))?;
+        let tasks = there.differences(&here);
+        match tasks.is_empty() {
+            true => Ok(()),
+            false => Err(DeployedError::OtherCode { stack: self.stack.clone(), tasks }.into()),
         }
     }
 

@@ -17,7 +17,7 @@ use serde::Serialize;
 
 use super::engine_error::EngineError;
 use super::holding::lock_both;
-use super::run::{Opened, Opening, RunRequest, WhenNothing};
+use super::run::{Check, Opened, Opening, RunRequest, UNCHECKED, WhenNothing};
 use super::tasks::{ByWhom, Retrying, load_plan, make_run};
 use super::{OpsError, Session, run};
 use crate::model::{
@@ -121,20 +121,21 @@ pub fn open(
     request: &RunRequest,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenReport, OpsError> {
-    open_when(session, request, WhenNothing::Open, listeners)?.report()
+    open_when(session, request, WhenNothing::Open, UNCHECKED, listeners)?.report()
 }
 
-/// The same, where there may be nothing to do.
+/// The same, where there may be nothing to do; `check` may refuse what was planned, and then nothing was opened.
 pub(super) fn open_when(
     session: &Session,
     request: &RunRequest,
     when_nothing: WhenNothing,
+    check: Check<'_>,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenedRun, OpsError> {
     if let Some(plan) = find_open(session, request)? {
         return Ok(OpenedRun::Open(report(session, &plan, true, Vec::new())));
     }
-    Ok(match run::open(session, request, when_nothing, &Silent)? {
+    Ok(match run::open(session, request, when_nothing, check, &Silent)? {
         Opening::Opened(opened) => {
             let (plan, notes) = begin(session, *opened, listeners)?;
             OpenedRun::Open(report(session, &plan, false, notes))

@@ -30,6 +30,7 @@ pub mod fsck;
 pub mod history;
 pub mod holding;
 pub mod hooks;
+mod image_code;
 mod inherit;
 pub mod init;
 pub mod items;

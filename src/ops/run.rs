@@ -125,9 +125,15 @@ pub enum WhenNothing {
     Open,
 }
 
+/// May refuse what was planned, before a run is opened for it.
+pub type Check<'a> = &'a dyn Fn(&RunPlan) -> Result<(), OpsError>;
+
+/// Refuses nothing.
+pub const UNCHECKED: Check<'static> = &|_| Ok(());
+
 /// Runs what is stale of a selection.
 pub fn run(session: &Session, request: &RunRequest, progress: &dyn Progress) -> Result<RunReport, OpsError> {
-    let opened = match open(session, request, WhenNothing::Skip, progress)? {
+    let opened = match open(session, request, WhenNothing::Skip, UNCHECKED, progress)? {
         Opening::Nothing { graph, fresh } => {
             let notes = runner_notes(session, graph)?.1;
             let counts = RunCounts { fresh, ..RunCounts::default() };
@@ -148,6 +154,7 @@ pub fn open<'a>(
     session: &'a Session,
     request: &RunRequest,
     when_nothing: WhenNothing,
+    check: Check<'_>,
     progress: &dyn Progress,
 ) -> Result<Opening<'a>, OpsError> {
     let scope = scope::one_graph(session, &request.words)?;
@@ -182,6 +189,7 @@ pub fn open<'a>(
     }
     require_rscript(session, &survey, &tasks)?;
     let plan = RunPlan { deferred, ..plan_of(session, request, survey, tasks, fresh, items) };
+    check(&plan)?;
     let by = holder(&request.command);
     match &request.engine {
         Some(opening) => session.state()?.open_engine_run(&plan, &opening.engine, &by, now_ms())?,

@@ -10,7 +10,7 @@ use std::os::fd::AsRawFd;
 use std::sync::{Arc, Mutex};
 
 use super::engines::{self, Entered};
-use super::run::{Opened, Opening, RunRequest, WhenNothing, open};
+use super::run::{Opened, Opening, RunRequest, UNCHECKED, WhenNothing, open};
 use super::{OpsError, Session, memo};
 use crate::git::Repository;
 use crate::model::{
@@ -146,7 +146,7 @@ fn join(session: &Session, joining: &Joining, handed_on: Vec<RunLock>) -> Result
             let Entered { locks, by_engine } = engines::enter(session, &plan, handed_on)?;
             Ok(Joined { plan, locks, notes: Vec::new(), by_engine })
         }
-        Joining::ByHand(request) => match open(session, request, WhenNothing::Open, &Silent)? {
+        Joining::ByHand(request) => match open(session, request, WhenNothing::Open, UNCHECKED, &Silent)? {
             Opening::Opened(opened) => {
                 let Opened { plan, locks, notes } = *opened;
                 Ok(Joined { plan, locks, notes, by_engine: false })

@@ -113,6 +113,17 @@ impl State {
         })
     }
 
+    /// Returns the runs of an engine that are open, on whatever branch of a project, the earliest first.
+    pub fn engine_runs_of(&self, project: &ProjectId, engine: &str) -> Result<Vec<EngineRun>, StateError> {
+        self.read(|connection| {
+            let mut statement = connection.prepare_cached(&format!(
+                "{SELECT} WHERE r.state = 'open' AND r.project = ?1 AND e.engine = ?2 ORDER BY r.id"
+            ))?;
+            let rows = statement.query_map([project.as_str(), engine], |row| Ok(read_row(row)))?;
+            rows.map(|row| row?).collect()
+        })
+    }
+
     /// Returns an engine's run while it is open; absent also where no engine opened it.
     pub fn engine_run(&self, run: &RunId) -> Result<Option<EngineRun>, StateError> {
         self.read(|connection| {

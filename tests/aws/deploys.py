@@ -196,6 +196,30 @@ def test_a_change_goes_there_and_nothing_else(aws):
     assert project.outputs()["MachineSurvey"] == machine and project.outputs()["MachineAll"] != machine, said
 
 
+def test_code_that_the_image_has_not_is_refused_before_anything_starts(aws):
+    project = Project(aws, "code")
+    project.deploy()
+    machine = project.outputs()["MachineSurvey"]
+    started = lambda: len(aws.states.list_executions(stateMachineArn=machine)["executions"])
+    run = lambda *words, **more: project.kptn("run", "--runner", "stepfunctions", "--detach", *words, **more)
+    project.edit("tasks.py", "write_text('b')", "write_text('c')")
+    said = run(exits=3)
+    assert "the image of the stack `kptn-code` is of other code: `B` (script.B)" in said and "`kptn deploy aws`" in said, said
+    assert started() == 0
+    assert "run survey" not in project.kptn("log"), project.kptn("log")
+    assert "goes on" not in project.kptn("status"), project.kptn("status")
+    # What is not code stops nobody, nor what the run does not reach.
+    project.write("README.md", "a survey\n")
+    project.write("tasks.py", "# ours\n\n" + project.read("tasks.py"))
+    assert "goes on" in run("A")
+    assert started() == 1
+    project.deploy()
+    # The stack knows the same of an image that was there.
+    project.edit("tasks.py", "write_text('a')", "write_text('d')")
+    assert "of other code: `A` (" in run("--branch", "other", exits=3)
+    assert started() == 1
+
+
 def test_somebody_who_shows_it_changes_nothing(aws):
     project = Project(aws, "shown")
     said = project.kptn("deploy", "aws", "--dry-run")
@@ -335,7 +359,7 @@ def test_the_guide_lists_the_rights_of_who_deploys(aws):
     for call in aws.noted("call")[before:]:
         if call["who"] == "deployer" and call["service"] != "s3":
             asked.add("%s:%s" % (call["service"], call["target"]))
-        elif call["who"] == "deployer" and "/kptn-machines/" in call["path"]:
+        elif call["who"] == "deployer" and ("/kptn-machines/" in call["path"] or "/kptn-images/" in call["path"]):
             asked.add({"GET": "s3:GetObject", "PUT": "s3:PutObject"}[call["method"]])
     guide = (HERE.parent.parent / "docs/guides/aws.md").read_text()
     listed = set(guide.split("kptn itself asks for these:\n\n```text\n")[1].split("```")[0].split())

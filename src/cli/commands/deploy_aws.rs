@@ -242,6 +242,9 @@ impl Shown<'_> {
             deployment.drop_proposal()?;
             return Err(error.into());
         }
+        if let Some(plan) = &image {
+            deployment.say_code(&bucket, plan)?;
+        }
         deployment.upload(&bucket, &missing)?;
         if !proposal.changes.is_empty() {
             let last = deployment.apply()?;

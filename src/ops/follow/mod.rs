@@ -28,7 +28,7 @@ use std::time::{Duration, Instant};
 use super::engines;
 use super::holding::{EngineOpening, TakeOver, holder};
 use super::report::{RunCounts, RunReport};
-use super::run::{self, Opening, RunRequest, WhenNothing};
+use super::run::{self, Opening, RunRequest, UNCHECKED, WhenNothing};
 use super::tasks::start_reaper;
 use super::{OpsError, Session};
 use crate::model::{AfterFailure, Progress, RunId, RunPlan};
@@ -68,7 +68,7 @@ pub fn run(
     listeners: impl FnOnce() -> Vec<Arc<dyn Listener>>,
 ) -> Result<Followed, OpsError> {
     let request = &for_engine(request, prepared);
-    let opened = match run::open(session, request, WhenNothing::Skip, progress)? {
+    let opened = match run::open(session, request, WhenNothing::Skip, UNCHECKED, progress)? {
         Opening::Nothing { fresh, .. } => {
             let counts = RunCounts { fresh, ..RunCounts::default() };
             let report = RunReport { counts, ..RunReport::nothing(session.place()) };

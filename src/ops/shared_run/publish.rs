@@ -36,15 +36,16 @@ pub fn open(
     remote: &str,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenReport, OpsError> {
-    open_when(start, request, remote, WhenNothing::Open, listeners)?.report()
+    open_when(start, request, remote, WhenNothing::Open, &|_, _| Ok(()), listeners)?.report()
 }
 
-/// The same, where a person may not want a run that has nothing to do.
+/// The same, where a person may not want a run that has nothing to do, or `check` refuses what was planned.
 pub fn open_when(
     start: &Start,
     request: &RunRequest,
     remote: &str,
     when_nothing: WhenNothing,
+    check: &dyn Fn(&Session, &RunPlan) -> Result<(), OpsError>,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<OpenedRun, OpsError> {
     if request.defer.is_some() {
@@ -65,7 +66,8 @@ pub fn open_when(
         Settled::Ours => {}
     }
     let session = Session::open(start)?;
-    let report = match engines::open_when(&session, request, when_nothing, listeners)? {
+    let check = |plan: &RunPlan| check(&session, plan);
+    let report = match engines::open_when(&session, request, when_nothing, &check, listeners)? {
         OpenedRun::Open(report) => report,
         nothing => return Ok(nothing),
     };

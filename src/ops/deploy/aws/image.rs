@@ -5,6 +5,7 @@ use super::{DeployError, Deployment, ImageChoice, Written};
 use crate::aws::Stack;
 use crate::ops::OpsError;
 use crate::ops::deploy::{docker, image_values};
+use crate::ops::image_code::ImageCode;
 use crate::process::{Launch, run_beside};
 
 /// Jobs on Fargate run on this, whatever the machine that builds.
@@ -15,6 +16,8 @@ const PLATFORM: &str = "linux/amd64";
 pub struct ImagePlan {
     /// Its tag: a digest of all that goes into it.
     pub tag: String,
+    /// What the tasks in it are made of.
+    pub code: ImageCode,
     /// Its whole address; where the repository is not there yet, what is known of it.
     pub address: String,
     /// Builds it; absent where the repository has it.
@@ -57,8 +60,9 @@ impl Deployment<'_> {
             format!("{}.dkr.ecr.{}.amazonaws.com/REPOSITORY", self.identity.account, self.aws.region())
         });
         let address = format!("{repository}:{tag}");
+        let code = ImageCode::of_project(self.session)?;
         if there {
-            return Ok(Some(ImagePlan { tag, address, build: None, login: None, push: None }));
+            return Ok(Some(ImagePlan { tag, code, address, build: None, login: None, push: None }));
         }
         let registry = repository.split('/').next().unwrap_or_default();
         let values = values.iter().flat_map(|value| ["--build-arg", value]);
@@ -70,7 +74,7 @@ impl Deployment<'_> {
         let login =
             docker(self.session)?.arguments(["login", "--username", "AWS", "--password-stdin", registry]);
         let push = docker(self.session)?.arguments(["push", &address]);
-        Ok(Some(ImagePlan { tag, address, build: Some(build), login: Some(login), push: Some(push) }))
+        Ok(Some(ImagePlan { tag, code, address, build: Some(build), login: Some(login), push: Some(push) }))
     }
 
     /// Says of which commit the image is; absent without git.

@@ -2,11 +2,12 @@
 
 use std::path::PathBuf;
 
-use super::Deployment;
+use super::{Deployment, ImagePlan};
 use crate::aws::Stack;
-use crate::model::{Digest, RemoteSettings};
+use crate::model::Digest;
 use crate::ops::OpsError;
-use crate::remote::{Absent, Bucket, block_on, open};
+use crate::ops::image_code::bucket_of_stack;
+use crate::remote::{Bucket, block_on};
 
 /// A machine's text, and where it goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,13 +63,12 @@ impl Deployment<'_> {
         Ok(format!("https://{bucket}.s3.{}.amazonaws.com{end}/{key}", self.aws.region()))
     }
 
+    /// Says beside them what the tasks in an image are made of.
+    pub fn say_code(&self, bucket: &str, image: &ImagePlan) -> Result<(), OpsError> {
+        image.code.write(&self.opened(bucket)?, &image.tag)
+    }
+
     fn opened(&self, bucket: &str) -> Result<Bucket, OpsError> {
-        let settings = RemoteSettings {
-            url: format!("s3://{bucket}"),
-            region: Some(self.aws.region().to_owned()),
-            profile: self.profile.clone(),
-            ..RemoteSettings::default()
-        };
-        Ok(open(&settings, Absent::Fail)?)
+        bucket_of_stack(&self.aws, self.profile.as_deref(), bucket)
     }
 }

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use super::ENGINE;
 use crate::aws::AwsError;
-use crate::model::{AfterFailure, Diagnostic, RunCounts, RunPlan};
+use crate::model::{AfterFailure, BranchName, Diagnostic, RunCounts, RunId, RunPlan};
 use crate::ops::engines::OpenedRun;
 use crate::ops::holding::{EngineOpening, TakeOver, in_the_way};
 use crate::ops::remotes::Peer;
@@ -19,7 +19,7 @@ use crate::process;
 use crate::remote::{Absent, block_on};
 use crate::state::{Engine, EngineRun};
 use crate::store::Store;
-use crate::task::Listener;
+use crate::task::{Listener, now_ms};
 
 /// How long a run may be silent there: as long as a wait of its machine.
 const LEASE_MS: u64 = 14 * 24 * 3_600_000;
@@ -30,6 +30,8 @@ pub struct Prepared {
     pub deployed: Deployed,
     /// The run that goes on there already; absent where one is to be begun.
     pub going_on: Option<Begun>,
+    /// The runs that go on there on other branches.
+    pub on_others: Vec<(RunId, BranchName)>,
 }
 
 /// A run that an execution carries out.
@@ -73,13 +75,16 @@ pub fn prepare(start: &Start, words: &Words, follow: bool) -> Result<Prepared, O
         let plan = session.state()?.load_plan(&open.run)?;
         let deployed = Deployed::find(&session, &plan.graph).map_err(|error| deserted(error, &open))?;
         if let Some(begun) = find(&session, start, &deployed, &open, plan)? {
-            return Ok(Prepared { deployed, going_on: Some(begun) });
+            return Ok(Prepared { deployed, going_on: Some(begun), on_others: Vec::new() });
         }
     }
     let graph = scope::one_graph(&session, words)?.graph;
     let deployed = Deployed::find(&session, graph)?;
     deployed.refuse_outdated(&session, graph)?;
-    Ok(Prepared { deployed, going_on: None })
+    let open = session.state()?.engine_runs_of(&session.key.project, ENGINE)?;
+    let on_others = open.into_iter().filter(|open| open.branch != session.key && !open.is_silent(now_ms()));
+    let on_others = on_others.map(|open| (open.run, open.branch.branch)).collect();
+    Ok(Prepared { deployed, going_on: None, on_others })
 }
 
 /// What carries a run out is not there any more.
@@ -179,7 +184,8 @@ fn open(
         after_failure: AfterFailure::KeepGoing,
         ..request.clone()
     };
-    shared_run::open_when(start, &request, &deployed.remote, WhenNothing::Skip, listeners)
+    let check = |session: &Session, plan: &RunPlan| deployed.refuse_other_code(session, plan);
+    shared_run::open_when(start, &request, &deployed.remote, WhenNothing::Skip, &check, listeners)
 }
 
 /// What the machine is given; docs/reference/stepfunctions.md lists it.
