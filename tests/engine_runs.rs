@@ -117,7 +117,7 @@ fn an_open_run_has_its_branch_to_itself_until_it_is_closed_given_up_or_silent_fo
     let hint = format!("kptn run close --run {run}");
     project.kptn(&["run"]).exits(3).says("a run of test is open on `main`").says(&hint);
     project.kptn(&["run", "open", "--engine", "other"]).exits(3).says(&hint);
-    project.kptn(&["status"]).prints("run open");
+    project.kptn(&["status"]).prints(&format!("the run `{run}` of test goes on"));
     project.kptn(&["branch", "delete", "main", "--force"]).exits(3);
     task(&project, &run, "A");
 

@@ -65,7 +65,8 @@ impl Aws {
             ExecutionStatus::Failed | ExecutionStatus::TimedOut => ExecutionState::Failed,
             _ => ExecutionState::Running,
         };
-        let said = [found.error, found.cause];
+        let stopped = (state == ExecutionState::Stopped).then(|| "it was stopped".to_owned());
+        let said = [stopped, found.error, found.cause];
         let why = said.into_iter().flatten().filter(|text| !text.is_empty()).collect::<Vec<_>>().join(": ");
         Ok(Execution { state, why })
     }

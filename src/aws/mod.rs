@@ -66,7 +66,7 @@ pub enum ExecutionState {
 pub struct Execution {
     /// How far it has come.
     pub state: ExecutionState,
-    /// What failed, and what it said of that; empty where nothing did.
+    /// What failed, and what it said of that, or that it was stopped; empty where nothing did.
     pub why: String,
 }
 

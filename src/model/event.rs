@@ -5,7 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{OutputComparison, RunId, TaskName, Timing};
+use super::{OutputComparison, RunCounts, RunId, RunPlan, TaskName, Timing};
 
 /// How a task ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -39,6 +39,14 @@ pub enum Event {
         outputs: String,
         /// From earlier runs' times; absent where a task never ran.
         estimate_ms: Option<u64>,
+    },
+    /// An execution elsewhere carries the run out, which goes on whatever becomes of who started it.
+    ExecutionStarted {
+        run: RunId,
+        /// Its ARN.
+        execution: String,
+        /// Where a person sees it.
+        page: String,
     },
     /// A task started to run.
     TaskStarted { task: TaskName, items: Option<u64>, estimate_ms: Option<u64> },
@@ -74,6 +82,27 @@ pub enum Event {
         skipped: u64,
         wall_ms: u64,
     },
+}
+
+impl Event {
+    /// Returns the event with which a run begins.
+    pub fn run_started(plan: &RunPlan, estimate_ms: Option<u64>) -> Self {
+        Self::RunStarted {
+            run: plan.id.clone(),
+            graph: plan.graph.name.to_string(),
+            branch: plan.branch.to_string(),
+            tasks: plan.tasks.len() as u64,
+            fresh: plan.fresh,
+            outputs: plan.outputs_dir.display().to_string(),
+            estimate_ms,
+        }
+    }
+
+    /// Returns the event with which it ends.
+    pub fn run_finished(run: RunId, counts: &RunCounts, wall_ms: u64) -> Self {
+        let RunCounts { ran, fresh, spared, reused, failed, skipped } = *counts;
+        Self::RunFinished { run, ran, fresh, spared, reused, failed, skipped, wall_ms }
+    }
 }
 
 /// What happened, and in which part of the run: a line of a run's log.

@@ -116,7 +116,7 @@ pub(super) fn running(store_root: &Path, state: Option<&State>, key: &BranchKey)
 /// Returns the run of an engine that has a branch now.
 pub(super) fn of_engine(state: &State, key: &BranchKey) -> Option<Running> {
     let open = state.engine_run_on(key, None).ok().flatten()?;
-    (!open.is_silent(now_ms())).then(|| open.opened_by.into())
+    (!open.is_silent(now_ms())).then(|| open.into())
 }
 
 /// Returns who we are, for whoever meets our lock.

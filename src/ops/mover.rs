@@ -151,7 +151,7 @@ fn lock_briefly(footing: &Footing, key: &BranchKey) -> Result<RunLock, OpsError>
                 if runs || began.elapsed() > PATIENCE {
                     return Err(MovingError::Busy {
                         branch: key.branch.clone(),
-                        holder: holder.map(Into::into),
+                        holder: holder.map(|one| Box::new(one.into())),
                     }
                     .into());
                 }
@@ -160,7 +160,9 @@ fn lock_briefly(footing: &Footing, key: &BranchKey) -> Result<RunLock, OpsError>
             taken => {
                 let taken = taken?;
                 let Some(engine) = of_engine(footing.state()?, key) else { return Ok(taken) };
-                return Err(MovingError::Busy { branch: key.branch.clone(), holder: Some(engine) }.into());
+                return Err(
+                    MovingError::Busy { branch: key.branch.clone(), holder: Some(Box::new(engine)) }.into()
+                );
             }
         }
     }

@@ -8,12 +8,12 @@ use crate::model::{BranchName, TaskName};
 #[derive(Debug, thiserror::Error)]
 pub enum MovingError {
     /// A run goes on on a branch that was to be moved.
-    #[error("`{branch}` is in use{}", .holder.as_ref().map(|one| format!(" by `{}` (process {} on {})", one.command, one.pid, one.host)).unwrap_or_default())]
+    #[error("`{branch}` is in use{}", .holder.as_ref().map(|one| format!(" by {one}")).unwrap_or_default())]
     Busy {
         /// The branch.
         branch: BranchName,
         /// Who uses it, where that can be told.
-        holder: Option<Running>,
+        holder: Option<Box<Running>>,
     },
     /// Another process was faster.
     #[error("`{branch}` was moved by someone else at the same time")]
@@ -88,10 +88,10 @@ pub enum MovingError {
         by: Option<AsOf>,
     },
     /// Another collection, or the undo of one, goes on.
-    #[error("the store's trash is in use{}", .holder.as_ref().map(|one| format!(" by `{}` (process {} on {})", one.command, one.pid, one.host)).unwrap_or_default())]
+    #[error("the store's trash is in use{}", .holder.as_ref().map(|one| format!(" by {one}")).unwrap_or_default())]
     TrashInUse {
         /// Who uses it, where that can be told.
-        holder: Option<Running>,
+        holder: Option<Box<Running>>,
     },
     /// A store in which not everything can be followed that is needed.
     #[error("nothing was put aside: {first}{}", if *.more > 0 { format!(", and {more} more like it") } else { String::new() })]

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 pub use crate::state::RunCounts;
-use crate::state::{Holder, Promotion};
+use crate::state::{EngineRun, Holder, Promotion};
 pub use moves::*;
 pub use promoting::*;
 pub use room::*;
@@ -85,7 +85,7 @@ pub struct ItemCounts {
 /// A run that holds the branch.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Running {
-    /// Its process.
+    /// Its process; of an engine's run the one that opened it.
     pub pid: u32,
     /// The machine it runs on.
     pub host: String,
@@ -93,11 +93,41 @@ pub struct Running {
     pub since_ms: u64,
     /// What was typed.
     pub command: String,
+    /// The engine that carries it out, whatever processes there are; absent where it is a process of this machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engine: Option<RunningEngine>,
+}
+
+/// An engine's run, which goes on between processes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunningEngine {
+    /// What it is called, for people.
+    pub name: String,
+    /// The run.
+    pub run: RunId,
 }
 
 impl From<Holder> for Running {
     fn from(holder: Holder) -> Self {
-        Self { pid: holder.pid, host: holder.host, since_ms: holder.since_ms, command: holder.command }
+        let Holder { pid, host, since_ms, command, .. } = holder;
+        Self { pid, host, since_ms, command, engine: None }
+    }
+}
+
+impl From<EngineRun> for Running {
+    fn from(open: EngineRun) -> Self {
+        let engine = RunningEngine { name: open.engine.name, run: open.run };
+        Self { engine: Some(engine), ..open.opened_by.into() }
+    }
+}
+
+impl std::fmt::Display for Running {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { pid, host, command, engine, .. } = self;
+        match engine {
+            Some(RunningEngine { name, run }) => write!(f, "the run `{run}` of {name}"),
+            None => write!(f, "`{command}` (process {pid} on {host})"),
+        }
     }
 }
 

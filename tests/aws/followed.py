@@ -200,11 +200,18 @@ def test_left_and_found_again(aws):
     # It has its branch until it is over.
     said = site.run(codes=(3,))
     assert "is open on `main`" in said and "--follow" in said, said
+    status = site.kptn("status")
+    assert "goes on: `kptn run --runner stepfunctions --follow -b main`" in status and "(process" not in status, status
+    # Who has changed branches since is told so before another one begins.
+    said = site.run("--follow", "--detach", "-b", "elsewhere", "a", codes=(2,))
+    assert "cannot be used with" in said, said
+    said = site.run("--follow", "-b", "elsewhere", "a")
+    assert "a new run begins" in said and "--follow -b main` follows it" in said, said
     process = site.begin("--follow")
     site.release("c")
     said = process.communicate(timeout=PATIENCE)[0]
     assert process.returncode == 0 and "6 ran" in said, said
-    assert site.executions() == ["SUCCEEDED"] and site.ended() == ALL, site.ended()
+    assert site.executions() == ["SUCCEEDED"] * 2 and site.ended() == sorted([*ALL, "a", "close"]), site.ended()
     # Started, and left at once; followed when it was over.
     site.edit([("tasks/all.py", "word * 2", "word * 3")])
     site.build()
@@ -213,6 +220,21 @@ def test_left_and_found_again(aws):
     site.until(lambda: "RUNNING" not in site.executions(), "the end")
     said = site.run("--follow")
     assert "1 ran" in said and site.not_fresh() == [], said
+
+
+def test_stopped_by_somebody_else(aws):
+    site = Deployed(aws, "console")
+    site.hold("c")
+    process = site.begin("--json")
+    site.until_began("c")
+    lines = iter(process.stdout.readline, "")
+    event = next(json.loads(line) for line in lines if '"execution_started"' in line)
+    assert event["page"].endswith(event["execution"]), event
+    aws.states.stop_execution(executionArn=event["execution"], cause="too dear")
+    site.kill("c")
+    said = "".join(lines)
+    process.wait(PATIENCE)
+    assert process.returncode == 1 and "it was stopped" in said, said
 
 
 def test_killed_before_the_execution_was_started(aws):

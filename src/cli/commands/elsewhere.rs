@@ -8,6 +8,7 @@ use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::live::{JsonLines, Live};
 use crate::cli::{terminal, views};
+use crate::model::Event;
 use crate::ops::Session;
 use crate::ops::follow::elsewhere::{self, Beginning, ENGINE, Ended, OnInterrupt};
 use crate::task::Listener;
@@ -27,6 +28,12 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         listeners.push(Arc::new(JsonLines::new(std::io::stdout())));
     }
     let deployed = &prepared.deployed;
+    // Who asks to follow may have changed branches since.
+    for (run, branch) in prepared.on_others.iter().filter(|_| args.follow) {
+        live.aside(|| {
+            printer.say(format!("a new run begins; {}", views::run::goes_on(run, branch.as_str())))
+        });
+    }
     let begun = match prepared.going_on {
         Some(begun) => {
             if !args.selection.words.is_empty() {
@@ -44,8 +51,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
             }
         },
     };
-    live.aside(|| printer.say(deployed.page(&begun.execution)));
-    let goes_on = views::run::goes_on(&begun.plan.id, &begun.plan.branch);
+    let execution = begun.execution.clone();
+    let (run, page) = (begun.plan.id.clone(), deployed.page(&execution));
+    let started = Event::ExecutionStarted { run, execution, page };
+    listeners.iter().for_each(|listener| listener.hear(&started));
+    let goes_on = views::run::goes_on(&begun.plan.id, begun.plan.branch.as_str());
     if args.detach {
         drop((listeners, live));
         printer.say(goes_on);

@@ -54,6 +54,8 @@ pub fn lines(event: &Event, scene: &Scene, width: usize) -> Vec<String> {
             let task = task.as_ref().map(|task| format!("{task}: ")).unwrap_or_default();
             wrap(&format!("{} {task}{message}", Tone::Hint.paint("note:")), width)
         }
+        // An address is of use in one piece only.
+        Event::ExecutionStarted { page, .. } => vec![page.clone()],
         Event::RunFinished { ran, fresh, spared, reused, failed, skipped, wall_ms, .. } => {
             let counts = [
                 (*ran, "ran", Tone::Good),

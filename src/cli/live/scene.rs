@@ -159,7 +159,7 @@ impl Scene {
             Event::ItemsLeft { task, left, total } => {
                 self.left.push(Left { task: task.clone(), left: *left, total: *total });
             }
-            Event::Note { .. } | Event::RunFinished { .. } => {}
+            Event::ExecutionStarted { .. } | Event::Note { .. } | Event::RunFinished { .. } => {}
         }
     }
 

@@ -2,7 +2,7 @@
 
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::words;
-use crate::model::{BranchName, RunId};
+use crate::model::RunId;
 use crate::ops::follow::elsewhere::ENGINE;
 use crate::ops::report::RunReport;
 
@@ -31,7 +31,7 @@ pub fn said(lines: &[String]) -> String {
 }
 
 /// Returns that a run goes on without being followed.
-pub fn goes_on(run: &RunId, branch: &BranchName) -> String {
+pub fn goes_on(run: &RunId, branch: &str) -> String {
     format!("the run `{run}` goes on: `kptn run --runner {ENGINE} --follow -b {branch}` follows it")
 }
 

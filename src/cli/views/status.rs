@@ -7,7 +7,8 @@ use crate::cli::views::comment::affected_by;
 use crate::cli::words;
 use crate::model::{GraphName, Status};
 use crate::ops::affected::AffectedReport;
-use crate::ops::report::{Place, Running, StatusReport, StatusRow};
+use crate::ops::follow::elsewhere::ENGINE;
+use crate::ops::report::{Place, Running, RunningEngine, StatusReport, StatusRow};
 
 /// Which rows are shown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,7 +26,7 @@ const FEW: usize = 20;
 pub fn text(report: &StatusReport, fresh: Fresh, width: usize, now_ms: u64) -> String {
     let mut out = String::new();
     if let Some(running) = &report.running {
-        out.push_str(&running_line(running, now_ms));
+        out.push_str(&running_line(running, &report.place.branch, now_ms));
     }
     let graphs = graphs(report);
     for graph in &graphs {
@@ -118,19 +119,26 @@ pub fn where_it_is(place: &Place) -> Vec<String> {
 }
 
 /// Returns the line about a run that is going on.
-pub fn running_line(running: &Running, now_ms: u64) -> String {
+pub fn running_line(running: &Running, branch: &str, now_ms: u64) -> String {
     let since = words::age(now_ms.saturating_sub(running.since_ms));
-    let Running { pid, host, command, .. } = running;
-    format!(
-        "{} `{command}` has been running since {since} (process {pid} on {host})\n\n",
-        Tone::Hint.paint("note:")
-    )
+    let said = match &running.engine {
+        Some(RunningEngine { name, run }) if name == ENGINE => {
+            format!("{}; begun {since}", super::run::goes_on(run, branch))
+        }
+        Some(_) => format!("{running} goes on; begun {since}"),
+        None => {
+            let Running { pid, host, command, .. } = running;
+            format!("`{command}` has been running since {since} (process {pid} on {host})")
+        }
+    };
+    format!("{} {said}\n\n", Tone::Hint.paint("note:"))
 }
 
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
     use crate::cli::width::{cells, strip};
+    use crate::model::RunId;
     use crate::model::{Change, IngredientKind, Reason, TaskName};
     use crate::ops::report::ItemCounts;
 
@@ -239,8 +247,13 @@ pub(super) mod tests {
         let mut report =
             report(vec![row("A", Status::Fresh, vec![]), row("A", Status::Stale, vec![Reason::NeverRan])]);
         report.rows[1].graph = GraphName::parse("other").unwrap();
-        report.running =
-            Some(Running { pid: 7, host: "box".into(), since_ms: 0, command: "kptn run basic".into() });
+        report.running = Some(Running {
+            pid: 7,
+            host: "box".into(),
+            since_ms: 0,
+            command: "kptn run basic".into(),
+            engine: None,
+        });
         insta::assert_snapshot!(strip(&text(&report, Fresh::Counted, 80, 65_000)), @"
         note: `kptn run basic` has been running since 1 minute ago (process 7 on box)
 
@@ -254,5 +267,21 @@ pub(super) mod tests {
 
         2 tasks: 1 fresh, 1 stale · branch main · outputs in scratch/main
         ");
+    }
+
+    #[test]
+    fn a_run_of_an_engine_is_named_not_the_process_that_opened_it() {
+        let line = |name: &str| {
+            let engine = Some(RunningEngine { name: name.into(), run: RunId::new(1, 1) });
+            let command = "kptn run open".to_owned();
+            let running = Running { pid: 7, host: "box".into(), since_ms: 0, command, engine };
+            strip(&running_line(&running, "main", 65_000)).trim_end().to_owned()
+        };
+        let run = RunId::new(1, 1);
+        assert_eq!(line("prefect"), format!("note: the run `{run}` of prefect goes on; begun 1 minute ago"));
+        let there = format!(
+            "note: the run `{run}` goes on: `kptn run --runner stepfunctions --follow -b main` follows it; begun 1 minute ago"
+        );
+        assert_eq!(line("stepfunctions"), there);
     }
 }

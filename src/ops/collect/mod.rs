@@ -127,7 +127,7 @@ pub fn gc(footing: &Footing, request: &GcRequest, progress: Progress<'_>) -> Res
 fn lock(footing: &Footing) -> Result<RunLock, OpsError> {
     match RunLock::acquire(&footing.store_root, LockOn::Trash, Wait::No, &holder(&footing.command)) {
         Err(LockError::Held { holder }) => {
-            Err(MovingError::TrashInUse { holder: holder.map(Into::into) }.into())
+            Err(MovingError::TrashInUse { holder: holder.map(|one| Box::new(one.into())) }.into())
         }
         other => Ok(other?),
     }

@@ -91,9 +91,11 @@ impl Merge {
                 all.push(event);
                 all
             }
-            Event::RunStarted { .. } | Event::ItemsLeft { .. } | Event::Line { .. } | Event::Note { .. } => {
-                vec![event]
-            }
+            Event::RunStarted { .. }
+            | Event::ExecutionStarted { .. }
+            | Event::ItemsLeft { .. }
+            | Event::Line { .. }
+            | Event::Note { .. } => vec![event],
         }
     }
 

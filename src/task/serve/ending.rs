@@ -75,15 +75,7 @@ pub fn run_started(run: &Run, hello: &Hello) -> Event {
         let longest = all.iter().max().copied().unwrap_or(0);
         longest.max(all.iter().sum::<u64>() / u64::from(hello.slots))
     });
-    Event::RunStarted {
-        run: plan.id.clone(),
-        graph: plan.graph.name.to_string(),
-        branch: plan.branch.to_string(),
-        tasks: plan.tasks.len() as u64,
-        fresh: plan.fresh,
-        outputs: plan.outputs_dir.display().to_string(),
-        estimate_ms,
-    }
+    Event::run_started(plan, estimate_ms)
 }
 
 /// Returns an event for each task that was never started, in the order of the plan.

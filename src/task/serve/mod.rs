@@ -205,16 +205,8 @@ fn close(run: &Run, ending: &Ending, began_ms: u64) -> Result<Served, ServeError
     }
     let counts = counts(run, ending);
     run.state.close_run(&run.store, &run.plan.id, &counts, &run.log_entry())?;
-    run.tell(&Event::RunFinished {
-        run: run.plan.id.clone(),
-        ran: counts.ran,
-        fresh: counts.fresh,
-        spared: counts.spared,
-        reused: counts.reused,
-        failed: counts.failed,
-        skipped: counts.skipped,
-        wall_ms: now_ms().saturating_sub(began_ms),
-    });
+    let wall_ms = now_ms().saturating_sub(began_ms);
+    run.tell(&Event::run_finished(run.plan.id.clone(), &counts, wall_ms));
     Ok(Served { exit: exit_code(ending, &counts), counts })
 }
 

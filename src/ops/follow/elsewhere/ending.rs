@@ -52,16 +52,8 @@ impl Following<'_> {
             0 => Vec::new(),
             _ => serve::skipped(plan, &serve::Ending { outcomes, stop }),
         };
-        let finished = Event::RunFinished {
-            run: plan.id.clone(),
-            ran: counts.ran,
-            fresh: counts.fresh,
-            spared: counts.spared,
-            reused: counts.reused,
-            failed: counts.failed,
-            skipped: counts.skipped,
-            wall_ms: now_ms().saturating_sub(plan.id.made_ms()),
-        };
+        let wall_ms = now_ms().saturating_sub(plan.id.made_ms());
+        let finished = Event::run_finished(plan.id.clone(), counts, wall_ms);
         for event in skipped.into_iter().chain([finished]) {
             let told = self.merge.hear(Logged { event, teller: Teller::default() });
             told.iter().for_each(|event| self.tell(event));

@@ -84,7 +84,8 @@ pub(super) struct Following<'a> {
 impl Following<'_> {
     fn through(mut self, ask: Ask<'_>) -> Result<Ended, OpsError> {
         if self.begun.found != Found::New {
-            self.tell(&self.started());
+            // Another process told it when it opened the run.
+            self.tell(&Event::run_started(&self.begun.plan, None));
         }
         if self.begun.found == Found::Over {
             self.hear()?;
@@ -160,20 +161,6 @@ impl Following<'_> {
             self.hear()?;
         }
         Ok(())
-    }
-
-    /// What was told when the run was opened, by another process.
-    fn started(&self) -> Event {
-        let plan = &self.begun.plan;
-        Event::RunStarted {
-            run: plan.id.clone(),
-            graph: plan.graph.name.to_string(),
-            branch: plan.branch.to_string(),
-            tasks: plan.tasks.len() as u64,
-            fresh: plan.fresh,
-            outputs: plan.outputs_dir.display().to_string(),
-            estimate_ms: None,
-        }
     }
 
     pub(super) fn tell(&self, event: &Event) {
