@@ -110,3 +110,30 @@ fn what_all_items_write_together_is_one_bundle() {
     project.kptn(&["task", "run", "each", "--bundle", &names[0]]).succeeds();
     assert_eq!(project.not_fresh(), "");
 }
+
+#[test]
+fn an_item_that_failed_in_a_bundle_is_tried_again_by_the_bundle_and_by_the_next_run() {
+    let project = project();
+    project.edit("each.py", "    (output_dir", "    assert N != 3, f'{N} is bad'\n    (output_dir");
+    let open = || {
+        let opened = project.kptn(&["run", "open", "--engine", "test", "each"]).succeeds();
+        opened.stdout.trim().to_owned()
+    };
+    let run = open();
+    let names =
+        bundles(&project.kptn(&["task", "bundles", "each", "--json", "--run", &run]).succeeds().json());
+    let bundle = || project.kptn(&["task", "run", "each", "--run", &run, "--bundle", &names[1]]);
+    bundle().exits(1);
+    bundle().exits(1);
+    assert_eq!(project.ran(), "3 3 4");
+    let ended = project.kptn(&["task", "run", "each", "--run", &run]).exits(1);
+    ended.says("1 of 6 items failed; 3: ").says("3 is bad").says("is not tried again in this run");
+    assert_eq!(project.ran(), "1 2 5 6 7");
+    project.kptn(&["run", "close", "--run", &run]).exits(1);
+    project.kptn(&["output", "each"]).succeeds().prints("3 is bad");
+
+    let run = open();
+    project.kptn(&["task", "run", "each", "--run", &run]).exits(1);
+    project.kptn(&["run", "close", "--run", &run]).exits(1);
+    assert_eq!(project.ran(), "3");
+}

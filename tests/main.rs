@@ -66,6 +66,7 @@ mod room;
 mod run;
 mod runner;
 mod seeds;
+mod shared_items;
 mod shared_runs;
 mod shoes;
 mod sparing;

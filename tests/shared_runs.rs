@@ -46,11 +46,11 @@ fn with_files(project: Project) -> Project {
 }
 
 /// Some machines, and the remote between them.
-struct Machines {
+pub struct Machines {
     place: Place,
     url: String,
     /// With git; it opens runs.
-    driver: Project,
+    pub driver: Project,
 }
 
 impl Machines {
@@ -70,12 +70,12 @@ impl Machines {
         Self { place, url, driver }
     }
 
-    fn in_a_folder() -> Self {
+    pub fn in_a_folder() -> Self {
         Self::at(Place::Folder(tempfile::tempdir().expect("a folder")))
     }
 
     /// Another machine with the same code, and no git.
-    fn worker(&self) -> Project {
+    pub fn worker(&self) -> Project {
         let mut worker = with_files(Project::without_git())
             .with_env("KPTN_REMOTE", &self.url)
             .with_env("KPTN_BRANCH", "main")
@@ -89,7 +89,7 @@ impl Machines {
         worker
     }
 
-    fn open(&self, words: &[&str]) -> String {
+    pub fn open(&self, words: &[&str]) -> String {
         let first = ["run", "open", "--engine", "test", "--remote", &self.url];
         self.driver.kptn(&[&first, words].concat()).succeeds().stdout.trim().to_owned()
     }
@@ -102,27 +102,27 @@ impl Machines {
         other.kptn(&["fsck", "--remote", "--full"]).succeeds();
     }
 
-    fn close(&self, run: &str) -> Output {
+    pub fn close(&self, run: &str) -> Output {
         self.driver.kptn(&["run", "close", "--json", "--run", run, "--remote", &self.url])
     }
 }
 
-fn task(worker: &Project, run: &str, name: &str) -> Output {
+pub fn task(worker: &Project, run: &str, name: &str) -> Output {
     worker.kptn(&["task", "run", name, "--run", run])
 }
 
-fn bundles(worker: &Project, run: &str) -> Vec<String> {
+pub fn bundles(worker: &Project, run: &str) -> Vec<String> {
     let report = worker.kptn(&["task", "bundles", "each", "--run", run, "--json"]).succeeds().json();
     let names = report["bundles"].as_array().into_iter().flatten();
     names.filter_map(|name| Some(name.as_str()?.to_owned())).collect()
 }
 
-fn bundle(worker: &Project, run: &str, name: &str) -> Output {
+pub fn bundle(worker: &Project, run: &str, name: &str) -> Output {
     worker.kptn(&["task", "run", "each", "--run", run, "--bundle", name])
 }
 
 /// Runs all that is before the items.
-fn begin(worker: &Project, run: &str) {
+pub fn begin(worker: &Project, run: &str) {
     for name in ["A", "B", "list"] {
         task(worker, run, name).succeeds();
     }
@@ -139,7 +139,7 @@ fn finish(worker: &Project, run: &str) {
     }
 }
 
-fn counts(closed: &Output, name: &str) -> u64 {
+pub fn counts(closed: &Output, name: &str) -> u64 {
     closed.json()["counts"][name].as_u64().expect("a count")
 }
 
@@ -352,39 +352,6 @@ fn of_two_runs_the_one_that_took_over_counts_whichever_is_closed_first() {
 }
 
 #[test]
-fn a_bundle_that_was_named_once_stays_and_failures_of_several_are_all_told() {
-    let machines = Machines::in_a_folder();
-    let bad = tempfile::tempdir().expect("a folder");
-    ["2", "6"].iter().for_each(|name| std::fs::write(bad.path().join(name), "").expect("a mark"));
-    let word = format!("{}/", bad.path().display());
-    let (one, two) = (machines.worker().with_env("BAD", &word), machines.worker().with_env("BAD", &word));
-    let run = machines.open(&[]);
-    begin(&one, &run);
-    let names = bundles(&one, &run);
-    bundle(&one, &run, &names[0]).exits(1);
-    one.kptn(&["task", "bundles", "each", "--run", &run, "--at-most", "1"]).succeeds();
-    bundle(&two, &run, &names[2]).succeeds();
-    bundle(&two, &run, &names[1]).exits(1);
-    machines.close(&run).exits(1);
-    for item in ["2", "6"] {
-        machines
-            .driver
-            .kptn(&["output", &format!("each[{item}]")])
-            .succeeds()
-            .prints(&format!("{item} is bad"));
-    }
-    ["2", "6"].iter().for_each(|name| std::fs::remove_file(bad.path().join(name)).expect("a mark"));
-    [&one, &two].into_iter().for_each(|worker| drop(worker.ran()));
-    let run = machines.open(&["each"]);
-    for name in bundles(&two, &run) {
-        bundle(&two, &run, &name).succeeds();
-    }
-    task(&two, &run, "each").succeeds();
-    machines.close(&run).succeeds();
-    assert_eq!(two.ran(), "2 6", "the others were kept");
-}
-
-#[test]
 fn a_report_that_is_lost_or_about_another_task_holds_nothing_else_up() {
     let machines = Machines::in_a_folder();
     let worker = machines.worker();
@@ -490,44 +457,6 @@ fn a_close_that_is_killed_anywhere_is_done_again_here_or_elsewhere() {
         assert_eq!(machines.driver.kptn(&["status", "B", "--exit-code"]).code, Some(0), "{point}");
         machines.driver.kptn(&["fsck", "--remote", "--full"]).succeeds();
     }
-}
-
-#[test]
-fn an_item_that_fails_fails_its_bundle_and_the_next_run_runs_it_alone() {
-    let machines = Machines::in_a_folder();
-    let bad = tempfile::tempdir().expect("a folder");
-    std::fs::write(bad.path().join("5"), "").expect("a mark");
-    let word = format!("{}/", bad.path().display());
-    let (one, two) = (machines.worker().with_env("BAD", &word), machines.worker().with_env("BAD", &word));
-    let run = machines.open(&[]);
-    begin(&one, &run);
-    let names = bundles(&one, &run);
-    bundle(&one, &run, &names[0]).succeeds();
-    bundle(&two, &run, &names[1]).exits(1).says("5 is bad");
-    bundle(&two, &run, &names[2]).succeeds();
-    task(&two, &run, "D").exits(2).says("`each`");
-    two.ran();
-    // Tried again on another machine: the others of the bundle are kept.
-    bundle(&one, &run, &names[1]).exits(1);
-    one.ran();
-    task(&one, &run, "each").exits(1).says("5 is bad");
-    assert_eq!(one.ran(), "5");
-    task(&two, &run, "R").succeeds();
-    let closed = machines.close(&run).exits(1);
-    assert_eq!((counts(&closed, "ran"), counts(&closed, "failed"), counts(&closed, "skipped")), (4, 1, 1));
-    machines.driver.kptn(&["output", "each[5]"]).succeeds().prints("5 is bad");
-    machines.driver.kptn(&["status"]).prints("1 of 1 item failed");
-
-    std::fs::remove_file(bad.path().join("5")).expect("it is good now");
-    [&one, &two].into_iter().for_each(|worker| drop(worker.ran()));
-    let run = machines.open(&[]);
-    let names = bundles(&one, &run);
-    assert_eq!(names.len(), 1);
-    bundle(&one, &run, &names[0]).succeeds();
-    ["each", "D"].iter().for_each(|name| drop(task(&two, &run, name).succeeds()));
-    assert_eq!((one.ran(), two.ran()), ("5".into(), "D".into()));
-    machines.close(&run).succeeds();
-    assert_eq!(machines.driver.not_fresh(), "");
 }
 
 #[test]

@@ -192,4 +192,7 @@ pub struct FailedItem {
     /// Where its lines are; absent where nothing was printed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub log: Option<ItemLog>,
+    /// Whether a bundle tried it, which has said so: who runs the rest of the task in the same run does not try it again.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_bundle: bool,
 }

@@ -260,6 +260,7 @@ pub(super) fn failed_item(state: &str) -> FailedItem {
         ended_ms: 1,
         error: "no data".to_owned(),
         log: None,
+        in_bundle: false,
     }
 }
 

@@ -30,7 +30,7 @@ pub use peer::Peer;
 pub use pull::{Distance, PullReport, PullRequest, pull};
 pub use push::{PushReport, PushRequest, push};
 pub use survey::{RemoteCheck, RemoteRow, check, list, policy};
-pub use unfinished::{gather as gather_unfinished, take_failures};
+pub use unfinished::{failed_items, gather as gather_unfinished, take_failures};
 pub use upkeep::{RemoteFsckReport, RemoteGcReport, fsck, gc};
 pub use want::Want;
 

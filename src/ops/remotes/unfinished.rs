@@ -196,7 +196,7 @@ pub fn take(
         let is_news = |item: &FailedItem| {
             !kept.contains(&item.key) && known.get(&item.key).is_none_or(|ended| *ended < item.ended_ms)
         };
-        let failed: Vec<_> = failed(store, one)?.into_iter().filter(is_news).collect();
+        let failed: Vec<_> = failed_items(store, one)?.into_iter().filter(is_news).collect();
         state.fail_items(here, &one.graph, &one.task, &failed)?;
         if let Some(items) = one.items.filter(|_| takes_items) {
             let table = load_item_table(store, &items, &mut Shards::new()).map_err(StateError::from)?;
@@ -221,7 +221,7 @@ pub fn take_failures(
     if let Some(attempt) = one.attempt.as_ref().filter(|attempt| attempt.ended_ms >= ours) {
         take_attempt(state, store, here, one, attempt)?;
     }
-    failed(store, one)
+    failed_items(store, one)
 }
 
 fn take_attempt(
@@ -239,7 +239,7 @@ fn take_attempt(
 }
 
 /// Returns failed items whose logs are parts of a file of this machine.
-fn failed(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedItem>, OpsError> {
+pub fn failed_items(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedItem>, OpsError> {
     let (Some(logs), Some(first)) = (&one.item_logs, one.failed.first()) else {
         // What they printed did not come, and a file that the other side names is none of ours.
         return Ok(one.failed.iter().map(|item| FailedItem { log: None, ..item.clone() }).collect());

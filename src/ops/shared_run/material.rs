@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::take_items;
-use crate::model::{
-    Brief, Bundle, FailedItem, Record, RunPlan, Silent, SnapshotEntry, Task, TaskName, WorkerReport,
-};
+use crate::model::{Brief, Bundle, Record, RunPlan, Silent, SnapshotEntry, Task, TaskName, WorkerReport};
 use crate::ops::OpsError;
 use crate::ops::remotes;
 use crate::plan::list_provider;
@@ -100,9 +98,8 @@ impl Material<'_> {
             remotes::take_unfinished(self.state, self.store, self.key, open)?;
         }
         let open: Vec<_> = reports.iter().filter_map(|report| report.unfinished.as_ref()).collect();
-        take_items(self.state, self.store, self.key, &open, |open| {
-            Ok(open.failed.iter().map(|item| FailedItem { log: None, ..item.clone() }).collect())
-        })
+        // Their lines came with the reports.
+        take_items(self.state, self.store, self.key, &open, |open| remotes::failed_items(self.store, open))
     }
 
     /// Gives the task that made the list a record of which the result is the bundle's list.

@@ -152,7 +152,13 @@ fn made(entered: &Entered, outcome: TaskOutcome, bundle: Option<&Bundle>) -> Res
         let (project, outputs) = (&run.project, &run.plan.outputs_dir);
         let open = remotes::gather_unfinished(project, outputs, state, store, &key)?;
         let open = open.into_iter().find(|one| one.task == task.name);
-        made.unfinished = open.map(|open| UnfinishedTask { provenance: provenance(entered), ..open });
+        made.unfinished = open.map(|mut open| {
+            if bundle.is_none() {
+                // What failed in bundles is in their reports.
+                open.failed.retain(|item| !(item.in_bundle && item.run == run.plan.id));
+            }
+            UnfinishedTask { provenance: provenance(entered), ..open }
+        });
     } else {
         let digest = state.record_of(&key, graph, &task.name)?;
         let record = digest.map(|digest| store.load_json::<Record>(&digest)).transpose()?;

@@ -18,7 +18,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::LineSink;
+use super::{LineSink, SHOWN_LINES};
 use crate::process::ProcessError;
 
 const MIB: u64 = 1024 * 1024;
@@ -224,12 +224,7 @@ impl Log {
 
     fn tail(&mut self, end: u64) -> io::Result<Vec<String>> {
         let from = self.start.max(end.saturating_sub(TAIL_BYTES));
-        let bytes = self.read(from, end - from)?;
-        let text = String::from_utf8_lossy(&bytes);
-        let lines: Vec<&str> = text.trim_end().lines().collect();
-        // A line that began before what was read is not shown in half.
-        let skip = usize::from(from > self.start && lines.len() > 1);
-        Ok(lines[skip..].iter().map(|line| shown(line)).collect())
+        Ok(lines_of(&self.read(from, end - from)?, from > self.start))
     }
 
     fn pass_on(&mut self) -> io::Result<()> {
@@ -271,6 +266,27 @@ impl Log {
             self.partial.clear();
         }
     }
+}
+
+/// Returns the last lines of a part of a log that an attempt wrote before; none where they cannot be read.
+pub fn last_lines(path: &Path, (offset, length): (u64, u64)) -> Vec<String> {
+    let skipped = length.saturating_sub(TAIL_BYTES);
+    let mut bytes = Vec::new();
+    let read = File::open(path).and_then(|mut file| {
+        file.seek(SeekFrom::Start(offset.saturating_add(skipped)))?;
+        file.take(length - skipped).read_to_end(&mut bytes)
+    });
+    let mut lines = if read.is_ok() { lines_of(&bytes, skipped > 0) } else { Vec::new() };
+    lines.drain(..lines.len().saturating_sub(SHOWN_LINES));
+    lines
+}
+
+/// Returns the lines of the end of a log; one that began before what was read is not shown in half.
+fn lines_of(bytes: &[u8], is_cut: bool) -> Vec<String> {
+    let text = String::from_utf8_lossy(bytes);
+    let lines: Vec<&str> = text.trim_end().lines().collect();
+    let skip = usize::from(is_cut && lines.len() > 1);
+    lines[skip..].iter().map(|line| shown(line)).collect()
 }
 
 /// A line as it would be seen: after the last carriage return, and not endless.

@@ -35,7 +35,7 @@ pub use attached::{handed_to, run_in_terminal};
 pub use attempted::{Attempted, Failure};
 pub use job::{Code, Job, LineSink, PythonFunction, RScript, Warm};
 pub use lane::Lane;
-pub use log::Bounds;
+pub use log::{Bounds, last_lines};
 pub use python::Call;
 pub use r_warm::packages_to_load;
 

@@ -54,6 +54,9 @@ pub enum TaskError {
         /// The first few: an item's name, and what went wrong with it.
         errors: Vec<(String, String)>,
     },
+    /// One of its items failed in a bundle of this run.
+    #[error("{error}")]
+    Reported { error: String },
     /// It cannot be handed what it needs.
     #[error(transparent)]
     Environment(#[from] EnvironmentError),

@@ -3,7 +3,7 @@
 //! As a task, but for its record: an item is a row of the task's table, and is
 //! kept as soon as it is known that the code held still.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::attempts::{Done, attempt};
@@ -86,4 +86,12 @@ pub fn log_of(shared: &Shared<'_>, file: &Path, (offset, length): (u64, u64)) ->
     };
     let file = file.iter().map(|part| part.to_string_lossy()).collect::<Vec<_>>().join("/");
     Some(ItemLog { run: run.id.clone(), folder, file, offset, length })
+}
+
+/// Returns the file that has an item's lines, of the same run.
+pub fn file_of(shared: &Shared<'_>, log: &ItemLog) -> PathBuf {
+    match log.folder {
+        LogFolder::Run => shared.run.logs().join(&log.file),
+        LogFolder::Outputs => shared.run.plan.outputs_dir.join(&log.file),
+    }
 }

@@ -17,12 +17,12 @@ use std::time::{Duration, Instant};
 
 use super::attempts::{Goal, capture, roll_back};
 use super::decide::Decided;
-use super::ledger::Ledger;
+use super::ledger::{Failures, Ledger};
 use super::prepare::{prepare_dependencies, prepare_outputs, results_of};
 use super::subset::{Part, leave_rest};
 use super::table::{self, Finished};
-use super::unseen;
-use super::{Bench, Ended, TaskError, TaskFailure, in_one_line, item, python_lanes, r_lanes};
+use super::{Bench, Ended, TaskError, TaskFailure, in_one_line};
+use super::{item, python_lanes, r_lanes, reported, unseen};
 use crate::fingerprint::variables;
 use crate::model::{Event, FailedItem, Item, ItemKey, ItemRecord, Language, OutputFile, Task, Variables};
 use crate::plan::{ItemPlan, StaleItem};
@@ -66,8 +66,14 @@ pub async fn run<'e>(
     let results = results_of(shared, &decided.dependencies)?;
     let circumstances = shared.circumstances(&results);
     let handed = environment::prepare(task, circumstances)?.with_packages(&decided.gathered.packages);
+    let all = plan.stale.len() as u64;
+    let items = table::items_of(&plan);
+    let reported = reported::take_over(shared, task, &mut plan.stale);
+    if plan.stale.is_empty() && !reported.is_empty() {
+        return Err(all_failed(shared, &reported, all));
+    }
     let whole = {
-        let (decided, items) = (Arc::clone(&decided), table::items_of(&plan));
+        let decided = Arc::clone(&decided);
         let stale: BTreeSet<ItemKey> = plan.stale.iter().map(|stale| stale.key).collect();
         bench.threads.run(move || prepare_whole(shared, task, &decided, &items, &stale)).await?
     };
@@ -98,7 +104,7 @@ pub async fn run<'e>(
     };
     let ended = match ran {
         Ok(ran) => {
-            let (ledger, captured) = ran.all_done(bench, task, &decided, &whole).await;
+            let (ledger, captured) = ran.all_done(bench, task, &decided, &whole, &reported).await;
             finish(bench, task, decided, plan, ledger, captured).await
         }
         Err(failure) => Err(failure),
@@ -107,6 +113,13 @@ pub async fn run<'e>(
         bench.threads.run(move || roll_back(shared, &whole)).await;
     }
     ended
+}
+
+/// Nothing is left to run.
+fn all_failed(shared: &Shared<'_>, reported: &[FailedItem], total: u64) -> TaskFailure {
+    let mut failures = Failures::default();
+    reported::add(shared, reported, &mut failures);
+    failures.of_task(total).unwrap_or_else(|| TaskError::Stopped.into())
 }
 
 /// Records the task where all its items are done, else keeps what is.
@@ -166,6 +179,7 @@ impl Ran {
         task: &'e Task,
         decided: &Arc<Decided<'e>>,
         whole: &Arc<Goal<'e>>,
+        reported: &[FailedItem],
     ) -> (Ledger, Result<Vec<OutputFile>, TaskFailure>) {
         let Self { mut ledger, total, stopped } = self;
         let shared = bench.shared;
@@ -176,7 +190,11 @@ impl Ran {
         let failure = match (ledger.take_broken(), stopped) {
             (Some(error), _) => Some(error.into()),
             (None, true) => Some(TaskError::Stopped.into()),
-            (None, false) => ledger.failure(total),
+            (None, false) => {
+                let mut failures = ledger.take_failures();
+                reported::add(shared, reported, &mut failures);
+                failures.of_task(total + reported.len() as u64)
+            }
         };
         if let Some(failure) = failure {
             return (ledger, Err(failure));
@@ -331,6 +349,7 @@ impl<'m, 'e> Mapped<'m, 'e> {
             ended_ms: crate::task::now_ms(),
             error: failure.in_one_line(),
             log: failure.log.as_deref().and_then(|file| item::log_of(self.shared, file, failure.log_range)),
+            in_bundle: self.shared.run.plan.bundle_of(&self.task.name).is_some(),
         };
         self.ledger().failed(&failed, failure);
         self.after_item();

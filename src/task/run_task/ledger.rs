@@ -40,9 +40,7 @@ pub struct Ledger {
     unverified: Vec<ItemRecord>,
     /// What did not hold still; from then on no item can be trusted.
     pub changed: Vec<String>,
-    failed: u64,
-    /// The first few.
-    failures: Vec<(String, TaskFailure)>,
+    failures: Failures,
     /// Why items cannot be kept any more.
     broken: Option<TaskError>,
     /// The project's files that were really imported.
@@ -61,8 +59,7 @@ impl Ledger {
             done: Vec::new(),
             unverified: Vec::new(),
             changed: Vec::new(),
-            failed: 0,
-            failures: Vec::new(),
+            failures: Failures::default(),
             broken: None,
             imported: BTreeSet::new(),
         }
@@ -70,7 +67,8 @@ impl Ledger {
 
     /// Returns how many items ended, and how many of them failed.
     pub fn counts(&self) -> (u64, u64) {
-        ((self.done.len() + self.unverified.len()) as u64 + self.failed, self.failed)
+        let failed = self.failures.count;
+        ((self.done.len() + self.unverified.len()) as u64 + failed, failed)
     }
 
     /// Tells whether items cannot be kept any more.
@@ -109,10 +107,7 @@ impl Ledger {
     pub fn failed(&mut self, item: &FailedItem, failure: TaskFailure) {
         let written = self.journal.failed(item);
         self.note(written);
-        self.failed += 1;
-        if self.failures.len() < NAMED {
-            self.failures.push((item.label.clone(), failure));
-        }
+        self.failures.add(&item.label, || failure);
     }
 
     fn note(&mut self, written: Result<(), StateError>) {
@@ -182,13 +177,35 @@ impl Ledger {
         self.broken.take()
     }
 
+    /// Returns the items that failed.
+    pub fn take_failures(&mut self) -> Failures {
+        std::mem::take(&mut self.failures)
+    }
+}
+
+/// Items of a task that failed: how many, and what is told of the first few.
+#[derive(Default)]
+pub struct Failures {
+    count: u64,
+    first: Vec<(String, TaskFailure)>,
+}
+
+impl Failures {
+    /// Adds one; `failure` is asked where it is among the first.
+    pub fn add(&mut self, label: &str, failure: impl FnOnce() -> TaskFailure) {
+        self.count += 1;
+        if self.first.len() < NAMED {
+            self.first.push((label.to_owned(), failure()));
+        }
+    }
+
     /// Returns why the task failed; absent where all its items are done.
-    pub fn failure(&mut self, total: u64) -> Option<TaskFailure> {
-        let failures = std::mem::take(&mut self.failures);
-        let errors = failures.iter().map(|(label, failure)| (label.clone(), failure.in_one_line())).collect();
-        let error = TaskError::Items { failed: self.failed, total, errors };
-        let log = failures.first().map(|(_, failure)| failure.log.clone())?;
-        Some(TaskFailure { log_tail: tails(failures), log, ..error.into() })
+    pub fn of_task(self, total: u64) -> Option<TaskFailure> {
+        let Self { count, first } = self;
+        let errors = first.iter().map(|(label, failure)| (label.clone(), failure.in_one_line())).collect();
+        let error = TaskError::Items { failed: count, total, errors };
+        let log = first.first().map(|(_, failure)| failure.log.clone())?;
+        Some(TaskFailure { log_tail: tails(first), log, ..error.into() })
     }
 }
 

@@ -24,6 +24,7 @@ mod prepare;
 mod python_lanes;
 mod r_lanes;
 mod record;
+mod reported;
 mod reuse;
 mod single;
 mod steady;
