@@ -138,7 +138,8 @@ fn after_a_failure_prefect_starts_nothing_more_unless_it_is_to_keep_going() {
     project.edit("B.py", "(output_dir /", "1 / 0; (output_dir /");
     project.edit("A.py", "(output_dir /", "import time; time.sleep(0.5); (output_dir /");
     project.edit("kptn.yaml", "A: , B: , C: B", "A: , B: , C: A");
-    project.kptn(&["run", "--runner", "prefect"]).exits(1).says("1 failed, 1 skipped").says("`B` failed");
+    let failed = project.kptn(&["run", "--runner", "prefect"]).exits(1);
+    failed.says("1 failed, 1 skipped").says("`B` failed").says("`kptn run --runner prefect state:failed`");
     assert!(!notes(&project).contains("C"), "{}", notes(&project));
     project.kptn(&["run", "-k", "--runner", "prefect"]).exits(1).says("1 ran, 1 fresh, 1 failed");
 }

@@ -1,5 +1,7 @@
 //! State machines of Step Functions.
 
+use std::collections::BTreeMap;
+
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde::Deserialize;
@@ -13,6 +15,8 @@ const EVENTS: i32 = 1000;
 /// So many executions that another one started are looked into, and so many of one Map.
 const EXECUTIONS: usize = 20;
 const OF_A_MAP: i32 = 5;
+/// The tag that names a job's task.
+const TASK: &str = "kptn:task";
 
 /// What Batch says of a job in the event of its failure.
 #[derive(Debug, Deserialize)]
@@ -23,6 +27,17 @@ struct Job {
     status_reason: String,
     #[serde(default)]
     container: Container,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
+}
+
+/// What Step Functions was to ask Batch for.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Asked {
+    job_name: String,
+    #[serde(default)]
+    tags: BTreeMap<String, String>,
 }
 
 /// What Step Functions says of an execution in the event of its failure, in the one that started it.
@@ -83,14 +98,11 @@ impl Aws {
         let (mut jobs, mut left, mut looked) = (Vec::new(), vec![arn.to_owned()], 0);
         while let Some(arn) = left.pop().filter(|_| looked < EXECUTIONS) {
             looked += 1;
-            for event in self.history(&arn)? {
-                if let Some(refused) = refused(&event) {
-                    jobs.push(refused);
-                }
-                let Some(cause) = cause(&event) else { continue };
-                match serde_json::from_str(cause) {
-                    Ok(Child { execution_arn }) => left.push(execution_arn),
-                    Err(_) => jobs.extend(failed_job(cause)),
+            let events = self.history(&arn)?;
+            for event in &events {
+                match cause(event).map(serde_json::from_str) {
+                    Some(Ok(Child { execution_arn })) => left.push(execution_arn),
+                    _ => jobs.extend(failed_job(event).or_else(|| failed_without_job(event, &events))),
                 }
             }
             // Who may not list those hears of the rest.
@@ -140,22 +152,49 @@ fn cause(event: &HistoryEvent) -> Option<&str> {
     event.task_failed_event_details.as_ref()?.cause.as_deref()
 }
 
-/// Returns the job that was refused, which has no name; absent where an event tells of something else.
-fn refused(event: &HistoryEvent) -> Option<FailedJob> {
-    let said =
-        event.task_submit_failed_event_details.as_ref().filter(|said| said.resource_type == "batch")?;
-    let why =
-        [said.error.as_deref(), said.cause.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
-    Some(FailedJob { name: String::new(), why, code: None, log: None })
+/// Returns a job of which there is nothing but an error: it was refused, or never came to its end.
+fn failed_without_job(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<FailedJob> {
+    let refused = event.task_submit_failed_event_details.as_ref();
+    let refused = refused.map(|said| (&said.resource_type, &said.error, &said.cause));
+    let failed = event.task_failed_event_details.as_ref();
+    let failed = failed.map(|said| (&said.resource_type, &said.error, &said.cause));
+    let late = event.task_timed_out_event_details.as_ref();
+    let late = late.map(|said| (&said.resource_type, &said.error, &said.cause));
+    let (_, error, cause) = refused.or(failed).or(late).filter(|said| said.0 == "batch")?;
+    let why = [error.as_deref(), cause.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    let Asked { job_name: name, mut tags } = asked(event, all).unwrap_or_default();
+    let (task, was_refused) = (tags.remove(TASK), refused.is_some());
+    Some(FailedJob { name, task, was_refused, why, code: None, log: None })
+}
+
+/// Returns what was asked for that an event tells of: one of the events before it says that.
+fn asked(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<Asked> {
+    let mut at = event.previous_event_id;
+    loop {
+        let before = all.iter().find(|one| one.id == at)?;
+        if let Some(scheduled) = &before.task_scheduled_event_details {
+            return serde_json::from_str(&scheduled.parameters).ok();
+        }
+        at = before.previous_event_id;
+    }
 }
 
 /// Returns the job that failed; absent where it was none.
-fn failed_job(cause: &str) -> Option<FailedJob> {
-    let job: Job = serde_json::from_str(cause).ok()?;
+fn failed_job(event: &HistoryEvent) -> Option<FailedJob> {
+    let job: Job = serde_json::from_str(cause(event)?).ok()?;
     let code = job.container.exit_code.map(|code| format!("exit code {code}"));
     let mut why: Vec<String> = [job.status_reason, job.container.reason].into_iter().chain(code).collect();
     why.retain(|text| !text.is_empty());
     why.dedup();
     let Container { exit_code, log_stream_name, .. } = job.container;
-    Some(FailedJob { name: job.job_name, why: why.join("; "), code: exit_code, log: log_stream_name })
+    let (mut tags, why) = (job.tags, why.join("; "));
+    let task = tags.remove(TASK);
+    Some(FailedJob {
+        name: job.job_name,
+        task,
+        was_refused: false,
+        why,
+        code: exit_code,
+        log: log_stream_name,
+    })
 }

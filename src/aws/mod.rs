@@ -73,8 +73,12 @@ pub struct Execution {
 /// A job of an execution that failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FailedJob {
-    /// Its name; empty where it was refused before it had one.
+    /// Its name; empty where it was refused and what was asked for is not told.
     pub name: String,
+    /// The task that it was tagged with; absent where it has no such tag.
+    pub task: Option<String>,
+    /// Whether Batch did not take it.
+    pub was_refused: bool,
     /// Why, as AWS says it.
     pub why: String,
     /// The exit code of its program; absent where it did not come to one.

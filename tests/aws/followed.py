@@ -170,9 +170,61 @@ def test_a_job_that_dies_without_a_word(aws):
     lost = [event for event in events if event["event"] == "task_finished" and event["task"] == "c"]
     assert lost and lost[-1]["outcome"] == "failed" and "its job failed" in lost[-1]["error"], said
     assert events[-1]["event"] == "run_finished" and (events[-1]["failed"], events[-1]["skipped"]) == (1, 1), events[-1]
+    assert "| \n" not in said, said
+    has_failed(site, "c", "its job failed: ")
     site.release("c")
+    site.run("state:failed")
     site.run()
-    assert site.ended().count("a") == 1 and site.ended().count("d") == 1, site.ended()
+    assert [site.ended().count(task) for task in "acd"] == [1, 2, 1], site.ended()
+    assert "1 failed" not in site.kptn("status"), site.kptn("status")
+
+
+def has_failed(site, task, why):
+    """The state knows of a task whose job died as of any other that failed."""
+    status = json.loads(site.kptn("status", task, "--json"))["rows"][0]
+    assert status["status"] == "failed" and why in json.dumps(status), status
+    assert why in site.kptn("output", task), site.kptn("output", task)
+    log = site.kptn("log")
+    assert re.search(r"\b\d failed", log), log
+    assert task in site.kptn("plan", "state:failed"), site.kptn("plan", "state:failed")
+
+
+def test_a_job_that_dies_while_nobody_looks(aws):
+    site = Deployed(aws, "alone")
+    site.hold("c")
+    site.run("--detach")
+    site.until_began("c")
+    site.kill("c")
+    site.until(lambda: "close" in site.ended(), "the close")
+    said = site.run("--follow", codes=(1,))
+    assert "its job failed: " in said and "1 failed" in said, said
+    # What a laptop may be too small for goes on where it was.
+    assert "`kptn run --runner stepfunctions state:failed`" in " ".join(said.split()), said
+    has_failed(site, "c", "its job failed: ")
+
+
+def test_jobs_that_are_refused_for_good(aws):
+    site = Deployed(aws, "unwanted")
+    refuse = aws.folder / "refuse.json"
+    refuse.write_text(json.dumps({"batch": 1000}))
+    said = site.run(codes=(1,))
+    refuse.write_text("{}")
+    assert "3 failed" in said and "3 skipped" in said, said
+    has_failed(site, "c", "TooManyRequestsException: ")
+    site.run()
+    assert site.not_fresh() == []
+
+
+def test_an_item_that_failed_is_tried_by_the_next_run(aws):
+    site = Deployed(aws, "item")
+    site.fail("each-x", 1)
+    said = site.run(codes=(1,))
+    assert "the test has each-x fail" in said and "1 failed" in said, said
+    assert "not tried again in this run" in said, said
+    assert "the test has each-x fail" in site.kptn("output", "each[x]"), site.kptn("output", "each[x]")
+    site.run("state:failed")
+    assert [site.began().count("each-" + item) for item in "xyz"] == [2, 1, 1], site.began()
+    assert site.not_fresh() == []
 
 
 def test_what_a_bundle_that_died_had_to_do_is_done_by_the_last_job(aws):

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use super::Context;
 use super::run::{self, Args};
+use super::task::live;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::live::{JsonLines, Live};
 use crate::cli::{terminal, views};
 use crate::model::Event;
-use crate::ops::Session;
 use crate::ops::follow::elsewhere::{self, Beginning, ENGINE, Ended, OnInterrupt};
 use crate::task::Listener;
 
@@ -21,7 +21,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let (session, start, printer) = (context.open()?, context.start()?, &context.printer);
     let request = run::request(&args.selection, &args.manner, context)?;
     let prepared = elsewhere::prepare(&start, &request.words, args.follow)?;
-    let live = Arc::new(live(context, &session));
+    let live = Arc::new(live(context, &session).of_runner(ENGINE));
     drop(session);
     let mut listeners: Vec<Arc<dyn Listener>> = vec![live.clone()];
     if printer.json {
@@ -78,12 +78,6 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
             super::follow::ended(&followed, ENGINE, context)
         }
     }
-}
-
-fn live(context: &Context<'_>, session: &Session) -> Live {
-    let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
-    let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
-    Live::new(Arc::clone(&context.printer), base, graph.into_iter().flat_map(|graph| graph.tasks.keys()))
 }
 
 /// Asks what Ctrl-C meant; where nobody can answer, the execution is left to itself.

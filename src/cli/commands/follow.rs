@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::Context;
 use super::elsewhere;
 use super::run::{self, Args};
-use super::task::listeners;
+use super::task::live;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
 use crate::cli::live::JsonLines;
@@ -38,9 +38,9 @@ pub fn run(name: &str, args: &Args, context: &Context<'_>) -> Result<Exit, Comma
     printer.say(views::files::rendered(&prepared.files, &here));
     let transfer = Transfer::new(printer);
     let watching = || {
-        let mut all = listeners(context, &session, None);
+        let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(live(context, &session).of_runner(name))];
         if printer.json {
-            all.push(Arc::new(JsonLines::new(std::io::stdout())) as Arc<dyn Listener>);
+            all.push(Arc::new(JsonLines::new(std::io::stdout())));
         }
         all
     };

@@ -240,17 +240,20 @@ fn exit_of(outcome: TaskOutcome) -> Exit {
     if done { Exit::FINE } else { Exit::FAILED }
 }
 
+/// Returns what shows a run to people.
+pub(super) fn live(context: &Context<'_>, session: &Session) -> Live {
+    let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
+    let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
+    Live::new(Arc::clone(&context.printer), base, graph.into_iter().flat_map(|graph| graph.tasks.keys()))
+}
+
 /// Returns who hears of what tasks do: people, and whoever asked for events.
 pub(super) fn listeners(
     context: &Context<'_>,
     session: &Session,
     events: Option<File>,
 ) -> Vec<Arc<dyn Listener>> {
-    let base = std::env::current_dir().unwrap_or_else(|_| session.project.root.clone());
-    let graph = context.global.graph.as_ref().and_then(|name| session.graph(name).ok());
-    let names = graph.into_iter().flat_map(|graph| graph.tasks.keys());
-    let live = Live::new(Arc::clone(&context.printer), base, names);
-    let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(live)];
+    let mut all: Vec<Arc<dyn Listener>> = vec![Arc::new(live(context, session))];
     all.extend(events.map(|file| Arc::new(JsonLines::new(file)) as Arc<dyn Listener>));
     all
 }

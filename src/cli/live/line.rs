@@ -158,11 +158,16 @@ fn closing(counts: &[(u64, &str, Tone)], wall_ms: u64, scene: &Scene, width: usi
     let mut lines = vec![words::facts(&facts, width)];
     lines.extend(scene.left.iter().flat_map(|left| wrap(&left.text(), width)));
     let skipped = counts.iter().any(|(n, what, _)| *n > 0 && *what == "skipped");
+    // What one engine has begun is not for another machine, which may be a laptop.
+    let (go_on, again) = match &scene.runner {
+        None => ("kptn run".to_owned(), "kptn retry".to_owned()),
+        Some(name) => (format!("kptn run --runner {name}"), format!("kptn run --runner {name} state:failed")),
+    };
     let hint = match scene.failed.first() {
         Some(first) => {
-            format!("`kptn output {first}` shows its whole log; `kptn retry` runs again what failed")
+            format!("`kptn output {first}` shows its whole log; `{again}` runs again what failed")
         }
-        None if skipped => "what finished is recorded; `kptn run` goes on from there".to_owned(),
+        None if skipped => format!("what finished is recorded; `{go_on}` goes on from there"),
         None => return lines,
     };
     lines.extend(wrap(&format!("{} {hint}", Tone::Hint.paint("hint:")), width));

@@ -82,6 +82,12 @@ impl Live {
         Self { printer, shared, face }
     }
 
+    /// Has it be a run that an engine carries out; what to do next is said for that one.
+    pub fn of_runner(self, name: &str) -> Self {
+        self.shared.scene().runner = Some(name.to_owned());
+        self
+    }
+
     /// Does something that writes to the terminal, while the picture is away.
     pub fn aside<T>(&self, work: impl FnOnce() -> T) -> T {
         match &self.face {

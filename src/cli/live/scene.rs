@@ -18,6 +18,8 @@ pub struct Scene {
     base: PathBuf,
     /// How much is said.
     pub volume: Volume,
+    /// Which engine carries it out, as `--runner` names it; absent where this machine does.
+    pub runner: Option<String>,
     /// The output folder, as events name it.
     pub outputs: String,
     /// How many tasks the run may run.
@@ -97,6 +99,7 @@ impl Scene {
         Self {
             base,
             volume,
+            runner: None,
             outputs: String::new(),
             tasks: 0,
             name_width: 1,

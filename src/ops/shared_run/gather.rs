@@ -11,6 +11,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::lost::{self, LostTask};
 use super::{SharedRunError, parse_run, publish, refuse_other_branch, take_items, there};
 use crate::model::{
     Digest, GraphName, Record, RunEnd, RunPlan, Silent, TaskName, TaskOutcome, UnfinishedTask, WorkerReport,
@@ -43,13 +44,28 @@ pub fn close(
     command: &str,
     listeners: Vec<Arc<dyn Listener>>,
 ) -> Result<CloseReport, OpsError> {
+    close_after_losses(start, run, remote, wait, command, listeners, &[])
+}
+
+/// The same, where machines are known to have died without a word.
+pub fn close_after_losses(
+    start: &Start,
+    run: &str,
+    remote: &str,
+    wait: Wait,
+    command: &str,
+    listeners: Vec<Arc<dyn Listener>>,
+    lost: &[LostTask],
+) -> Result<CloseReport, OpsError> {
     let id = parse_run(run)?;
     let session = Session::open(start)?;
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), Some(remote), Absent::Fail)?;
     let shared = there(&peer, &store, &id);
+    let lost = lost::unreported(&shared, lost)?;
     if let Some(end) = block_on(shared.end())? {
-        return closed_there(session, start, remote, end, command);
+        return ClosedThere { start, remote, command, shared: &shared, store: &store }
+            .take(session, end, &lost);
     }
     // Who opened it has the plan; any other reads it there.
     let plan = match session.state()?.run(&id)? {
@@ -65,6 +81,11 @@ pub fn close(
     let session = known_here(&start, remote, &plan, command)?;
     let gather = |session: &Session| {
         Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan }.gather()?;
+        lost::record(session, &store, &shared, &plan, &lost)?;
+        for one in &lost {
+            let failed = (TaskOutcome::Failed, Extent::Whole);
+            session.state()?.note_outcomes(&plan.id, &one.task, &[failed])?;
+        }
         Ok(store.hit("run.close.gathered")?)
     };
     let closed = engines::close_after(&session, id.as_str(), wait, command, listeners, &gather)?;
@@ -92,24 +113,40 @@ pub fn close(
     Ok(closed)
 }
 
-/// Says how a run ended that was closed before. Where another machine did that, this one has its place no more, but its results.
-fn closed_there(
-    session: Session,
-    start: &Start,
-    remote: &str,
-    end: RunEnd,
-    command: &str,
-) -> Result<CloseReport, OpsError> {
-    let RunEnd { run, branch, counts, outputs, exit, given_up, at_ms, .. } = end;
-    if given_up {
-        return Err(EngineError::GivenUp { run }.into());
+/// A run that was closed before.
+struct ClosedThere<'a> {
+    start: &'a Start,
+    remote: &'a str,
+    command: &'a str,
+    shared: &'a SharedRun,
+    store: &'a Store,
+}
+
+impl ClosedThere<'_> {
+    /// Says how it ended. Where another machine closed it, this one has its place no more, but its results, and what
+    /// that one did not know: tasks that were lost.
+    fn take(self, session: Session, end: RunEnd, lost: &[LostTask]) -> Result<CloseReport, OpsError> {
+        let Self { start, remote, command, .. } = self;
+        let RunEnd { run, branch, mut counts, outputs, exit, given_up, at_ms, .. } = end;
+        if given_up {
+            return Err(EngineError::GivenUp { run }.into());
+        }
+        // It was skipped, as far as that one knew.
+        let died = (lost.len() as u64).min(counts.skipped);
+        (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
+        if session.state()?.engine_run(&run)?.is_some() {
+            let plan = session.state()?.load_plan(&run)?;
+            session.state()?.end_run_closed_elsewhere(&run, &counts, at_ms)?;
+            let start = Start { branch: Some(branch.to_string()), ..start.clone() };
+            publish::agree(Session::open(&start)?, &start, remote, command)?;
+            if !lost.is_empty() {
+                lost::record(&Session::open(&start)?, self.store, self.shared, &plan, lost)?;
+                // Others hear of it, too.
+                publish::agree(Session::open(&start)?, &start, remote, command)?;
+            }
+        }
+        Ok(CloseReport { run, counts, outputs, exit, was_closed: true })
     }
-    if session.state()?.engine_run(&run)?.is_some() {
-        session.state()?.end_run_closed_elsewhere(&run, &counts, at_ms)?;
-        let start = Start { branch: Some(branch.to_string()), ..start.clone() };
-        publish::agree(Session::open(&start)?, &start, remote, command)?;
-    }
-    Ok(CloseReport { run, counts, outputs, exit, was_closed: true })
 }
 
 /// Returns where the run is known: opened here, or taken over from its plan.
@@ -202,8 +239,8 @@ impl Gathering<'_> {
         }
         // What is lost of one task holds up no other: it is left undone.
         let parts = tasks.iter().flat_map(|(_, reports)| counting(reports)).map(|report| report.objects);
-        let lost = block_on(shared.lost_parts(&parts.collect()))?;
-        tasks.iter_mut().for_each(|(_, reports)| reports.retain(|report| !lost.contains(&report.objects)));
+        let gone = block_on(shared.lost_parts(&parts.collect()))?;
+        tasks.iter_mut().for_each(|(_, reports)| reports.retain(|report| !gone.contains(&report.objects)));
         let counting: Vec<&WorkerReport> = tasks.iter().flat_map(|(_, reports)| counting(reports)).collect();
         let branch = session.key.clone();
         let left = block_on(shared.take_in(peer.ends(store, &branch, &Silent), &counting))?;

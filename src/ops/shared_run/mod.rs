@@ -7,6 +7,7 @@
 //! bundles   `task bundles --remote`: what is stale of a mapped task, cut into lists
 //! spare     who ends a task marks what has nothing to do after it, for engines that look before they start a machine
 //! gather    `run close --remote`: reports -> this machine's state -> close, pull, push
+//! lost      tasks whose machine died without a report, where the engine says so
 //! ```
 //! A worker reads no `kptn.yaml` and asks no git: the brief says all that counts, and that its
 //! code is the same is checked. So what a task costs does not grow with the graph.
@@ -15,6 +16,7 @@ mod bundles;
 mod enter;
 mod error;
 mod gather;
+mod lost;
 mod material;
 mod publish;
 mod spare;
@@ -23,7 +25,8 @@ mod work;
 pub use bundles::bundles;
 pub use enter::Entering;
 pub use error::SharedRunError;
-pub use gather::close;
+pub use gather::{close, close_after_losses};
+pub use lost::LostTask;
 pub(super) use publish::LOOKS_FOR_MARKS;
 pub use publish::{abandon, open, open_when};
 pub use work::run_one;

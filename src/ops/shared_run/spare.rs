@@ -22,7 +22,7 @@ use crate::model::{
 };
 use crate::ops::items::past_of;
 use crate::ops::{OpsError, Session};
-use crate::plan::{Action, Dependency, DependencyState, Known, Situation, list_provider, step};
+use crate::plan::{Action, Decision, Dependency, DependencyState, Known, Situation, list_provider, step};
 use crate::remote::{RemoteError, Report, SharedRun, block_on, new_id};
 use crate::state::LocalMemo;
 use crate::task::now_ms;
@@ -66,13 +66,23 @@ fn holds(
     known: &dyn Known,
     surroundings: &Surroundings<'_>,
 ) -> bool {
+    let decision = decide(plan, task, gathered, known, surroundings);
+    decision.is_some_and(|decision| matches!(decision.action, Action::Keep(_)))
+}
+
+/// Decides about a task of a run with the records that its dependencies have now; absent where one has none.
+pub(super) fn decide(
+    plan: &RunPlan,
+    task: &Task,
+    gathered: &Gathered,
+    known: &dyn Known,
+    surroundings: &Surroundings<'_>,
+) -> Option<Decision> {
     let dependency = |dep: &TaskName| {
         let state = DependencyState::Known(known.current(dep)?);
         Some(Dependency { task: plan.graph.tasks.get(dep)?, state })
     };
-    let Some(dependencies) = task.deps.iter().map(dependency).collect::<Option<Vec<_>>>() else {
-        return false;
-    };
+    let dependencies = task.deps.iter().map(dependency).collect::<Option<Vec<_>>>()?;
     let situation = Situation {
         task,
         gathered,
@@ -83,7 +93,7 @@ fn holds(
         run: None,
         choice: plan.items.get(&task.name),
     };
-    matches!(step(&situation, known).action, Action::Keep(_))
+    Some(step(&situation, known))
 }
 
 /// Tells whether what depends on the task that a worker has run finds the same as when the run was opened.

@@ -11,6 +11,8 @@ use super::{WAIT_SECONDS, names};
 use crate::model::{Graph, ProjectId, Task, safe_folder_name};
 
 const SUBMIT: &str = "arn:aws:states:::batch:submitJob.sync";
+/// The tag that says which task a job is of.
+const TASK: &str = "kptn:task";
 /// Beyond its own timeout an attempt may fetch what it needs and send what it made.
 const MARGIN_SECONDS: u64 = 900;
 /// Tries of what is not a task.
@@ -69,6 +71,9 @@ pub fn bundles(graph: &Graph, task: &Task) -> State {
         quoted(task.name.as_str()),
     );
     let mut state = job(graph, task.name.as_str(), &words, None);
+    if let Some(parameters) = state.parameters.as_mut() {
+        parameters["Tags"][TASK] = names::tag(task.name.as_str()).into();
+    }
     state.retry.push(again(TRIES));
     state.to(Value::Null)
 }
@@ -127,7 +132,7 @@ fn job(graph: &Graph, what: &str, words: &str, task: Option<&Task>) -> State {
             {"Type": "VCPU", "Value": size.vcpu()},
             {"Type": "MEMORY", "Value": size.memory_mib.to_string()},
         ]);
-        tags["kptn:task"] = names::tag(task.name.as_str()).into();
+        tags[TASK] = names::tag(task.name.as_str()).into();
         if !task.tags.is_empty() {
             tags["kptn:tags"] = names::tag(&task.tags.join(" ")).into();
         }

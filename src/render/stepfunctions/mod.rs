@@ -22,7 +22,7 @@ mod state;
 mod template;
 mod write;
 
-pub use self::names::job as job_name;
+pub use self::names::{job as job_name, tag as tag_value};
 pub use self::template::{aws, machine_key, machine_name};
 
 use self::branch::Maker;

@@ -1,7 +1,5 @@
 //! The execution has ended: the run is closed, and how it ended is told.
 
-use std::collections::BTreeSet;
-
 use super::following::Following;
 use super::lost::{LostJob, lost_jobs};
 use crate::aws::{Execution, ExecutionState};
@@ -24,29 +22,32 @@ impl Following<'_> {
             _ => lost_jobs(self.deployed, &self.begun.execution, plan, &self.merge).unwrap_or_default(),
         };
         let remote = &self.deployed.remote;
-        let closed =
-            shared_run::close(self.start, plan.id.as_str(), remote, Wait::Yes, self.command, Vec::new())?;
+        let failures: Vec<_> = lost.iter().filter_map(LostJob::failure).collect();
+        let (run, command, nobody) = (plan.id.as_str(), self.command, Vec::new());
+        let counts =
+            shared_run::close_after_losses(self.start, run, remote, Wait::Yes, command, nobody, &failures)?
+                .counts;
         lost.iter().filter_map(LostJob::event).for_each(|event| self.tell(&event));
-        let failed: BTreeSet<&TaskName> =
-            lost.iter().filter(|job| !job.is_known).filter_map(|job| job.task.as_ref()).collect();
-        // A job that died without a word was not started, as far as its run knows.
-        let died = (failed.len() as u64).min(closed.counts.skipped);
-        let (skipped, failures) = (closed.counts.skipped - died, closed.counts.failed + died);
-        let counts = RunCounts { skipped, failed: failures, ..closed.counts };
-        self.tell_the_end(&counts, &failed, stopped);
+        self.tell_the_end(&counts, failures.iter().map(|lost| &lost.task), stopped);
         let place = Session::open(self.start)?.place();
         let (run, notes) = (Some(self.begun.plan.id.clone()), self.begun.notes.clone());
         let report = RunReport { run, counts, notes, ..RunReport::nothing(place) };
         let end = EngineEnd { code: None, said: said(execution, &lost), log: None };
-        let end = Some(end).filter(|_| !stopped && execution.state != ExecutionState::Succeeded);
+        let is_ended = matches!(execution.state, ExecutionState::Failed | ExecutionState::Stopped);
+        let end = Some(end).filter(|_| !stopped && is_ended);
         Ok(Followed { report, end, left_open: false })
     }
 
     /// Who closed the run has told that to nobody here.
-    fn tell_the_end(&mut self, counts: &RunCounts, failed: &BTreeSet<&TaskName>, stopped: bool) {
+    fn tell_the_end<'t>(
+        &mut self,
+        counts: &RunCounts,
+        failed: impl Iterator<Item = &'t TaskName>,
+        stopped: bool,
+    ) {
         let plan = &self.begun.plan;
         let mut outcomes = self.merge.outcomes();
-        outcomes.extend(failed.iter().map(|task| ((*task).clone(), TaskOutcome::Failed)));
+        outcomes.extend(failed.map(|task| (task.clone(), TaskOutcome::Failed)));
         let stop = stopped.then_some(serve::Stop::Interrupted);
         let skipped = match counts.skipped {
             0 => Vec::new(),

@@ -89,7 +89,9 @@ impl Following<'_> {
         }
         if self.begun.found == Found::Over {
             self.hear()?;
-            let closed = Execution { state: ExecutionState::Succeeded, why: String::new() };
+            // What it says of jobs that died is wanted, and nothing else.
+            let unknown = Execution { state: ExecutionState::Succeeded, why: String::new() };
+            let closed = self.deployed.aws.execution(&self.begun.execution).unwrap_or(unknown);
             return Ok(Ended::Over(Box::new(self.over(&closed, false)?)));
         }
         let mut interrupts = Interrupts::listen()?;
