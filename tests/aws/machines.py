@@ -17,7 +17,7 @@ import time
 HERE = pathlib.Path(__file__).resolve().parent
 BUCKET = "team-data"
 # Nothing waits so long unless it waits for ever.
-PATIENCE = 240
+PATIENCE = 900
 
 
 class Tools:
@@ -199,7 +199,8 @@ class Execution:
         while not condition():
             if time.monotonic() > deadline:
                 sys.exit("waited in vain for %s:\n%s\n%s" % (what, "\n".join(self.lines()), self.history()[-3000:]))
-            time.sleep(0.05)
+            # To ask is work for the emulator as well.
+            time.sleep(0.25)
 
     def status(self):
         return self.aws.states.describe_execution(executionArn=self.execution)["status"]

@@ -239,7 +239,7 @@ def sum_of(site, many):
 
 
 def test_a_bundle_a_job(aws):
-    many = 200
+    many = 100
     site = Site(aws, "many", squares(many))
     execution = site.start()
     execution.finish("SUCCEEDED")
