@@ -69,6 +69,7 @@ impl Aws {
     pub fn propose(
         &self,
         _: &str,
+        _: &str,
         _: Making,
         _: &Template,
         _: &[(String, Given)],
@@ -77,12 +78,17 @@ impl Aws {
     }
 
     /// There is none.
-    pub fn apply_proposal(&self, _: &str) -> Result<(), AwsError> {
+    pub fn apply_proposal(&self, _: &str, _: &str) -> Result<(), AwsError> {
         match *self {}
     }
 
     /// There is none.
-    pub fn drop_proposal(&self, _: &str) -> Result<(), AwsError> {
+    pub fn drop_proposal(&self, _: &str, _: &str) -> Result<(), AwsError> {
+        match *self {}
+    }
+
+    /// There is none.
+    pub fn has_proposals(&self, _: &str, _: &str) -> Result<bool, AwsError> {
         match *self {}
     }
 

@@ -1,6 +1,6 @@
 //! Change sets of CloudFormation: what a stack would become, and that it becomes so.
 //!
-//! One name is used for all of them, so at most one is left where somebody was cut off, and the next takes its place.
+//! Each deployment has a name of its own for its change set, so that two at once do not get in each other's way.
 
 use std::time::Duration;
 
@@ -9,11 +9,10 @@ use aws_sdk_cloudformation::types::{
     Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange,
 };
 
-use super::client::{ask, failed};
+use super::client::ask;
 use super::stack::{Action, Change, Given, Making, StackEvent, Template, TemplateParameter};
 use super::{Aws, AwsError};
 
-const NAME: &str = "kptn-deploy";
 /// Between two looks at a change set that is being made.
 const SOON: Duration = Duration::from_millis(300);
 
@@ -25,7 +24,7 @@ impl Aws {
             Template::Text(text) => asked.template_body(text),
             Template::Object(url) => asked.template_url(url),
         };
-        let found = ask(asked.send())?.map_err(|error| failed("read the template", error))?;
+        let found = ask(asked.send())?.map_err(|error| self.failed("read the template", error))?;
         let all = found.parameters.unwrap_or_default().into_iter();
         Ok(all
             .filter_map(|one| {
@@ -38,6 +37,7 @@ impl Aws {
     pub fn propose(
         &self,
         stack: &str,
+        name: &str,
         making: Making,
         template: &Template,
         parameters: &[(String, Given)],
@@ -47,7 +47,7 @@ impl Aws {
             .formation()
             .create_change_set()
             .stack_name(stack)
-            .change_set_name(NAME)
+            .change_set_name(name)
             .change_set_type(match making {
                 Making::New => ChangeSetType::Create,
                 Making::Changed => ChangeSetType::Update,
@@ -58,36 +58,25 @@ impl Aws {
             Template::Text(text) => asked.template_body(text),
             Template::Object(url) => asked.template_url(url),
         };
-        match ask(asked.clone().send())?.map_err(|error| failed(&action, error)) {
-            // Left by somebody who was cut off.
-            Err(error) if error.code() == "AlreadyExistsException" => {
-                self.drop_proposal(stack)?;
-                ask(asked.send())?.map_err(|error| failed(&action, error))?;
-            }
-            made => drop(made?),
-        }
-        self.wait_for_proposal(stack, &action)
+        ask(asked.send())?.map_err(|error| self.failed(&action, error))?;
+        self.wait_for_proposal(stack, name, &action)
     }
 
-    fn wait_for_proposal(&self, stack: &str, action: &str) -> Result<Vec<Change>, AwsError> {
+    fn wait_for_proposal(&self, stack: &str, name: &str, action: &str) -> Result<Vec<Change>, AwsError> {
         let (mut changes, mut token) = (Vec::new(), None);
         loop {
-            let asked = self.formation().describe_change_set().stack_name(stack).change_set_name(NAME);
+            let asked = self.formation().describe_change_set().stack_name(stack).change_set_name(name);
             let found = ask(asked.set_next_token(token.take()).send())?;
-            let found = found.map_err(|error| failed(action, error))?;
+            let found = found.map_err(|error| self.failed(action, error))?;
             match found.status {
                 Some(ChangeSetStatus::CreateComplete) => {}
                 Some(ChangeSetStatus::Failed) => {
                     let problem = found.status_reason.unwrap_or_default();
                     if ["contain changes", "No updates"].iter().any(|words| problem.contains(words)) {
-                        self.drop_proposal(stack)?;
+                        self.drop_proposal(stack, name)?;
                         return Ok(Vec::new());
                     }
-                    return Err(AwsError::Refused {
-                        action: action.to_owned(),
-                        code: String::new(),
-                        problem,
-                    });
+                    return Err(self.odd(action, problem));
                 }
                 _ => {
                     std::thread::sleep(SOON);
@@ -104,15 +93,18 @@ impl Aws {
     }
 
     /// Has the stack become what was proposed; that goes on after this.
-    pub fn apply_proposal(&self, stack: &str) -> Result<(), AwsError> {
-        let asked = self.formation().execute_change_set().stack_name(stack).change_set_name(NAME);
-        ask(asked.send())?.map(drop).map_err(|error| failed(format!("change the stack `{stack}`"), error))
+    pub fn apply_proposal(&self, stack: &str, name: &str) -> Result<(), AwsError> {
+        let asked = self.formation().execute_change_set().stack_name(stack).change_set_name(name);
+        ask(asked.send())?
+            .map(drop)
+            .map_err(|error| self.failed(format!("change the stack `{stack}`"), error))
     }
 
     /// Forgets what was proposed; none is no error.
-    pub fn drop_proposal(&self, stack: &str) -> Result<(), AwsError> {
-        let asked = self.formation().delete_change_set().stack_name(stack).change_set_name(NAME);
-        match ask(asked.send())?.map_err(|error| failed(format!("forget a change of `{stack}`"), error)) {
+    pub fn drop_proposal(&self, stack: &str, name: &str) -> Result<(), AwsError> {
+        let asked = self.formation().delete_change_set().stack_name(stack).change_set_name(name);
+        match ask(asked.send())?.map_err(|error| self.failed(format!("forget a change of `{stack}`"), error))
+        {
             Err(error) if ["ChangeSetNotFound", "ChangeSetNotFoundException"].contains(&error.code()) => {
                 Ok(())
             }
@@ -120,10 +112,21 @@ impl Aws {
         }
     }
 
+    /// Tells whether somebody has proposed something under another name.
+    pub fn has_proposals(&self, stack: &str, but: &str) -> Result<bool, AwsError> {
+        let asked = self.formation().list_change_sets().stack_name(stack);
+        let found = ask(asked.send())?;
+        let found = found.map_err(|error| self.failed(format!("list the changes of `{stack}`"), error))?;
+        let all = found.summaries.unwrap_or_default();
+        Ok(all.iter().any(|one| one.change_set_name.as_deref() != Some(but)))
+    }
+
     /// Has a stack removed, but what it says stays; that goes on after this.
     pub fn remove_stack(&self, stack: &str) -> Result<(), AwsError> {
         let asked = self.formation().delete_stack().stack_name(stack);
-        ask(asked.send())?.map(drop).map_err(|error| failed(format!("remove the stack `{stack}`"), error))
+        ask(asked.send())?
+            .map(drop)
+            .map_err(|error| self.failed(format!("remove the stack `{stack}`"), error))
     }
 
     /// Returns what happened to a stack, the oldest first, since an event; all where none is named. A stack that is gone
@@ -133,7 +136,8 @@ impl Aws {
         'pages: loop {
             let asked = self.formation().describe_stack_events().stack_name(stack);
             let found = ask(asked.set_next_token(token.take()).send())?;
-            let found = found.map_err(|error| failed(format!("tell what happened to `{stack}`"), error))?;
+            let found =
+                found.map_err(|error| self.failed(format!("tell what happened to `{stack}`"), error))?;
             for one in found.stack_events.unwrap_or_default() {
                 let id = one.event_id.unwrap_or_default();
                 if since == Some(id.as_str()) {
@@ -160,7 +164,7 @@ impl Aws {
     pub fn last_event(&self, stack: &str) -> Result<Option<String>, AwsError> {
         let asked = self.formation().describe_stack_events().stack_name(stack);
         let found = ask(asked.send())?;
-        let found = found.map_err(|error| failed(format!("tell what happened to `{stack}`"), error))?;
+        let found = found.map_err(|error| self.failed(format!("tell what happened to `{stack}`"), error))?;
         Ok(found.stack_events.unwrap_or_default().into_iter().next().and_then(|event| event.event_id))
     }
 

@@ -13,13 +13,13 @@ use aws_config::{BehaviorVersion, Region, SdkConfig};
 use aws_sdk_sts::config::retry::RetryConfig;
 use aws_sdk_sts::config::timeout::TimeoutConfig;
 use aws_sdk_sts::config::{Credentials, ProvideCredentials, SharedHttpClient};
-use aws_sdk_sts::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_sts::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use tokio::runtime::Handle;
 
-use super::{AwsError, Place};
+use super::{AwsError, Place, profile, reason};
 
 /// How often the client tries a request.
 const ATTEMPTS: u32 = 10;
@@ -32,23 +32,54 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Debug, Clone)]
 pub struct Aws {
     pub(super) config: SdkConfig,
+    /// Whose credentials are used; absent for those of the environment.
+    profile: Option<String>,
 }
 
 impl Aws {
     /// Reads AWS's own files and the environment; asks nothing yet.
     pub fn open(place: &Place) -> Result<Self, AwsError> {
-        let place = place.clone();
-        let config = ask(async move { config(&place).await })?;
-        if config.region().is_none() {
-            let problem = "no region is said: `settings.aws.region`, AWS_REGION, or the profile's";
-            return Err(AwsError::Unasked { action: "do anything".to_owned(), source: problem.into() });
+        let (place, profile) = (place.clone(), profile::named(place));
+        let wanted = profile.clone();
+        let config = ask(async move {
+            if let Some(profile) = &wanted {
+                profile::find(profile).await?;
+            }
+            Ok::<_, AwsError>(config(&place).await)
+        })??;
+        match config.region() {
+            Some(_) => Ok(Self { config, profile }),
+            None => Err(AwsError::NoRegion),
         }
-        Ok(Self { config })
     }
 
     /// Returns the region that is asked.
     pub fn region(&self) -> &str {
         self.config.region().map_or("", Region::as_ref)
+    }
+
+    /// Says what a service answered; `action` as after "AWS did not".
+    pub(super) fn failed<E>(&self, action: impl Into<String>, error: SdkError<E>) -> AwsError
+    where
+        E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
+    {
+        let (action, profile) = (action.into(), self.profile.clone());
+        if let Some(code) = error.code().map(str::to_owned) {
+            let problem = error.message().unwrap_or(&code).to_owned();
+            return AwsError::Refused { action, code, problem, profile };
+        }
+        match reason::of_credentials(&error) {
+            Some(problem) => AwsError::NoCredentials { profile, problem },
+            None => {
+                AwsError::Unasked { action, region: self.region().to_owned(), problem: reason::of(&error) }
+            }
+        }
+    }
+
+    /// Says that an answer has not what every answer has.
+    pub(super) fn odd(&self, action: &str, problem: String) -> AwsError {
+        let (action, profile) = (action.to_owned(), self.profile.clone());
+        AwsError::Refused { action, code: String::new(), problem, profile }
     }
 }
 
@@ -71,8 +102,11 @@ pub async fn config(place: &Place) -> SdkConfig {
 /// Returns the credentials of a profile, as AWS's files say how to get them, or why there are none.
 pub async fn credentials(profile: &str) -> Result<Result<Credentials, String>, AwsError> {
     let profile = profile.to_owned();
-    let asked = async move { provider(&profile).await.provide_credentials().await };
-    Ok(on_own_runtime(asked).await?.map_err(|error| DisplayErrorContext(error).to_string()))
+    let asked = async move {
+        profile::find(&profile).await.map_err(|error| error.to_string())?;
+        provider(&profile).await.provide_credentials().await.map_err(|error| reason::of(&error))
+    };
+    on_own_runtime(asked).await
 }
 
 async fn provider(profile: &str) -> ProfileFileCredentialsProvider {
@@ -99,24 +133,6 @@ pub(super) fn ask<T: Send + 'static>(work: impl Future<Output = T> + Send + 'sta
     let (send, receive) = mpsc::sync_channel(1);
     runtime()?.spawn(async move { send.send(work.await) });
     receive.recv().map_err(|error| AwsError::System { source: std::io::Error::other(error) })
-}
-
-/// Says what a service answered; `action` as after "AWS did not".
-pub(super) fn failed<E>(action: impl Into<String>, error: SdkError<E>) -> AwsError
-where
-    E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
-{
-    let action = action.into();
-    match error.code().map(str::to_owned) {
-        Some(code) => {
-            let problem = error.message().unwrap_or(&code).to_owned();
-            AwsError::Refused { action, code, problem }
-        }
-        None => {
-            let said = DisplayErrorContext(&error).to_string();
-            AwsError::Unasked { action, source: said.into() }
-        }
-    }
 }
 
 fn runtime() -> Result<&'static Handle, AwsError> {

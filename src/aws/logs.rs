@@ -2,7 +2,7 @@
 
 use aws_sdk_cloudwatchlogs::Client;
 
-use super::client::{ask, failed};
+use super::client::ask;
 use super::{Aws, AwsError};
 
 impl Aws {
@@ -19,7 +19,7 @@ impl Aws {
                 let events = found.events.unwrap_or_default().into_iter();
                 Ok(events.filter_map(|event| event.message).collect())
             }
-            Err(error) => match failed(format!("read the log `{stream}`"), error) {
+            Err(error) => match self.failed(format!("read the log `{stream}`"), error) {
                 error if error.code() == "ResourceNotFoundException" => Ok(Vec::new()),
                 error => Err(error),
             },

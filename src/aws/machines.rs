@@ -6,7 +6,7 @@ use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde::Deserialize;
 
-use super::client::{ask, failed};
+use super::client::ask;
 use super::{Aws, AwsError, Execution, ExecutionState, FailedJob};
 
 /// So many pages of so many events of an execution are read at most, the latest first.
@@ -60,20 +60,21 @@ impl Aws {
     pub fn start_execution(&self, machine: &str, name: &str, input: &str) -> Result<String, AwsError> {
         let asked = self.states().start_execution().state_machine_arn(machine).name(name).input(input);
         let started = ask(asked.send())?;
-        Ok(started.map_err(|error| failed(format!("start `{machine}`"), error))?.execution_arn)
+        Ok(started.map_err(|error| self.failed(format!("start `{machine}`"), error))?.execution_arn)
     }
 
     /// Returns the text of a machine, as it is carried out.
     pub fn definition(&self, machine: &str) -> Result<String, AwsError> {
         let asked = self.states().describe_state_machine().state_machine_arn(machine);
-        let found = ask(asked.send())?.map_err(|error| failed(format!("describe `{machine}`"), error))?;
+        let found =
+            ask(asked.send())?.map_err(|error| self.failed(format!("describe `{machine}`"), error))?;
         Ok(found.definition)
     }
 
     /// Says how far an execution has come.
     pub fn execution(&self, arn: &str) -> Result<Execution, AwsError> {
         let asked = self.states().describe_execution().execution_arn(arn);
-        let found = ask(asked.send())?.map_err(|error| failed(format!("describe `{arn}`"), error))?;
+        let found = ask(asked.send())?.map_err(|error| self.failed(format!("describe `{arn}`"), error))?;
         let state = match found.status {
             ExecutionStatus::Succeeded => ExecutionState::Succeeded,
             ExecutionStatus::Aborted => ExecutionState::Stopped,
@@ -89,7 +90,7 @@ impl Aws {
     /// Stops an execution, and with it its jobs. One that has ended is no error.
     pub fn stop_execution(&self, arn: &str, cause: &str) -> Result<(), AwsError> {
         let asked = self.states().stop_execution().execution_arn(arn).cause(cause);
-        ask(asked.send())?.map(drop).map_err(|error| failed(format!("stop `{arn}`"), error))
+        ask(asked.send())?.map(drop).map_err(|error| self.failed(format!("stop `{arn}`"), error))
     }
 
     /// Returns the jobs of an execution that failed, and of those that it started, each's latest first, as far as their
@@ -117,7 +118,7 @@ impl Aws {
         for _ in 0..PAGES {
             let asked = self.states().get_execution_history().execution_arn(arn).set_next_token(next);
             let found = ask(asked.reverse_order(true).max_results(EVENTS).send())?;
-            let found = found.map_err(|error| failed(format!("tell the history of `{arn}`"), error))?;
+            let found = found.map_err(|error| self.failed(format!("tell the history of `{arn}`"), error))?;
             all.extend(found.events);
             next = found.next_token;
             if next.is_none() {
@@ -130,13 +131,14 @@ impl Aws {
     /// Returns some executions of an execution's Maps that failed.
     fn failed_of_maps(&self, arn: &str) -> Result<Vec<String>, AwsError> {
         let asked = self.states().list_map_runs().execution_arn(arn);
-        let maps = ask(asked.send())?.map_err(|error| failed(format!("list the Maps of `{arn}`"), error))?;
+        let maps =
+            ask(asked.send())?.map_err(|error| self.failed(format!("list the Maps of `{arn}`"), error))?;
         let mut all = Vec::new();
         for map in maps.map_runs {
             let asked = self.states().list_executions().map_run_arn(&map.map_run_arn);
             let asked = asked.status_filter(ExecutionStatus::Failed).max_results(OF_A_MAP);
-            let found =
-                ask(asked.send())?.map_err(|error| failed(format!("list what `{arn}` started"), error))?;
+            let found = ask(asked.send())?
+                .map_err(|error| self.failed(format!("list what `{arn}` started"), error))?;
             all.extend(found.executions.into_iter().map(|one| one.execution_arn));
         }
         Ok(all)

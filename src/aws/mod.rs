@@ -1,7 +1,8 @@
 //! What AWS offers besides the bucket: how it is spoken with, and what kptn asks of its services.
 //!
 //! ```text
-//! client     credentials, regions, tries; where all of it is asked     error     why it was not done
+//! client     credentials, regions, tries; where all of it is asked     profile   whether there is one of a name
+//! error      why it was not done      reason     what the SDK says of that, in one line
 //! machines   Step Functions: start, look, stop, what failed
 //! stacks     CloudFormation: what a stack has made    changes   what it would become, and that it does    stack   what is said of it
 //! images     who asks (STS), and images of containers (ECR)
@@ -24,6 +25,10 @@ mod images;
 mod logs;
 #[cfg(feature = "aws")]
 mod machines;
+#[cfg(feature = "aws")]
+mod profile;
+#[cfg(feature = "aws")]
+mod reason;
 mod stack;
 #[cfg(feature = "aws")]
 mod stacks;

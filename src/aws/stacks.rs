@@ -3,7 +3,7 @@
 use aws_sdk_cloudformation::types;
 use aws_sdk_sfn::types::ExecutionStatus;
 
-use super::client::{ask, failed};
+use super::client::ask;
 use super::{Aws, AwsError, Stack};
 
 impl Aws {
@@ -12,7 +12,7 @@ impl Aws {
         let asked = self.formation().describe_stacks().stack_name(stack);
         let found = match ask(asked.send())? {
             Ok(found) => found.stacks.unwrap_or_default().into_iter().next(),
-            Err(error) => match failed(format!("describe the stack `{stack}`"), error) {
+            Err(error) => match self.failed(format!("describe the stack `{stack}`"), error) {
                 // It has no name of its own for a stack that is not there.
                 AwsError::Refused { code, problem, .. }
                     if code == "ValidationError" && problem.contains("does not exist") =>
@@ -31,7 +31,7 @@ impl Aws {
         loop {
             let asked = self.formation().list_stack_resources().stack_name(stack);
             let page = ask(asked.set_next_token(token.take()).send())?;
-            let page = page.map_err(|error| failed(format!("list what `{stack}` has"), error))?;
+            let page = page.map_err(|error| self.failed(format!("list what `{stack}` has"), error))?;
             for one in page.stack_resource_summaries.unwrap_or_default() {
                 let is_gone = matches!(one.resource_status, Some(types::ResourceStatus::DeleteComplete));
                 if let (Some(name), false) = (one.logical_resource_id, is_gone) {
@@ -52,8 +52,8 @@ impl Aws {
             .state_machine_arn(machine)
             .status_filter(ExecutionStatus::Running)
             .max_results(1000);
-        let found =
-            ask(asked.send())?.map_err(|error| failed(format!("list the runs of `{machine}`"), error))?;
+        let found = ask(asked.send())?
+            .map_err(|error| self.failed(format!("list the runs of `{machine}`"), error))?;
         Ok(found.executions.into_iter().map(|one| one.execution_arn).collect())
     }
 }

@@ -69,7 +69,8 @@ pub fn say_aws(text: &str, said: &[(&'static str, String)]) -> Option<String> {
 }
 
 /// Puts an entry into the mapping at `path`, which is made where it is not there.
-fn put(text: &str, path: &[&str], name: &str, entry: &str, value: Value) -> Option<Added> {
+fn put(whole: &str, path: &[&str], name: &str, entry: &str, value: Value) -> Option<Added> {
+    let (text, rest) = until_end_marker(whole);
     let before = read(text)?;
     let end = if text.contains("\r\n") { "\r\n" } else { "\n" };
     let (mut at, mut siblings) = (None, vec![&before]);
@@ -95,9 +96,24 @@ fn put(text: &str, path: &[&str], name: &str, entry: &str, value: Value) -> Opti
         }
         _ => return None,
     };
-    let text = format!("{}{piece}{}", &text[..at], &text[at..]);
+    let text = format!("{}{piece}{}{rest}", &text[..at], &text[at..]);
     let after = read(&text)?;
     (after.to_json() == with(before.to_json(), path, name, value)?).then(|| told(text, at, &piece))
+}
+
+/// Parts a text where YAML's `...` ends what it says.
+fn until_end_marker(text: &str) -> (&str, &str) {
+    let mut at = 0;
+    for line in text.split_inclusive('\n') {
+        if line
+            .strip_prefix("...")
+            .is_some_and(|rest| rest.trim_start().len() < rest.len() || rest.is_empty())
+        {
+            break;
+        }
+        at += line.len();
+    }
+    text.split_at(at)
 }
 
 /// Returns `a: {b: entry}`, for what is not there yet.
@@ -263,6 +279,11 @@ mod tests {
             ("remotes:\ngraphs: {}\n", format!("remotes:\n  {ENTRY}\ngraphs: {{}}\n")),
             ("remotes: # none\ngraphs: {}", format!("remotes: # none\n  {ENTRY}\ngraphs: {{}}")),
             ("a: 1\nremotes:", format!("a: 1\nremotes:\n  {ENTRY}")),
+            ("a: 1\n...\n# more\n", format!("a: 1\nremotes:\n  {ENTRY}\n...\n# more\n")),
+            (
+                "remotes:\n  x: {url: b}\n... # end",
+                format!("remotes:\n  x: {{url: b}}\n  {ENTRY}\n... # end"),
+            ),
             ("remotes: {}\na: 1\n", format!("remotes: {{{ENTRY}}}\na: 1\n")),
             (
                 "é: 1\nremotes: { x: {url: b} } # y\n",
@@ -294,7 +315,6 @@ mod tests {
     fn what_cannot_be_done_safely_is_not_done() {
         for text in [
             "{\"graphs\": {}}",
-            "graphs: {}\n...\n",
             "remotes: &r {x: {url: b}}\nother: *r\n",
             "base: &r {x: {url: b}}\nremotes: *r\n",
             "remotes: [x]\n",

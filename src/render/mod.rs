@@ -23,7 +23,9 @@ pub use engine::Template;
 pub use header::{RunnerState, made_alike, state_of};
 pub use own::{prefect, python, slurm};
 pub use project_files::{FOR_IMAGES, ProjectFile, of_project};
-pub use stepfunctions::{Machines, aws, job_name, machine_key, machine_name, stepfunctions, tag_value};
+pub use stepfunctions::{
+    Machines, USUAL_PREFIX, aws, job_name, machine_key, machine_name, stepfunctions, tag_value,
+};
 pub use template::{of_template, path_of, start_of};
 
 use std::path::PathBuf;

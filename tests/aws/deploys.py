@@ -57,6 +57,13 @@ class Project:
     def write(self, name, text):
         (self.folder / name).write_text(text)
 
+    def head(self):
+        done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=self.folder, env=self.env, check=True, stdout=subprocess.PIPE, text=True)
+        return done.stdout.strip()
+
+    def commit(self):
+        subprocess.run("git add -A && git commit -qm more", shell=True, cwd=self.folder, env=self.env, check=True)
+
     def read(self, name):
         return (self.folder / name).read_text()
 
@@ -73,6 +80,11 @@ class Project:
         # What lets one push is never seen.
         assert "auth-token" not in done.stdout + done.stderr, done.stderr
         return done.stdout + done.stderr
+
+    def of(self, name):
+        """The outputs of another stack."""
+        stack = self.formation.describe_stacks(StackName=name)["Stacks"][0]
+        return {one["OutputKey"]: one["OutputValue"] for one in stack["Outputs"]}
 
     def deploy(self, *words, **more):
         return self.kptn("deploy", "aws", "--yes", *words, **more)
@@ -140,6 +152,8 @@ def test_one_command_makes_it_and_a_second_one_nothing(aws):
     assert "${" not in definition and '"Graph":"survey"' not in definition
     assert [key.rsplit("-", 1)[0] for key in project.texts()] == ["kptn-machines/survey"], project.texts()
     build, login, push = project.calls()
+    label = build["words"][build["words"].index("--label") + 1]
+    assert label == "org.opencontainers.image.revision=%s-dirty" % project.head(), label
     uri, tag = push["words"][1].rsplit(":", 1)
     assert build["words"][:5] == ["build", "--platform", "linux/amd64", "--tag", push["words"][1]] and build["words"][-1] == "."
     assert build["folder"] == str(project.folder.resolve()), build
@@ -160,6 +174,10 @@ def test_one_command_makes_it_and_a_second_one_nothing(aws):
     assert "is up to date" in said and not project.calls(), said
     assert len(project.formation.describe_stack_events(StackName=project.stack)["StackEvents"]) == events
     assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+    # What is rendered makes no image dirty.
+    subprocess.run(["git", "commit", "-qm", "as deployed", "kptn.yaml"], cwd=project.folder, env=project.env, check=True)
+    project.deploy("--rebuild")
+    assert "org.opencontainers.image.revision=" + project.head() in project.calls()[0]["words"]
     # The remote works as any other.
     project.kptn("run")
     project.kptn("push", "prod")
@@ -416,6 +434,166 @@ def test_a_stack_of_others_is_left_alone(aws):
         said = one.kptn("deploy", "aws", "--stack", name, "--destroy", "--yes", exits=2)
         assert "not one of kptn's" in said, said
         assert aws.client("cloudformation").describe_stacks(StackName=name)["Stacks"][0]["StackStatus"] == "CREATE_COMPLETE"
+
+
+def test_another_stack_takes_no_remote_over(aws):
+    project = Project(aws, "own")
+    project.deploy()
+    bucket, text = project.outputs()["BucketName"], project.read("kptn.yaml")
+    for words in (["--stack", "kptn-own-2"], ["--region", "eu-west-1"], ["--stack", "kptn-own-2", "--dry-run"]):
+        said = project.deploy(*words, exits=2)
+        assert "`prod` in kptn.yaml (s3://%s/kptn) is of another stack" % bucket in said, said
+        assert "`--remote NAME` gives" in said and "`-p ExistingBucket=%s -p Prefix=kptn/`" % bucket in said, said
+    assert project.read("kptn.yaml") == text
+    assert [one["StackName"] for one in project.formation.describe_stacks()["Stacks"] if one["StackName"].startswith("kptn-own-")] == []
+    # With a remote of its own; what kptn.yaml says of the first one stays, and that is said.
+    said = project.deploy("--stack", "kptn-own-2", "--remote", "trial")
+    other = project.of("kptn-own-2")
+    assert other["BucketName"] != bucket and "trial: {url: '%s'" % other["Remote"].rstrip("/") in project.read("kptn.yaml"), said
+    assert "aws: {stack: 'kptn-own', region" in project.read("kptn.yaml")
+    for words in ("`settings.aws` in kptn.yaml names kptn-own in us-east-1, and stays so", "`kptn pull trial` brings"):
+        assert words in said, said
+    assert "runs there, " not in said, said
+    said = project.deploy("--stack", "kptn-own-2")
+    assert "is up to date" in said and "`kptn pull trial` brings" in said, said
+    # On purpose they share one.
+    project.deploy("--stack", "kptn-own-3", "-p", "ExistingBucket=" + bucket, "-p", "Prefix=kptn/")
+    assert project.of("kptn-own-3")["Remote"] == project.outputs()["Remote"]
+
+
+def test_a_remote_that_moves_is_written_down(aws):
+    project = Project(aws, "moved")
+    project.deploy()
+    bucket, text = project.outputs()["BucketName"], project.read("kptn.yaml")
+    said = project.deploy("-p", "Prefix=late/", exits=2)
+    assert "`prod` in kptn.yaml is s3://%s/kptn, and the stack's remote would be s3://%s/late" % (bucket, bucket) in said, said
+    said = project.deploy("-p", "ExistingBucket=team-data", exits=2)
+    assert "would be s3://team-data/kptn" in said and "`--remote NAME` writes" in said, said
+    assert project.outputs()["Remote"] == "s3://%s/kptn/" % bucket and project.read("kptn.yaml") == text
+    said = project.deploy("-p", "Prefix=late/", "--remote", "late")
+    assert project.outputs()["Remote"] == "s3://%s/late/" % bucket, said
+    assert "late: {url: 's3://%s/late'" % bucket in project.read("kptn.yaml") and "`kptn pull late` brings" in said, said
+    assert "`kptn pull late` brings" in project.deploy() and project.outputs()["Remote"] == "s3://%s/late/" % bucket
+    # To another bucket, where the machines' texts go, too.
+    project.deploy("-p", "ExistingBucket=team-data", "-p", "Prefix=moved/", "--remote", "team")
+    assert project.outputs()["Remote"] == "s3://team-data/moved/" and project.texts() and "team: {url: 's3://team-data/moved'" in project.read("kptn.yaml")
+    said = project.deploy("-p", "ExistingBucket=", exits=2)
+    assert "makes none of its own later" in said, said
+
+
+def test_what_cannot_be_done_is_found_before_anything_is_made(aws):
+    project = Project(aws, "unready")
+    empty = aws.folder / "unready/empty"
+    empty.mkdir()
+    for env, words in [({"DOCKER_FAILS": "version"}, ["Docker does not answer", "Cannot connect to the Docker daemon"]),
+                       ({"PATH": str(empty)}, ["docker"])]:
+        said = project.deploy(exits=4, env=env)
+        assert all(word in said for word in words), said
+    (project.folder / "kptn.yaml").chmod(0o444)
+    said = project.deploy(exits=4)
+    assert "kptn.yaml" in said and "it is read-only" in said, said
+    (project.folder / "kptn.yaml").chmod(0o644)
+    said = project.deploy("--no-image", exits=2)
+    assert "has no image yet" in said and "`-p ExistingImage=ADDRESS` uses" in said, said
+    said = project.deploy("-p", "Image=v1", exits=2)
+    assert "has no image `v1`" in said, said
+    said = project.deploy("-p", "EcrEndpoints=yes", "-p", "ExistingQueue=" + aws.names["JobQueue"], exits=2)
+    assert "`EcrEndpoints` is of the network that the stack makes, and with `ExistingQueue` it makes none" in said, said
+    assert project.status() is None and not project.calls() and project.read("kptn.yaml") == YAML
+    project.deploy()
+    project.calls()
+    image = project.parameter("Image")
+    project.write("tasks.py", TASKS + "# more\n")
+    # Later ones keep what they have.
+    project.deploy("--no-image", "-p", "LogDays=7", env={"DOCKER_FAILS": "version"})
+    assert project.parameter("Image") == image and not project.calls()
+    said = project.deploy("-p", "Image=v1", exits=2)
+    assert "has no image `v1`" in said, said
+    (project.folder / "kptn.yaml").chmod(0o444)
+    project.deploy()
+    assert project.parameter("Image") != image
+
+
+def test_two_who_deploy_one_stack_do_not_get_in_each_others_way(aws):
+    project = Project(aws, "both")
+    stopped = lambda one: pathlib.Path("/proc/%d/stat" % one.pid).read_text().rsplit(")", 1)[1].split()[0] == "T"
+
+    def halted():
+        """Somebody who has seen what would change, and does not go on yet."""
+        one = project.start(env={"KPTN_FAILPOINT": "deploy.proposed:1=stop"})
+        project.until(lambda: stopped(one), "somebody who waits")
+        return one
+
+    def goes_on(one):
+        one.send_signal(signal.SIGCONT)
+        said = one.stderr.read()
+        return one.wait(), said
+
+    # Both make it; one is first.
+    late = halted()
+    assert project.status() == "REVIEW_IN_PROGRESS"
+    # Somebody who only looks takes nothing away from the other one.
+    project.kptn("deploy", "aws", "--dry-run")
+    assert project.status() == "REVIEW_IN_PROGRESS"
+    project.deploy()
+    code, said = goes_on(late)
+    assert code == 3 and "somebody else is at work on the stack `kptn-both`" in said and "the same command" in said, (code, said)
+    assert project.status() == "UPDATE_COMPLETE" and "is up to date" in project.deploy()
+    # Both change it.
+    project.write("tasks.py", TASKS + "# more\n")
+    late = halted()
+    project.deploy()
+    code, said = goes_on(late)
+    assert code == 3 and "somebody else is at work" in said, (code, said)
+    assert "is up to date" in project.deploy()
+    assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+
+
+def test_a_kptn_yaml_that_ends_with_dots_is_written_and_lines_that_are_left_are_shown(aws):
+    project = Project(aws, "ended")
+    project.write("kptn.yaml", YAML + "...\n# After it.\n")
+    project.deploy("-q")
+    text = project.read("kptn.yaml")
+    assert text.startswith(YAML + "remotes:\n  prod: {url") and text.endswith("'us-east-1'}\n...\n# After it.\n"), text
+    # A form that cannot be added to: what is left to do is said, even to who wants to hear little.
+    project = Project(aws, "flow")
+    project.write("kptn.yaml", json.dumps({"graphs": {"survey": {"tasks": {"A": None}}}, "tasks": {"A": {"file": "tasks.py:A", "outputs": ["a.txt"]}}}))
+    text = project.read("kptn.yaml")
+    said = project.deploy("-q")
+    remote = project.outputs()["Remote"].rstrip("/")
+    assert project.read("kptn.yaml") == text and "remotes:\n  prod: {url: '%s'" % remote in said, said
+    assert "settings:\n  aws: {stack: 'kptn-flow', region: 'us-east-1'}" in said, said
+    said = project.deploy("--stack", "kptn-flow")
+    assert "with the lines above in kptn.yaml" in said and "`kptn pull %s` brings" % remote in said, said
+
+
+def test_an_image_of_ecr_may_be_pulled(aws):
+    project = Project(aws, "pulled")
+    image = "123456789012.dkr.ecr.us-east-1.amazonaws.com/team/images:1"
+    project.deploy("-p", "ExistingImage=" + image)
+    arn = "arn:aws:ecr:us-east-1:123456789012:repository/team/images"
+    assert project.parameter("ExistingImageRepository") == arn and not project.calls()
+    roles = [one["PhysicalResourceId"] for one in project.formation.list_stack_resources(StackName=project.stack)["StackResourceSummaries"]
+             if one["LogicalResourceId"] == "ExecutionRole"]
+    policy = aws.client("iam").get_role_policy(RoleName=roles[0], PolicyName="start")["PolicyDocument"]
+    assert [one["Resource"] for one in policy["Statement"] if "ecr:BatchGetImage" in one["Action"]] == [arn], policy
+    project.deploy("-p", "ExistingImage=example.org/kptn:1")
+    assert project.parameter("ExistingImageRepository") == ""
+
+
+def test_a_large_template_goes_by_the_bucket(aws):
+    project = Project(aws, "large")
+    names = ["g%02d" % number for number in range(24)]
+    project.write("kptn.yaml", YAML.replace("graphs:\n", "graphs:\n" + "".join("  %s:\n    tasks: {A: , B: A}\n" % name for name in names)))
+    said = project.deploy(exits=2)
+    size = (project.folder / "flows/aws/template.yaml").stat().st_size
+    assert size > 51200 and "the template has %d bytes" % size in said and "ExistingBucket=NAME" in said, said
+    assert project.status() is None
+    project.deploy("-p", "ExistingBucket=team-data", "-p", "Prefix=large/")
+    outputs = project.outputs()
+    assert all("Machine" + name.capitalize() in outputs for name in names), outputs
+    assert [key for key in project.texts() if key.startswith("kptn-machines/template-")], project.texts()
+    assert "is up to date" in project.deploy()
 
 
 if __name__ == "__main__":

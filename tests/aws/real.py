@@ -9,6 +9,7 @@ away.
 """
 import json
 import pathlib
+import re
 import sys
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent))
@@ -78,6 +79,26 @@ def test_a_start_without_a_run_plans_first(aws):
     third = site.start()
     third.finish("SUCCEEDED")
     assert third.jobs() == ["close", "late_report", "open"], third.jobs()
+
+
+def test_what_jobs_ask_of_the_bucket_is_what_the_guide_counts(aws):
+    asked = []
+    for count in (4, 12):
+        names = ["t%02d" % number for number in range(count)]
+        files = {"tasks.py": "def task(name, output_dir):\n    (output_dir / (name + '.txt')).write_text(name)\n",
+                 "kptn.yaml": "graphs:\n  asks:\n    tasks: {%s}\ntasks:\n" % ", ".join("%s: %s" % pair for pair in zip(names, ["", *names]))
+                 + "".join("  %s: {file: 'tasks.py:task', outputs: ['%s.txt'], args: {name: '%s'}}\n" % (name, name, name) for name in names)}
+        site, before = Site(aws, "asks%d" % count, files=files), len(aws.noted("call"))
+        site.start().finish("SUCCEEDED")
+        calls = [call for call in aws.noted("call")[before:] if call["who"] == "job" and call["service"] == "s3"]
+        # What AWS takes more for; what is deleted costs nothing.
+        dear = [call for call in calls if call["method"] in ("PUT", "POST") or "list-type" in call["query"]]
+        asked.append((len(dear), len([call for call in calls if call["method"] in ("GET", "HEAD")]) - len([call for call in dear if call["method"] == "GET"])))
+    writes, reads = [(many - few) / 8 for few, many in zip(*asked)]
+    print("   a task writes or lists %.1f times, and reads %.1f times" % (writes, reads), flush=True)
+    guide = (pathlib.Path(__file__).resolve().parents[2] / "docs/guides/aws.md").read_text()
+    said = re.search(r"about ([0-9]+) writes or lists and ([0-9]+) reads of jobs at S3", guide)
+    assert said and writes <= int(said[1]) <= writes + 2 and reads <= int(said[2]) <= reads + 4, (said, writes, reads)
 
 
 def test_an_edit_that_changes_nothing_starts_nothing_after_it(aws):

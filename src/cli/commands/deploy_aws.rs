@@ -15,7 +15,9 @@ use crate::cli::paint::Tone;
 use crate::cli::stack_events::StackEvents;
 use crate::cli::views::{self, Document};
 use crate::cli::{terminal, words};
-use crate::ops::deploy::aws::{Begun, DeployError, Deployment, ImageChoice, Machines, Wanted};
+use crate::ops::deploy::aws::{
+    Begun, DeployError, Deployment, ImageChoice, ImagePlan, Machines, Wanted, Written,
+};
 use crate::ops::runner::Rendering;
 use crate::ops::{OpsError, Session};
 
@@ -41,9 +43,9 @@ pub struct Aws {
     /// Build and push the image though the repository has one of the same files, as for updates of what it builds on
     #[arg(long)]
     pub rebuild: bool,
-    /// What `kptn.yaml` calls the remote
-    #[arg(long, value_name = "NAME", default_value = "prod")]
-    pub remote: String,
+    /// What `kptn.yaml` calls the stack's remote; as it does already, else `prod`, where nothing is said
+    #[arg(long, value_name = "NAME")]
+    pub remote: Option<String>,
     /// Show all that would be done, and change nothing
     #[arg(short = 'n', long)]
     pub dry_run: bool,
@@ -101,11 +103,13 @@ fn deploy(
     let shown = Shown { args, context, deployment: &deployment };
     let mut stack = shown.settled()?;
     let mut changes = Vec::new();
+    deployment.refuse_other_remotes(stack.as_ref())?;
+    deployment.refuse_no_image(stack.as_ref())?;
     let asked = stack.is_none();
     if asked {
         changes = shown.begin()?;
         if args.dry_run {
-            return shown.end(changes, Outputs::new());
+            return shown.end(changes, Outputs::new(), &Written::default());
         }
         stack = deployment.find()?;
     }
@@ -116,9 +120,10 @@ fn deploy(
         };
         return Err(error.into());
     };
-    changes.extend(shown.bring_up_to_date(&stack, asked)?);
+    let written = deployment.plan_written(&stack)?;
+    changes.extend(shown.bring_up_to_date(&stack, &written, asked)?);
     let outputs = deployment.find()?.map(|stack| stack.outputs).unwrap_or_default();
-    shown.end(changes, outputs)
+    shown.end(changes, outputs, &written)
 }
 
 /// A deployment, with somebody who looks.
@@ -132,7 +137,7 @@ impl Shown<'_> {
     /// Waits for what AWS was in the middle of, and removes what never came to be. Returns the stack; absent for a new one.
     fn settled(&self) -> Result<Option<Stack>, CommandError> {
         let printer = &self.context.printer;
-        let found = self.deployment.find()?;
+        let found = self.deployment.find_ours()?;
         printer.say(views::deploy::heading(self.deployment, found.as_ref(), printer.width()));
         let Some(stack) = found else { return Ok(None) };
         match stack.standing() {
@@ -177,6 +182,8 @@ impl Shown<'_> {
     /// Makes a new stack, all but its machines.
     fn begin(&self) -> Result<Vec<Change>, CommandError> {
         let (deployment, printer) = (self.deployment, &self.context.printer);
+        let image = deployment.plan_image(None, &Default::default())?;
+        self.refuse_unready(image.as_ref(), deployment.writes_of_new())?;
         let proposal = self.proposed(|| deployment.propose(None, Machines::No, None))?;
         let width = printer.width();
         printer.say(views::deploy::parameters(&proposal.parameters, width));
@@ -187,8 +194,8 @@ impl Shown<'_> {
             words::count(machines, "state machine", "state machines")
         ));
         if self.args.dry_run {
-            if let Some(plan) = deployment.plan_image(None, &Default::default())? {
-                printer.data(views::deploy::image(&plan));
+            if let Some(plan) = &image {
+                printer.data(views::deploy::image(plan));
             }
             deployment.drop_proposal()?;
             return Ok(proposal.changes);
@@ -200,19 +207,28 @@ impl Shown<'_> {
     }
 
     /// Brings a stack that is there up to date, with all that belongs to it.
-    fn bring_up_to_date(&self, stack: &Stack, asked: bool) -> Result<Vec<Change>, CommandError> {
+    fn bring_up_to_date(
+        &self,
+        stack: &Stack,
+        written: &Written,
+        asked: bool,
+    ) -> Result<Vec<Change>, CommandError> {
         let (deployment, printer, width) =
             (self.deployment, &self.context.printer, self.context.printer.width());
-        let written = deployment.plan_written(stack)?;
-        let image = deployment.plan_image(Some(stack), &written)?;
+        let image = deployment.plan_image(Some(stack), written)?;
+        self.refuse_unready(image.as_ref(), written.after.is_some())?;
         let tag = image.as_ref().map(|plan| plan.tag.as_str());
-        let bucket = deployment.bucket(Some(stack))?;
+        let bucket = deployment.bucket(Some(stack));
         let bucket =
             bucket.ok_or(DeployError::NotOurs { stack: deployment.stack.clone(), output: "BucketName" })?;
         let missing = deployment.missing(&bucket)?;
         let proposal = self.proposed(|| deployment.propose(Some(stack), Machines::Yes, tag))?;
         let builds = image.as_ref().is_some_and(|plan| plan.build.is_some());
-        printer.say(views::deploy::written(&written));
+        printer.say(views::deploy::written(written));
+        let left = views::deploy::left_to_people(written);
+        if !left.is_empty() {
+            printer.insist(left);
+        }
         if proposal.changes.is_empty() && written.after.is_none() && !builds && missing.is_empty() {
             printer.say(format!("{} is up to date", deployment.stack));
             return Ok(Vec::new());
@@ -235,7 +251,7 @@ impl Shown<'_> {
             self.ask_or_drop(&format!("change the stack `{}` so?", deployment.stack))?;
         }
         // What goes into the image comes before it.
-        deployment.write(&written)?;
+        deployment.write(written)?;
         if let Some(plan) = &image
             && let Err(error) = deployment.make_image(plan)
         {
@@ -251,6 +267,11 @@ impl Shown<'_> {
             self.well(&deployment.stack, last, proposal.changes.len())?;
         }
         Ok(proposal.changes)
+    }
+
+    /// Finds out whether what is here lets it be carried out; who only looks needs nothing of that.
+    fn refuse_unready(&self, image: Option<&ImagePlan>, writes: bool) -> Result<(), OpsError> {
+        if self.args.dry_run { Ok(()) } else { self.deployment.refuse_unready(image, writes) }
     }
 
     /// Asks AWS for a proposal; what is left of one that failed is removed.
@@ -305,7 +326,7 @@ impl Shown<'_> {
     }
 
     /// Says what there is now, and what one does with it.
-    fn end(&self, changes: Vec<Change>, outputs: Outputs) -> Result<Exit, CommandError> {
+    fn end(&self, changes: Vec<Change>, outputs: Outputs, written: &Written) -> Result<Exit, CommandError> {
         let (deployment, printer) = (self.deployment, &self.context.printer);
         if printer.json {
             printer.document(&Document::of(Report {
@@ -323,10 +344,7 @@ impl Shown<'_> {
             return Ok(Exit::FINE);
         }
         printer.say(views::deploy::outputs(&outputs, printer.width()));
-        printer.hint(format!(
-            "`kptn run --runner stepfunctions` runs there, `kptn pull {}` brings what it made",
-            self.args.remote
-        ));
+        printer.hint(views::deploy::what_now(written));
         Ok(Exit::FINE)
     }
 }

@@ -50,7 +50,7 @@ pub fn run(
     if let Some(remote) = &removal.remote {
         printer.hint(format!(
             "{remote} stays: `kptn pull {}` brings from it, `kptn deploy aws` uses it again",
-            args.remote
+            deployment.remote_name(Some(remote))
         ));
     }
     Ok(Exit::FINE)

@@ -11,17 +11,37 @@ impl From<AwsError> for CommandError {
         match &error {
             AwsError::NotBuilt => environment
                 .hint("that of `pip install kptn` can; `cargo install kptn --features aws` builds one"),
-            AwsError::Refused { code, .. } if is_old(code) => {
-                environment.hint("log in again (`aws sso login`), then give the same command")
+            AwsError::Refused { code, profile, .. } if is_old(code) => {
+                environment.hint(format!("log in again ({}), then give the same command", login(profile.as_deref())))
             }
             AwsError::Refused { code, .. } if is_denied(code) => environment.hint(
                 "docs/guides/aws.md lists the rights; `settings.aws.profile` or the AWS environment names credentials",
             ),
             AwsError::Refused { .. } | AwsError::System { .. } => environment,
-            AwsError::Unasked { .. } => environment.hint(
-                "`settings.aws` of kptn.yaml names `region` and `profile`; without it the AWS environment does",
+            AwsError::NoRegion => environment.hint(
+                "`--region NAME`, `settings.aws.region` in kptn.yaml, AWS_REGION or the profile says it, such as eu-west-1",
             ),
+            AwsError::NoProfile { profile, .. } => environment.hint(format!(
+                "`aws configure sso --profile {profile}` makes it; `--profile`, `settings.aws.profile` or AWS_PROFILE names another one"
+            )),
+            AwsError::NoCredentials { profile: Some(profile), .. } => environment.hint(format!(
+                "{} logs in, where the profile is one of SSO; what it says is in AWS's own files", login(Some(profile))
+            )),
+            AwsError::NoCredentials { profile: None, .. } => environment.hint(
+                "`aws configure` or `aws sso login` gets some; `--profile`, `settings.aws.profile` or AWS_PROFILE names a profile, AWS_ACCESS_KEY_ID a key",
+            ),
+            AwsError::Unasked { region, .. } => environment.hint(format!(
+                "is there a way to the network, and is the region `{region}` one of AWS's? then give the same command again"
+            )),
         }
+    }
+}
+
+/// Returns what gets new credentials.
+fn login(profile: Option<&str>) -> String {
+    match profile {
+        Some(profile) => format!("`aws sso login --profile {profile}`"),
+        None => "`aws sso login`, or new keys in the environment".to_owned(),
     }
 }
 
@@ -39,7 +59,7 @@ impl From<DeployedError> for CommandError {
     fn from(error: DeployedError) -> Self {
         let usage = Self::of(Exit::USAGE, &error);
         match error {
-            DeployedError::Unsaid => usage.hint("`kptn deploy aws` deploys the project, and writes it down"),
+            DeployedError::Unsaid => usage.hint("`kptn deploy aws` deploys the project, and writes it into kptn.yaml or says what goes there"),
             DeployedError::NoStack { .. } => {
                 usage.hint("`kptn deploy aws` makes it; is `settings.aws.region` right?")
             }

@@ -7,7 +7,9 @@ use crate::aws::{Action, Change, Outputs, Stack};
 use crate::cli::paint::{Tone, harmless};
 use crate::cli::table::{Cell, Side, Table, pairs};
 use crate::cli::words;
-use crate::ops::deploy::aws::{Deployment, ImagePlan, MachineText, Parameter, Removal, Source, Written};
+use crate::ops::deploy::aws::{
+    Deployment, ImagePlan, MachineText, Named, Parameter, Removal, Source, Written,
+};
 
 /// Returns who deploys what to where.
 pub fn heading(deployment: &Deployment<'_>, stack: Option<&Stack>, width: usize) -> String {
@@ -89,8 +91,32 @@ pub fn written(written: &Written) -> String {
             }
         }
     }
-    out.extend(written.notes.iter().map(|note| format!("{} {note}\n", Tone::Warn.paint("note:"))));
     out
+}
+
+/// Returns what a person has to know of `kptn.yaml`, or to put into it.
+pub fn left_to_people(written: &Written) -> String {
+    let note = Tone::Warn.paint("note:");
+    let mut out: String = written.notes.iter().map(|text| format!("{note} {text}\n")).collect();
+    if !written.by_hand.is_empty() {
+        out.push_str(&format!(
+            "{note} kptn.yaml is of a form that cannot be added to safely; put this into it:\n"
+        ));
+        out.extend(written.by_hand.iter().map(String::as_str));
+    }
+    out
+}
+
+/// Returns what one does with a stack.
+pub fn what_now(written: &Written) -> String {
+    let pull = format!("`kptn pull {}` brings what it made", written.remote);
+    match written.named {
+        Named::This => format!("`kptn run --runner stepfunctions` runs there, {pull}"),
+        Named::Another => format!("{pull}; `settings.aws` in kptn.yaml names another stack, where runs go"),
+        Named::None => {
+            format!("with the lines above in kptn.yaml `kptn run --runner stepfunctions` runs there; {pull}")
+        }
+    }
 }
 
 /// Returns what the stack has made.

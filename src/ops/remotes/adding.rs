@@ -1,10 +1,11 @@
 //! `remote add`: a remote goes into `kptn.yaml`, and nothing else of that file changes.
 
 use std::fs;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use tempfile::NamedTempFile;
 
 use super::PeerError;
 use crate::config::{self, Added};
@@ -73,13 +74,27 @@ pub fn add(
 /// Puts a text in a file's place, also where that is behind a link; whoever reads it has the old or the new one.
 pub fn replace_file(path: &Path, text: &str) -> Result<(), OpsError> {
     let failed = |error| OpsError::io("write", path, error);
-    let real = path.canonicalize().map_err(failed)?;
-    let folder = real.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
+    let (real, mut file) = beside(path).map_err(failed)?;
     file.write_all(text.as_bytes()).map_err(failed)?;
-    let permissions = fs::metadata(&real).map_err(failed)?.permissions();
-    file.as_file().set_permissions(permissions).map_err(failed)?;
     file.as_file().sync_all().map_err(failed)?;
     file.persist(&real).map_err(|error| failed(error.error))?;
     Ok(())
+}
+
+/// Finds out whether a file could be replaced; changes nothing.
+pub fn refuse_unwritable(path: &Path) -> Result<(), OpsError> {
+    beside(path).map(drop).map_err(|error| OpsError::io("write", path, error))
+}
+
+/// Makes a file beside another one, with its rights; returns where the other one really is, too.
+fn beside(path: &Path) -> io::Result<(PathBuf, NamedTempFile)> {
+    let real = path.canonicalize()?;
+    let permissions = fs::metadata(&real)?.permissions();
+    if permissions.readonly() {
+        // A rename would pass over that.
+        return Err(io::Error::new(io::ErrorKind::PermissionDenied, "it is read-only"));
+    }
+    let file = NamedTempFile::new_in(real.parent().unwrap_or(Path::new(".")))?;
+    file.as_file().set_permissions(permissions)?;
+    Ok((real, file))
 }

@@ -20,7 +20,7 @@ pub mod unsent;
 mod upkeep;
 mod want;
 
-pub use adding::{AddReport, Writing, add, replace_file};
+pub use adding::{AddReport, Writing, add, refuse_unwritable, replace_file};
 pub use defer::defer;
 pub use error::PeerError;
 pub use invalidate::{InvalidateReport, InvalidateRequest, MarkedRecord, invalidate};

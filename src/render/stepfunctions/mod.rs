@@ -23,7 +23,7 @@ mod template;
 mod write;
 
 pub use self::names::{job as job_name, tag as tag_value};
-pub use self::template::{aws, machine_key, machine_name};
+pub use self::template::{USUAL_PREFIX, aws, machine_key, machine_name};
 
 use self::branch::Maker;
 use self::count::Size;

@@ -15,9 +15,13 @@ use crate::model::{Digest, Project, ProjectId};
 use crate::remote;
 use crate::render::{RenderError, Rendered, engine, header};
 
+/// What keys of the remote begin with where nobody says otherwise.
+pub const USUAL_PREFIX: &str = "kptn/";
+
 /// What the template is given.
 #[derive(Serialize)]
 struct Context {
+    prefix: &'static str,
     machines: Vec<OfMachine>,
     statements: Vec<Statement>,
     /// What jobs may do at the remote.
@@ -71,7 +75,12 @@ pub fn aws(project: &Project, id: &ProjectId) -> Result<Rendered, RenderError> {
             });
         }
     }
-    let context = Context { machines, statements: statements(grants), rights: rights(project, id) };
+    let context = Context {
+        prefix: USUAL_PREFIX,
+        machines,
+        statements: statements(grants),
+        rights: rights(project, id),
+    };
     let text = engine::render("kptn/aws.yaml", &[], &context)
         .map_err(|source| RenderError::Own { runner: "AWS", source })?;
     Ok(Rendered {

@@ -46,12 +46,15 @@ def mend(folder):
         if more["change_set_type"] == "CREATE":
             if any(stack.status != "REVIEW_IN_PROGRESS" for stack in there):
                 raise AlreadyExistsException("Stack %s already exists" % stack_name)
-            for stack in there:
-                del self.stacks[stack.stack_id]
         elif any(stack.status.endswith("_IN_PROGRESS") or stack.status == "ROLLBACK_COMPLETE" for stack in there):
             raise ValidationError(message="Stack:%s is in %s state and can not be updated." % (stack_name, there[0].status))
         made = plain(self, stack_name, change_set_name, *args, **more)
         change_set = self.change_sets[made[0]]
+        if more["change_set_type"] == "CREATE" and there:
+            # A stack that is only looked at is one for all who look.
+            del self.stacks[change_set.stack.stack_id]
+            change_set.stack, change_set.stack_id = there[0], there[0].stack_id
+            self.stacks[there[0].stack_id] = there[0]
         if not change_set.changes:
             change_set.status, change_set.execution_status = "FAILED", "UNAVAILABLE"
             change_set.status_reason = "The submitted information didn't contain changes. Submit different information to create a change set."

@@ -63,6 +63,12 @@ pub fn tag(root: &Path, values: &[String], instead: &Instead) -> Result<String, 
     Ok(hasher.finish().to_string()[..16].to_owned())
 }
 
+/// Returns the files of a folder that go into its image.
+pub fn files(root: &Path) -> Result<Vec<PathBuf>, OpsError> {
+    let found = Ignored::read(root)?.walk(root)?;
+    Ok(found.into_iter().map(|file| root.join(file)).collect())
+}
+
 fn digest_of_file(path: &Path) -> std::io::Result<Digest> {
     let mut hasher = blake3::Hasher::new();
     hasher.update_reader(std::fs::File::open(path)?)?;

@@ -37,6 +37,14 @@ pub enum DeployError {
         /// Why.
         why: &'static str,
     },
+    /// A parameter of which nothing would come.
+    #[error("`{name}` is of the network that the stack makes, and with `{existing}` it makes none")]
+    Pointless {
+        /// Its name.
+        name: &'static str,
+        /// What makes it so.
+        existing: &'static str,
+    },
     /// A machine that a person has edited.
     #[error("`{}` was edited by hand, and the template names what `kptn.yaml` says", path.display())]
     EditedMachine {
@@ -71,6 +79,14 @@ pub enum DeployError {
         /// AWS's word.
         status: String,
     },
+    /// Somebody else has changed the stack since it was looked at.
+    #[error("somebody else is at work on the stack `{stack}`: {problem}")]
+    Overtaken {
+        /// Its name.
+        stack: String,
+        /// What AWS said.
+        problem: String,
+    },
     /// What AWS began did not come to a good end.
     #[error("the stack `{stack}` is in `{status}`{}", told(.failure.as_deref()))]
     NotDone {
@@ -101,6 +117,20 @@ pub enum DeployError {
         /// What is missing.
         output: &'static str,
     },
+    /// The docker client has nobody to speak with.
+    #[error("Docker does not answer, and the image cannot be built: {problem}")]
+    NoDocker {
+        /// What the client said.
+        problem: String,
+    },
+    /// Jobs would have an image that nobody pushed.
+    #[error("{}", no_image(stack, tag))]
+    NoImage {
+        /// The stack.
+        stack: String,
+        /// The tag that was given; empty where it was left to the stack, which has none yet.
+        tag: String,
+    },
     /// The docker client failed.
     #[error("`{command}` {how}")]
     Docker {
@@ -108,6 +138,38 @@ pub enum DeployError {
         command: String,
         /// How it ended.
         how: String,
+    },
+    /// A new stack would take over the remote that another one has.
+    #[error(
+        "`{remote}` in kptn.yaml (s3://{bucket}/{prefix}) is of another stack, and `{stack}` in {region} would share it"
+    )]
+    OthersRemote {
+        /// What `kptn.yaml` calls it.
+        remote: String,
+        /// The new stack.
+        stack: String,
+        /// Where that would be.
+        region: String,
+        /// The remote's bucket.
+        bucket: String,
+        /// What its keys begin with.
+        prefix: String,
+    },
+    /// `kptn.yaml` and the stack would have different remotes of one name.
+    #[error("`{remote}` in kptn.yaml is {here}, and the stack's remote would be {}", there.as_deref().unwrap_or("in a bucket of its own"))]
+    RemotesDiffer {
+        /// What `kptn.yaml` calls it.
+        remote: String,
+        /// Its address there.
+        here: String,
+        /// What the stack would have; absent where the bucket has no name yet.
+        there: Option<String>,
+    },
+    /// A stack that was made around a bucket has no other one.
+    #[error("the stack `{stack}` was made with a bucket that was there, and makes none of its own later")]
+    OwnBucketLater {
+        /// Its name.
+        stack: String,
     },
     /// There is nothing to remove.
     #[error("there is no stack `{stack}` in {region}")]
@@ -117,6 +179,13 @@ pub enum DeployError {
         /// Where it was looked for.
         region: String,
     },
+}
+
+fn no_image(stack: &str, tag: &str) -> String {
+    match tag {
+        "" => format!("the stack `{stack}` has no image yet, and without one nothing runs there"),
+        tag => format!("the repository of the stack `{stack}` has no image `{tag}`"),
+    }
 }
 
 fn told(failure: Option<&StackEvent>) -> String {

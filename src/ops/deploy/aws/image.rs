@@ -1,11 +1,14 @@
 //! The image of the jobs: which one, and the calls of Docker that make and push it.
 
+use std::path::PathBuf;
+
 use super::context::{self, Instead};
 use super::{DeployError, Deployment, ImageChoice, Written};
 use crate::aws::Stack;
 use crate::ops::OpsError;
 use crate::ops::deploy::{docker, image_values};
 use crate::ops::image_code::ImageCode;
+use crate::ops::report::RenderedState;
 use crate::process::{Launch, run_beside};
 
 /// Jobs on Fargate run on this, whatever the machine that builds.
@@ -68,7 +71,7 @@ impl Deployment<'_> {
         let values = values.iter().flat_map(|value| ["--build-arg", value]);
         let build = docker(self.session)?
             .arguments(["build", "--platform", PLATFORM, "--tag", &address])
-            .arguments(self.revision().iter().flat_map(|label| ["--label", label]))
+            .arguments(self.revision(written)?.iter().flat_map(|label| ["--label", label]))
             .arguments(values)
             .arguments(["."]);
         let login =
@@ -77,10 +80,20 @@ impl Deployment<'_> {
         Ok(Some(ImagePlan { tag, code, address, build: Some(build), login: Some(login), push: Some(push) }))
     }
 
-    /// Says of which commit the image is; absent without git.
-    fn revision(&self) -> Option<String> {
-        let commit = self.session.head.commit.as_ref()?;
-        Some(format!("org.opencontainers.image.revision={commit}"))
+    /// Says of which commit the image is, and where not all of it is; absent without git.
+    fn revision(&self, written: &Written) -> Result<Option<String>, OpsError> {
+        let (Some(repository), Some(commit)) = (&self.session.repository, &self.session.head.commit) else {
+            return Ok(None);
+        };
+        // What is rendered follows from the rest.
+        let follows = |path: &PathBuf| {
+            self.files.iter().any(|file| file.path == *path && file.state != RenderedState::Edited)
+        };
+        let mut files = context::files(&self.session.project.root)?;
+        files.retain(|path| !follows(path));
+        let dirty = written.after.is_some() || repository.is_dirty(&files)?;
+        let mark = if dirty { "-dirty" } else { "" };
+        Ok(Some(format!("org.opencontainers.image.revision={commit}{mark}")))
     }
 
     /// Calls Docker. What it prints goes to standard error.

@@ -17,24 +17,26 @@ mod error;
 mod follow;
 mod image;
 mod parameters;
+mod place;
 mod prepare;
+mod proposal;
+mod ready;
 mod removal;
 mod upload;
 mod written;
 
 use std::path::PathBuf;
 
-use serde::Serialize;
-
 pub use error::DeployError;
 pub use follow::{Begun, Followed};
 pub use image::ImagePlan;
 pub use parameters::{Parameter, Source};
+pub use proposal::{Machines, Proposal};
 pub use removal::Removal;
 pub use upload::MachineText;
-pub use written::Written;
+pub use written::{Named, Written};
 
-use crate::aws::{Aws, Change, Identity, Making, Stack, Template};
+use crate::aws::{Aws, Identity, Stack};
 use crate::ops::report::RenderedFile;
 use crate::ops::{OpsError, Session};
 
@@ -62,8 +64,8 @@ pub struct Wanted {
     pub parameters: Vec<String>,
     /// What of the image is done.
     pub image: ImageChoice,
-    /// What `kptn.yaml` calls the remote.
-    pub remote: String,
+    /// What `kptn.yaml` calls the remote; absent: as it does already, else `prod`.
+    pub remote: Option<String>,
 }
 
 /// A project on its way to a stack.
@@ -76,6 +78,8 @@ pub struct Deployment<'a> {
     pub identity: Identity,
     /// The stack's name.
     pub stack: String,
+    /// What the change that is proposed is called: no other deployment has that name.
+    change: String,
     /// The profile that is used; absent: the environment's.
     profile: Option<String>,
     /// What was rendered.
@@ -87,52 +91,19 @@ pub struct Deployment<'a> {
     pub machines: Vec<MachineText>,
 }
 
-/// What a stack would become.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Proposal {
-    /// What would become of its resources; empty where it is so already.
-    pub changes: Vec<Change>,
-    /// What the template is given.
-    pub parameters: Vec<Parameter>,
-}
-
 impl Deployment<'_> {
     /// Returns the stack as it is now; absent where there is none.
     pub fn find(&self) -> Result<Option<Stack>, OpsError> {
         Ok(self.aws.stack(&self.stack)?)
     }
 
-    /// Asks AWS what the stack would become, with an image of this tag where one is named. It has to be applied or dropped.
-    pub fn propose(
-        &self,
-        stack: Option<&Stack>,
-        machines: Machines,
-        tag: Option<&str>,
-    ) -> Result<Proposal, OpsError> {
-        let template = self.sent(stack)?;
-        let (parameters, given) = self.parameters(&template, stack, machines, tag)?;
-        let making = if stack.is_some() { Making::Changed } else { Making::New };
-        let changes = self.aws.propose(&self.stack, making, &template, &given)?;
-        self.point("deploy.proposed")?;
-        Ok(Proposal { changes, parameters })
-    }
-
-    /// Has the stack become what was proposed. Returns the last thing that happened before.
-    pub fn apply(&self) -> Result<Option<String>, OpsError> {
-        let last = self.aws.last_event(&self.stack)?;
-        self.aws.apply_proposal(&self.stack)?;
-        self.point("deploy.applied")?;
-        Ok(last)
-    }
-
-    /// Forgets what was proposed, and a stack that is nothing but a proposal.
-    pub fn drop_proposal(&self) -> Result<(), OpsError> {
-        let Some(stack) = self.find()? else { return Ok(()) };
-        self.aws.drop_proposal(&self.stack)?;
-        if stack.is_only_looked_at() {
-            self.aws.remove_stack(&self.stack)?;
+    /// Returns the stack as it is found at first: one that is not this project's is refused.
+    pub fn find_ours(&self) -> Result<Option<Stack>, OpsError> {
+        let found = self.find()?;
+        if let Some(stack) = &found {
+            self.refuse_strangers(stack)?;
         }
-        Ok(())
+        Ok(found)
     }
 
     /// A place at which a test ends the process.
@@ -141,43 +112,16 @@ impl Deployment<'_> {
         crate::failpoint::hit(name).map_err(|error| OpsError::io("go on with", path, error))
     }
 
-    /// Returns the template as it is sent: by its text, or from the bucket where it is too large for that.
-    fn sent(&self, stack: Option<&Stack>) -> Result<Template, OpsError> {
-        if self.text.len() <= LARGEST_TEXT {
-            return Ok(Template::Text(self.text.clone()));
+    /// Refuses a stack that is not kptn's, and a whole one that nobody has named: two projects may have folders of one name.
+    /// One without machines is what a deployment left that was cut off before `kptn.yaml` said its name.
+    fn refuse_strangers(&self, stack: &Stack) -> Result<(), DeployError> {
+        if !stack.outputs.is_empty() && !stack.outputs.contains_key("Remote") {
+            return Err(DeployError::NotOurs { stack: self.stack.clone(), output: "Remote" });
         }
-        let bucket = self.bucket(stack)?.ok_or(DeployError::TooLarge { bytes: self.text.len() })?;
-        Ok(Template::Object(self.put_template(&bucket)?))
+        let is_named = self.wanted.stack.is_some() || self.session.project.settings.aws.stack.is_some();
+        match !is_named && Self::is_whole(stack) {
+            true => Err(DeployError::Taken { stack: self.stack.clone() }),
+            false => Ok(()),
+        }
     }
-}
-
-/// Refuses a stack that is not kptn's, and a whole one that nobody has named: two projects may have folders of one name.
-/// One without machines is what a deployment left that was cut off before `kptn.yaml` said its name.
-fn refuse_strangers(
-    session: &Session,
-    wanted: &Wanted,
-    stack: &Stack,
-    name: &str,
-) -> Result<(), DeployError> {
-    if !stack.outputs.is_empty() && !stack.outputs.contains_key("Remote") {
-        return Err(DeployError::NotOurs { stack: name.to_owned(), output: "Remote" });
-    }
-    let is_named = wanted.stack.is_some() || session.project.settings.aws.stack.is_some();
-    let is_whole = stack.parameters.get("Machines").is_some_and(|machines| machines == "yes");
-    match !is_named && is_whole {
-        true => Err(DeployError::Taken { stack: name.to_owned() }),
-        false => Ok(()),
-    }
-}
-
-/// So large a template can be sent as it is.
-const LARGEST_TEXT: usize = 51_200;
-
-/// Whether a stack has its machines.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Machines {
-    /// It has.
-    Yes,
-    /// Not yet.
-    No,
 }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
+use super::place::Spot;
 use super::{DeployError, Deployment, Machines};
 use crate::aws::{Given, Stack, Template, TemplateParameter};
 use crate::model::nearest_name;
@@ -54,10 +55,16 @@ impl Deployment<'_> {
         let mut found =
             BTreeMap::from([("Machines", if machines == Machines::Yes { "yes" } else { "no" }.to_owned())]);
         found.extend(tag.map(|tag| ("Image", tag.to_owned())));
-        let place = self.place_of_remote(stack);
-        if let Some((bucket, prefix)) = &place {
-            found.insert("ExistingBucket", bucket.clone());
-            found.insert("Prefix", prefix.clone());
+        if let Some(Spot { bucket: Some(bucket), prefix }) = self.spot_taken(stack) {
+            found.insert("ExistingBucket", bucket);
+            found.insert("Prefix", prefix);
+        }
+        let has = |name: &str| {
+            stack.and_then(|stack| stack.parameters.get(name)).is_some_and(|value| !value.is_empty())
+        };
+        let arn = repository_of(&self.parameter("ExistingImage", stack));
+        if arn.is_some() || has(IMAGE_REPOSITORY) {
+            found.insert(IMAGE_REPOSITORY, arn.unwrap_or_default());
         }
         let (mut shown, mut given) = (Vec::new(), Vec::new());
         for TemplateParameter { name, default } in known {
@@ -76,6 +83,7 @@ impl Deployment<'_> {
             given.extend(give.map(|give| (name.clone(), give)));
             shown.push(Parameter { name, value, before, source });
         }
+        refuse_pointless(&shown)?;
         Ok((shown, given))
     }
 
@@ -100,19 +108,6 @@ impl Deployment<'_> {
         Ok(said)
     }
 
-    /// Returns the bucket and prefix of the remote that `kptn.yaml` names, for a stack that is new and was given none.
-    pub(super) fn place_of_remote(&self, stack: Option<&Stack>) -> Option<(String, String)> {
-        if stack.is_some() || !self.given("ExistingBucket").is_empty() {
-            return None;
-        }
-        let remote = self.session.project.remotes.get(&self.wanted.remote)?;
-        let rest = remote.url.strip_prefix("s3://").filter(|_| remote.endpoint.is_none())?;
-        let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-        let prefix = prefix.trim_matches('/');
-        let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        Some((bucket.to_owned(), prefix))
-    }
-
     /// Returns what a parameter is or will be: what is given, else what the stack has.
     pub(super) fn parameter(&self, name: &str, stack: Option<&Stack>) -> String {
         let given = pairs(&self.wanted.parameters).unwrap_or_default().remove(name);
@@ -125,6 +120,40 @@ impl Deployment<'_> {
     }
 }
 
+/// Refuses endpoints in a network that the stack does not make: nothing would come of them.
+fn refuse_pointless(parameters: &[Parameter]) -> Result<(), DeployError> {
+    let is = |name: &str, what: fn(&str) -> bool| {
+        parameters.iter().any(|one| one.name == name && what(&one.value))
+    };
+    let networks = ["ExistingSubnets", "ExistingComputeEnvironment", "ExistingQueue"];
+    let existing = networks.into_iter().find(|name| is(name, |value| !value.is_empty()));
+    match existing {
+        Some(existing) if is("EcrEndpoints", |value| value == "yes") => {
+            Err(DeployError::Pointless { name: "EcrEndpoints", existing })
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Returns the ARN of the repository of an image; absent where that is none of ECR.
+fn repository_of(image: &str) -> Option<String> {
+    let (host, rest) = image.split_once('/')?;
+    let name = rest.split([':', '@']).next()?;
+    let &[account, "dkr", "ecr" | "ecr-fips", region, "amazonaws", "com", ..] =
+        host.split('.').collect::<Vec<_>>().as_slice()
+    else {
+        return None;
+    };
+    let partition = match region.split('-').next() {
+        Some("cn") => "aws-cn",
+        _ if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    };
+    Some(format!("arn:{partition}:ecr:{region}:{account}:repository/{name}"))
+}
+
+/// What the execution role has to read for an image that is there already.
+const IMAGE_REPOSITORY: &str = "ExistingImageRepository";
 const LISTS: [&str; 3] = ["ExistingSubnets", "ExistingSecurityGroups", "JobPolicies"];
 
 /// Reads `NAME=VALUE`; of a name that is given twice, the last counts.
@@ -140,4 +169,33 @@ pub(super) fn pairs(texts: &[String]) -> Result<BTreeMap<String, String>, Deploy
         pairs.insert(name.trim().to_owned(), value.trim().to_owned());
     }
     Ok(pairs)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_image_of_ecr_has_a_repository() {
+        for (image, arn) in [
+            (
+                "123456789012.dkr.ecr.eu-west-1.amazonaws.com/team/images:1",
+                "arn:aws:ecr:eu-west-1:123456789012:repository/team/images",
+            ),
+            (
+                "123456789012.dkr.ecr.cn-north-1.amazonaws.com.cn/a@sha256:0",
+                "arn:aws-cn:ecr:cn-north-1:123456789012:repository/a",
+            ),
+            (
+                "123456789012.dkr.ecr-fips.us-gov-west-1.amazonaws.com/a",
+                "arn:aws-us-gov:ecr:us-gov-west-1:123456789012:repository/a",
+            ),
+            ("example.org/team/images:1", ""),
+            ("public.ecr.aws/team/images:1", ""),
+            ("kptn:1", ""),
+            ("", ""),
+        ] {
+            assert_eq!(repository_of(image).unwrap_or_default(), arn, "{image}");
+        }
+    }
 }

@@ -6,6 +6,7 @@ use super::parameters::pairs;
 use super::{DeployError, Deployment, MachineText, Wanted};
 use crate::aws::{Aws, Place};
 use crate::ops::report::{RenderedFile, RenderedState};
+use crate::ops::run::new_run_id;
 use crate::ops::runner::{Rendering, Runner, render_graph, render_of_project, texts};
 use crate::ops::{OpsError, Session};
 use crate::render::{self, ProjectFile};
@@ -43,15 +44,13 @@ impl<'a> Deployment<'a> {
         }
         let aws = Aws::open(&place)?;
         let identity = aws.identity()?;
-        if let Some(found) = aws.stack(&stack)? {
-            super::refuse_strangers(session, wanted, &found, &stack)?;
-        }
         Ok(Self {
             session,
             wanted,
             aws,
             identity,
             stack,
+            change: format!("kptn-{}", new_run_id()),
             profile: place.profile,
             files,
             template,

@@ -25,16 +25,18 @@ impl<'a> Deployment<'a> {
         let (stack, place) = super::prepare::whereabouts(session, wanted)?;
         let aws = Aws::open(&place)?;
         let identity = aws.identity()?;
-        let Some(found) = aws.stack(&stack)? else {
-            return Err(DeployError::NoStack { stack, region: aws.region().to_owned() }.into());
+        let (files, machines, template, text, change) = Default::default();
+        let profile = place.profile;
+        let this =
+            Self { session, wanted, aws, identity, stack, change, profile, files, template, text, machines };
+        let (stack, found) = (this.stack.clone(), this.find_ours()?);
+        let Some(found) = found else {
+            return Err(DeployError::NoStack { stack, region: this.aws.region().to_owned() }.into());
         };
-        super::refuse_strangers(session, wanted, &found, &stack)?;
-        if found.outputs.is_empty() && !aws.resources(&stack)?.iter().any(|(name, _)| name == "MachineRole") {
+        let has = this.aws.resources(&stack)?;
+        if found.outputs.is_empty() && !has.iter().any(|(name, _)| name == "MachineRole") {
             return Err(DeployError::NotOurs { stack, output: "Remote" }.into());
         }
-        let (files, machines, template, text) = Default::default();
-        let profile = place.profile;
-        let this = Self { session, wanted, aws, identity, stack, profile, files, template, text, machines };
         Ok((this, found))
     }
 

@@ -21,14 +21,9 @@ pub struct MachineText {
 }
 
 impl Deployment<'_> {
-    /// Returns the bucket of the stack, or the one that it will be given; absent where it will make one.
-    pub fn bucket(&self, stack: Option<&Stack>) -> Result<Option<String>, OpsError> {
-        if let Some(name) = stack.and_then(|stack| stack.outputs.get("BucketName")) {
-            return Ok(Some(name.clone()));
-        }
-        let given = self.parameter("ExistingBucket", stack);
-        let of_remote = || self.place_of_remote(stack).map(|(bucket, _)| bucket);
-        Ok(if given.is_empty() { of_remote() } else { Some(given) })
+    /// Returns the bucket that the stack will have; absent where it will make one.
+    pub fn bucket(&self, stack: Option<&Stack>) -> Option<String> {
+        self.spot(stack).bucket
     }
 
     /// Returns the machines whose text the bucket has not, or has otherwise: somebody may have written there.

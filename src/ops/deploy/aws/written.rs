@@ -2,6 +2,7 @@
 
 use std::fs;
 
+use super::place::same_place;
 use super::{DeployError, Deployment};
 use crate::aws::Stack;
 use crate::config;
@@ -16,8 +17,28 @@ pub struct Written {
     pub before: String,
     /// What it will say; absent where it says so already.
     pub after: Option<String>,
-    /// What is left to a person: lines that could not be put in, or something else that stands there.
+    /// What stands there and stays, though it is of something else.
     pub notes: Vec<String>,
+    /// Lines that could not be put in safely, and are left to a person.
+    pub by_hand: Vec<String>,
+    /// The address of the stack's remote.
+    pub url: String,
+    /// What commands call it: its name in `kptn.yaml`, or the address.
+    pub remote: String,
+    /// Which stack `settings.aws` will name.
+    pub named: Named,
+}
+
+/// Which stack `settings.aws` names.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Named {
+    /// The one that is deployed.
+    #[default]
+    This,
+    /// Another one.
+    Another,
+    /// None, until a person has put it in.
+    None,
 }
 
 impl Deployment<'_> {
@@ -25,41 +46,72 @@ impl Deployment<'_> {
     pub fn plan_written(&self, stack: &Stack) -> Result<Written, OpsError> {
         let path = &self.session.project.config_path;
         let before = fs::read_to_string(path).map_err(|error| OpsError::io("read", path, error))?;
-        let (mut text, mut notes) = (before.clone(), Vec::new());
-        let name = &self.wanted.remote;
         let remote = self.remote_of(stack)?;
-        match self.session.project.remotes.get(name) {
+        let name = self.remote_name(Some(&remote.url)).to_owned();
+        let mut written =
+            Written { before, url: remote.url.clone(), remote: name.clone(), ..Written::default() };
+        let mut text = written.before.clone();
+        match self.session.project.remotes.get(&name) {
             Some(there) if same_place(&there.url, &remote.url) => {}
-            Some(there) => notes.push(format!(
-                "`{name}` in kptn.yaml is {}, and stays so; the stack's is {}: `--remote NAME` gives it another name",
-                crate::remote::shown_address(there),
-                remote.url
-            )),
-            None => match config::add_remote(&text, name, &remote) {
+            Some(there) => {
+                written.notes.push(format!(
+                    "`{name}` in kptn.yaml is {}, and stays so; the stack's is {}: `--remote NAME` gives it another name",
+                    crate::remote::shown_address(there),
+                    remote.url
+                ));
+                written.remote = remote.url;
+            }
+            None => match config::add_remote(&text, &name, &remote) {
                 Some(added) => text = added.text,
-                None => notes.push(by_hand(&config::lines_of_remote(name, &remote))),
+                None => {
+                    written.by_hand.push(config::lines_of_remote(&name, &remote));
+                    written.remote = remote.url;
+                }
             },
         }
-        let mut said = vec![("stack", self.stack.clone()), ("region", self.aws.region().to_owned())];
-        said.extend(self.profile.clone().map(|profile| ("profile", profile)));
-        match config::say_aws(&text, &said) {
-            Some(saying) => text = saying,
-            None => {
-                let said: Vec<String> =
-                    said.iter().map(|(name, value)| format!("{name}: '{value}'")).collect();
-                notes.push(by_hand(&format!("settings:\n  aws: {{{}}}\n", said.join(", "))));
-            }
+        if let Some(said) = self.say_stack(&text, &mut written) {
+            text = said;
         }
-        Ok(Written { after: (text != before).then_some(text), before, notes })
+        written.after = (text != written.before).then_some(text);
+        Ok(written)
     }
 
-    /// Returns the remote of a stack.
+    /// Returns a text in which `settings.aws` says the stack; absent where it does not.
+    fn say_stack(&self, text: &str, written: &mut Written) -> Option<String> {
+        let there = &self.session.project.settings.aws;
+        let (stack, region) = (self.stack.as_str(), self.aws.region());
+        if self.is_of_another_stack() {
+            let named = there.stack.as_deref().unwrap_or(stack);
+            let named = [Some(named), there.region.as_deref()].into_iter().flatten().collect::<Vec<_>>();
+            let (named, by_hand) = (named.join(" in "), format!("{{stack: '{stack}', region: '{region}'}}"));
+            written.notes.push(format!(
+                "`settings.aws` in kptn.yaml names {named}, and stays so: `kptn run --runner stepfunctions` runs there; \
+                 to run in this stack, make it {by_hand}"
+            ));
+            written.named = Named::Another;
+            return None;
+        }
+        let mut said = vec![("stack", stack.to_owned()), ("region", region.to_owned())];
+        // Another profile for once is no other place.
+        said.extend(
+            self.profile.clone().filter(|_| there.profile.is_none()).map(|profile| ("profile", profile)),
+        );
+        let saying = config::say_aws(text, &said);
+        if saying.is_none() {
+            written.named = Named::None;
+            let said: Vec<String> = said.iter().map(|(name, value)| format!("{name}: '{value}'")).collect();
+            written.by_hand.push(format!("settings:\n  aws: {{{}}}\n", said.join(", ")));
+        }
+        saying
+    }
+
+    /// Returns the remote that a stack will have.
     fn remote_of(&self, stack: &Stack) -> Result<RemoteSettings, DeployError> {
         let not_ours = || DeployError::NotOurs { stack: self.stack.clone(), output: "Remote" };
-        let url = stack.outputs.get("Remote").ok_or_else(not_ours)?;
+        let url = self.spot(Some(stack)).url().ok_or_else(not_ours)?;
         let branch = stack.parameters.get("Branch").and_then(|name| BranchName::parse(name).ok());
         Ok(RemoteSettings {
-            url: url.trim_end_matches('/').to_owned(),
+            url,
             branch,
             region: Some(self.aws.region().to_owned()),
             profile: self.profile.clone(),
@@ -77,14 +129,4 @@ impl Deployment<'_> {
             None => Ok(()),
         }
     }
-}
-
-fn by_hand(lines: &str) -> String {
-    format!(
-        "kptn.yaml says something else, or is of a form that cannot be added to safely; what would go in:\n{lines}"
-    )
-}
-
-fn same_place(one: &str, other: &str) -> bool {
-    one.trim_end_matches('/') == other.trim_end_matches('/')
 }

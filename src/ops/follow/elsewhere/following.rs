@@ -177,7 +177,7 @@ impl Following<'_> {
 /// Tells whether an error may be gone when it is tried again.
 fn is_passing(error: &OpsError) -> bool {
     match error {
-        OpsError::Aws(AwsError::Unasked { .. }) => true,
+        OpsError::Aws(AwsError::Unasked { .. } | AwsError::NoCredentials { .. }) => true,
         OpsError::Aws(error) => {
             let code = error.code();
             let busy =
