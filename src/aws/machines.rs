@@ -1,13 +1,13 @@
 //! State machines of Step Functions.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sfn::Client;
 use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
 use serde::Deserialize;
 
 use super::client::ask;
-use super::{Aws, AwsError, Execution, ExecutionState, FailedJob};
+use super::{Aws, AwsError, Execution, ExecutionState, FailedJob, TASK_TAG};
 
 /// So many pages of so many events of an execution are read at most, the latest first.
 const PAGES: usize = 25;
@@ -15,8 +15,6 @@ const EVENTS: i32 = 1000;
 /// So many executions that another one started are looked into, and so many of one Map.
 const EXECUTIONS: usize = 20;
 const OF_A_MAP: i32 = 5;
-/// The tag that names a job's task.
-const TASK: &str = "kptn:task";
 
 /// What Batch says of a job in the event of its failure.
 #[derive(Debug, Deserialize)]
@@ -28,7 +26,7 @@ struct Job {
     #[serde(default)]
     container: Container,
     #[serde(default)]
-    tags: BTreeMap<String, String>,
+    tags: Option<BTreeMap<String, String>>,
 }
 
 /// What Step Functions was to ask Batch for.
@@ -100,7 +98,10 @@ impl Aws {
         while let Some(arn) = left.pop().filter(|_| looked < EXECUTIONS) {
             looked += 1;
             let events = self.history(&arn)?;
-            for event in &events {
+            // What was tried again is told by what came of that.
+            let scheduled = events.iter().filter(|event| event.task_scheduled_event_details.is_some());
+            let tried_again: BTreeSet<i64> = scheduled.map(|event| event.previous_event_id).collect();
+            for event in events.iter().filter(|event| !tried_again.contains(&event.id)) {
                 match cause(event).map(serde_json::from_str) {
                     Some(Ok(Child { execution_arn })) => left.push(execution_arn),
                     _ => jobs.extend(failed_job(event).or_else(|| failed_without_job(event, &events))),
@@ -156,16 +157,19 @@ fn cause(event: &HistoryEvent) -> Option<&str> {
 
 /// Returns a job of which there is nothing but an error: it was refused, or never came to its end.
 fn failed_without_job(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<FailedJob> {
-    let refused = event.task_submit_failed_event_details.as_ref();
-    let refused = refused.map(|said| (&said.resource_type, &said.error, &said.cause));
-    let failed = event.task_failed_event_details.as_ref();
-    let failed = failed.map(|said| (&said.resource_type, &said.error, &said.cause));
-    let late = event.task_timed_out_event_details.as_ref();
-    let late = late.map(|said| (&said.resource_type, &said.error, &said.cause));
-    let (_, error, cause) = refused.or(failed).or(late).filter(|said| said.0 == "batch")?;
-    let why = [error.as_deref(), cause.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(": ");
+    macro_rules! said {
+        ($details:ident) => {
+            event.$details.as_ref().map(|said| (&said.resource_type, &said.error, &said.cause))
+        };
+    }
+    let refused = said!(task_submit_failed_event_details);
+    let told = refused.or(said!(task_failed_event_details)).or(said!(task_timed_out_event_details));
+    let (_, error, cause) = told.filter(|said| said.0 == "batch")?;
+    // A cause that begins as a job and is none was cut off: it says nothing to people.
+    let cause = cause.as_deref().filter(|text| !text.starts_with('{'));
+    let why = [error.as_deref(), cause].into_iter().flatten().collect::<Vec<_>>().join(": ");
     let Asked { job_name: name, mut tags } = asked(event, all).unwrap_or_default();
-    let (task, was_refused) = (tags.remove(TASK), refused.is_some());
+    let (task, was_refused) = (tags.remove(TASK_TAG), refused.is_some());
     Some(FailedJob { name, task, was_refused, why, code: None, log: None })
 }
 
@@ -189,8 +193,8 @@ fn failed_job(event: &HistoryEvent) -> Option<FailedJob> {
     why.retain(|text| !text.is_empty());
     why.dedup();
     let Container { exit_code, log_stream_name, .. } = job.container;
-    let (mut tags, why) = (job.tags, why.join("; "));
-    let task = tags.remove(TASK);
+    let (mut tags, why) = (job.tags.unwrap_or_default(), why.join("; "));
+    let task = tags.remove(TASK_TAG);
     Some(FailedJob {
         name: job.job_name,
         task,

@@ -44,6 +44,9 @@ pub use stack::{
     Action, Change, Given, Identity, Login, Making, Stack, StackEvent, Standing, Template, TemplateParameter,
 };
 
+/// The tag that says which task a job is of.
+pub const TASK_TAG: &str = "kptn:task";
+
 /// Where in AWS, and as whom.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Place {

@@ -72,14 +72,19 @@ pub enum DeployedError {
     },
 }
 
-/// So many tasks are named.
+/// So many tasks are named, and so much of each.
 const NAMED: usize = 3;
 
 fn other_code(tasks: &[(TaskName, Vec<String>)]) -> String {
-    let named = tasks.iter().take(NAMED).map(|(task, changed)| format!("`{task}` ({})", changed.join(", ")));
-    let more = tasks.len().saturating_sub(NAMED);
+    let named =
+        tasks.iter().map(|(task, changed)| format!("`{task}` ({})", first_of(changed.iter().cloned())));
+    first_of(named)
+}
+
+fn first_of(names: impl ExactSizeIterator<Item = String>) -> String {
+    let more = names.len().saturating_sub(NAMED);
     let more = (more > 0).then(|| format!("{more} more"));
-    named.chain(more).collect::<Vec<_>>().join(", ")
+    names.take(NAMED).chain(more).collect::<Vec<_>>().join(", ")
 }
 
 /// A graph that is deployed.

@@ -10,14 +10,14 @@ use super::survey::{environment, find_interpreters};
 use super::{OpsError, Session, memo};
 use crate::aws::Aws;
 use crate::fingerprint::{Surroundings, gather};
-use crate::model::{Change, Graph, Ingredient, IngredientKind, RemoteSettings, TaskName};
+use crate::model::{Change, Graph, GraphName, Ingredient, IngredientKind, RemoteSettings, TaskName};
 use crate::plan::changes_between;
 use crate::remote::{Absent, Bucket, block_on, open};
 
-/// What an image has of each task.
+/// What an image has of each task of each graph: a task that two graphs share may read other files in each.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ImageCode(BTreeMap<TaskName, Vec<Ingredient>>);
+pub struct ImageCode(BTreeMap<GraphName, BTreeMap<TaskName, Vec<Ingredient>>>);
 
 impl ImageCode {
     /// Looks at the tasks of a graph that `wanted` names as they are here.
@@ -36,7 +36,7 @@ impl ImageCode {
             let all = gather(task, &surroundings).ingredients;
             (task.name.clone(), all.into_iter().filter(of_files).collect())
         };
-        let found = Self(tasks.par_iter().map(look).collect());
+        let found = Self(BTreeMap::from([(graph.name.clone(), tasks.par_iter().map(look).collect())]));
         memo::save(&memo);
         Ok(found)
     }
@@ -51,14 +51,18 @@ impl ImageCode {
     }
 
     /// Names the tasks of which the image has something else, each with what differs. One that the image does not know
-    /// was not in the project then.
+    /// was not in the project, or not in the graph, then.
     pub fn differences(&self, here: &Self) -> Vec<(TaskName, Vec<String>)> {
-        let differ = |(task, now): (&TaskName, &Vec<Ingredient>)| {
-            let there = self.0.get(task).map_or(&[][..], Vec::as_slice);
-            let changed: Vec<String> = changes_between(there, now).into_iter().map(Change::label).collect();
+        let here =
+            here.0.iter().flat_map(|(graph, tasks)| tasks.iter().map(move |(task, now)| (graph, task, now)));
+        let differ = |(graph, task, now): (&GraphName, &TaskName, &Vec<Ingredient>)| {
+            let changed: Vec<String> = match self.0.get(graph).and_then(|tasks| tasks.get(task)) {
+                Some(there) => changes_between(there, now).into_iter().map(Change::label).collect(),
+                None => vec!["not in it".to_owned()],
+            };
             (!changed.is_empty()).then(|| (task.clone(), changed))
         };
-        here.0.iter().filter_map(differ).collect()
+        here.filter_map(differ).collect()
     }
 
     /// Reads what was said of the image with this tag; absent where nobody said anything, or it cannot be read.
@@ -92,4 +96,29 @@ fn key(tag: &str) -> String {
 /// What comes with the image; all else comes with the run.
 fn is_in_images(kind: IngredientKind) -> bool {
     matches!(kind, IngredientKind::Code | IngredientKind::Input | IngredientKind::Lockfile)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::Digest;
+
+    fn code(graph: &str, task: &str, of: &[u8]) -> ImageCode {
+        let part = |kind| Ingredient { kind, name: "a".to_owned(), digest: Digest::of(of), shown: None };
+        let parts = vec![part(IngredientKind::Code), part(IngredientKind::Input)];
+        let tasks = BTreeMap::from([(TaskName::parse(task).unwrap(), parts)]);
+        ImageCode(BTreeMap::from([(GraphName::parse(graph).unwrap(), tasks)]))
+    }
+
+    #[test]
+    fn a_task_of_two_graphs_may_read_other_files_in_each() {
+        let mut there = code("one", "A", b"1");
+        there.0.extend(code("two", "A", b"2").0);
+        let names =
+            |here: &ImageCode| there.differences(here).into_iter().map(|(_, what)| what).collect::<Vec<_>>();
+        assert!(names(&code("one", "A", b"1")).is_empty() && names(&code("two", "A", b"2")).is_empty());
+        assert_eq!(names(&code("two", "A", b"1")), [["a", "a"]]);
+        assert_eq!(names(&code("one", "B", b"1")), [["not in it"]]);
+        assert_eq!(names(&code("three", "A", b"1")), [["not in it"]]);
+    }
 }

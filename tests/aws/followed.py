@@ -258,7 +258,7 @@ def test_left_and_found_again(aws):
     said = site.run("--follow", "--detach", "-b", "elsewhere", "a", codes=(2,))
     assert "cannot be used with" in said, said
     said = site.run("--follow", "-b", "elsewhere", "a")
-    assert "a new run begins" in said and "--follow -b main` follows it" in said, said
+    assert "no run goes on on `elsewhere`" in said and "--follow -b main` follows it" in said, said
     process = site.begin("--follow")
     site.release("c")
     said = process.communicate(timeout=PATIENCE)[0]
@@ -272,6 +272,23 @@ def test_left_and_found_again(aws):
     site.until(lambda: "RUNNING" not in site.executions(), "the end")
     said = site.run("--follow")
     assert "1 ran" in said and site.not_fresh() == [], said
+
+
+def test_what_has_finished_since_has_not_failed(aws):
+    site = Deployed(aws, "since")
+    site.hold("c")
+    site.run("--detach")
+    site.until_began("c")
+    site.kill("c")
+    site.until(lambda: "RUNNING" not in site.executions(), "the end")
+    site.release("c")
+    # One that a schedule has started, before anybody here has heard of the death.
+    site.start().finish("SUCCEEDED")
+    said = site.run("--follow", codes=(1,))
+    assert "its job failed" in said and "1 failed" in said, said
+    assert site.not_fresh() == [], site.not_fresh()
+    site.run()
+    assert site.ended().count("c") == 2, site.ended()
 
 
 def test_stopped_by_somebody_else(aws):

@@ -253,13 +253,10 @@ impl Shown<'_> {
         // What goes into the image comes before it.
         deployment.write(written)?;
         if let Some(plan) = &image
-            && let Err(error) = deployment.make_image(plan)
+            && let Err(error) = deployment.make_image(plan).and_then(|()| deployment.say_code(&bucket, plan))
         {
             deployment.drop_proposal()?;
             return Err(error.into());
-        }
-        if let Some(plan) = &image {
-            deployment.say_code(&bucket, plan)?;
         }
         deployment.upload(&bucket, &missing)?;
         if !proposal.changes.is_empty() {

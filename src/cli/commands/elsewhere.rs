@@ -10,7 +10,7 @@ use crate::cli::exit::Exit;
 use crate::cli::live::{JsonLines, Live};
 use crate::cli::{terminal, views};
 use crate::model::Event;
-use crate::ops::follow::elsewhere::{self, Beginning, ENGINE, Ended, OnInterrupt};
+use crate::ops::follow::elsewhere::{self, Beginning, ENGINE, Ended, Found, OnInterrupt};
 use crate::task::Listener;
 
 /// What was left by Ctrl-C.
@@ -22,6 +22,7 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let request = run::request(&args.selection, &args.manner, context)?;
     let prepared = elsewhere::prepare(&start, &request.words, args.follow)?;
     let live = Arc::new(live(context, &session).of_runner(ENGINE));
+    let here = session.key.branch.clone();
     drop(session);
     let mut listeners: Vec<Arc<dyn Listener>> = vec![live.clone()];
     if printer.json {
@@ -30,9 +31,8 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     let deployed = &prepared.deployed;
     // Who asks to follow may have changed branches since.
     for (run, branch) in prepared.on_others.iter().filter(|_| args.follow) {
-        live.aside(|| {
-            printer.say(format!("a new run begins; {}", views::run::goes_on(run, branch.as_str())))
-        });
+        let goes_on = views::run::goes_on(run, branch.as_str());
+        live.aside(|| printer.say(format!("no run goes on on `{here}`; {goes_on}")));
     }
     let begun = match prepared.going_on {
         Some(begun) => {
@@ -53,8 +53,11 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
     };
     let execution = begun.execution.clone();
     let (run, page) = (begun.plan.id.clone(), deployed.page(&execution));
-    let started = Event::ExecutionStarted { run, execution, page };
-    listeners.iter().for_each(|listener| listener.hear(&started));
+    // Another process told how it began, when it opened the run.
+    let found = (begun.found != Found::New).then(|| Event::run_started(&begun.plan, None));
+    for event in found.into_iter().chain([Event::ExecutionStarted { run, execution, page }]) {
+        listeners.iter().for_each(|listener| listener.hear(&event));
+    }
     let goes_on = views::run::goes_on(&begun.plan.id, begun.plan.branch.as_str());
     if args.detach {
         drop((listeners, live));

@@ -73,9 +73,9 @@ impl From<DeployedError> for CommandError {
             DeployedError::NoMachine { .. } | DeployedError::Outdated { .. } => {
                 usage.hint("`kptn deploy aws` brings it up to date")
             }
-            DeployedError::OtherCode { .. } => Self::of(Exit::CONFLICT, &error).hint(
-                "`kptn deploy aws` brings the image up to date; `kptn run` runs this code here",
-            ),
+            DeployedError::OtherCode { .. } => {
+                usage.hint("`kptn deploy aws` brings the image up to date; `kptn run` runs this code here")
+            }
         }
     }
 }

@@ -81,7 +81,7 @@ pub fn close_after_losses(
     let session = known_here(&start, remote, &plan, command)?;
     let gather = |session: &Session| {
         Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan }.gather()?;
-        lost::record(session, &store, &shared, &plan, &lost)?;
+        lost::record(session, &store, &shared, &plan, &lost, now_ms())?;
         for one in &lost {
             let failed = (TaskOutcome::Failed, Extent::Whole);
             session.state()?.note_outcomes(&plan.id, &one.task, &[failed])?;
@@ -131,18 +131,24 @@ impl ClosedThere<'_> {
         if given_up {
             return Err(EngineError::GivenUp { run }.into());
         }
-        // It was skipped, as far as that one knew.
-        let died = (lost.len() as u64).min(counts.skipped);
-        (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
-        if session.state()?.engine_run(&run)?.is_some() {
+        let is_open = session.state()?.engine_run(&run)?.is_some();
+        let known = session.state()?.run(&run)?.and_then(|row| row.counts).filter(|_| !is_open);
+        if let Some(known) = known {
+            counts = known;
+        } else {
+            // It was skipped, as far as that one knew.
+            let died = (lost.len() as u64).min(counts.skipped);
+            (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
+        }
+        if is_open {
             let plan = session.state()?.load_plan(&run)?;
             session.state()?.end_run_closed_elsewhere(&run, &counts, at_ms)?;
             let start = Start { branch: Some(branch.to_string()), ..start.clone() };
             publish::agree(Session::open(&start)?, &start, remote, command)?;
             if !lost.is_empty() {
-                lost::record(&Session::open(&start)?, self.store, self.shared, &plan, lost)?;
-                // Others hear of it, too.
-                publish::agree(Session::open(&start)?, &start, remote, command)?;
+                lost::record(&Session::open(&start)?, self.store, self.shared, &plan, lost, at_ms)?;
+                // Others hear of it, too; where that fails, with the next push.
+                drop(publish::agree(Session::open(&start)?, &start, remote, command));
             }
         }
         Ok(CloseReport { run, counts, outputs, exit, was_closed: true })

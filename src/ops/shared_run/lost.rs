@@ -11,7 +11,6 @@ use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, memo, remotes};
 use crate::remote::{RemoteError, Reports, SharedRun, block_on};
 use crate::store::Store;
-use crate::task::now_ms;
 
 /// A task whose machine died.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -41,13 +40,15 @@ pub(super) fn unreported(shared: &SharedRun, lost: &[LostTask]) -> Result<Vec<Lo
     })
 }
 
-/// Writes their failures into the branch; what they depend on is there.
+/// Writes their failures into the branch, as of `at_ms`; what they depend on is there. A task that has finished since, by
+/// whatever run, has not failed.
 pub(super) fn record(
     session: &Session,
     store: &Store,
     shared: &SharedRun,
     plan: &RunPlan,
     lost: &[LostTask],
+    at_ms: u64,
 ) -> Result<(), OpsError> {
     if lost.is_empty() {
         return Ok(());
@@ -59,6 +60,10 @@ pub(super) fn record(
     let surroundings = Surroundings::new(project, &plan.graph, programs, &plan.probes, &environment, &memo);
     let state = session.state()?;
     for one in lost {
+        let base = plan.base.get(&one.task).and_then(|base| base.record);
+        if state.record_of(&session.key, &plan.graph.namespace, &one.task)? != base {
+            continue;
+        }
         let brief = briefings.iter().find_map(|briefing| briefing.tasks.get(&one.task));
         let Some((brief, task)) = brief.zip(plan.graph.tasks.get(&one.task)) else { continue };
         // What its machine was to run, whatever is here by now.
@@ -71,7 +76,7 @@ pub(super) fn record(
         let attempt = Attempt {
             fingerprint: known_fingerprint.unwrap_or_else(|| fingerprint(&brief.made_of)),
             run: plan.id.clone(),
-            ended_ms: now_ms(),
+            ended_ms: at_ms,
             error: one.error.clone(),
             log: None,
             failed_items: 0,

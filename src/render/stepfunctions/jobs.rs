@@ -8,11 +8,10 @@ use serde_json::{Value, json};
 use super::fargate::Size;
 use super::state::{Piece, Processor, State};
 use super::{WAIT_SECONDS, names};
+use crate::aws::TASK_TAG;
 use crate::model::{Graph, ProjectId, Task, safe_folder_name};
 
 const SUBMIT: &str = "arn:aws:states:::batch:submitJob.sync";
-/// The tag that says which task a job is of.
-const TASK: &str = "kptn:task";
 /// Beyond its own timeout an attempt may fetch what it needs and send what it made.
 const MARGIN_SECONDS: u64 = 900;
 /// Tries of what is not a task.
@@ -38,14 +37,17 @@ pub fn open(graph: &Graph, project: &ProjectId) -> State {
 
 /// The job that closes it.
 pub fn close(graph: &Graph, project: &ProjectId) -> State {
-    // What a close says for good it would say again; one that was cut off is done again.
-    let said = ["1", "2", "3"].map(|code| json!({"OnExitCode": code, "Action": "EXIT"}));
     let words = "'kptn','run','close','--wait','--run',$.run,'--remote',$.remote";
-    let mut state = of_run(job(graph, "close", words, None), project);
+    if_cut_off(of_run(job(graph, "close", words, None), project)).to(Value::Null)
+}
+
+/// What a job says for good it would say again; one that was cut off is done again.
+fn if_cut_off(mut state: State) -> State {
+    let said = ["1", "2", "3"].map(|code| json!({"OnExitCode": code, "Action": "EXIT"}));
     if let Some(parameters) = state.parameters.as_mut() {
         parameters["RetryStrategy"] = json!({"Attempts": TRIES + 1, "EvaluateOnExit": said});
     }
-    state.to(Value::Null)
+    state
 }
 
 /// Says to a job that works on the branch, in a copy without git, which project that is of.
@@ -58,9 +60,13 @@ fn of_run(mut state: State, project: &ProjectId) -> State {
     state
 }
 
-/// The job of a whole task.
+/// The job of a whole task. That of a mapped one does what no bundle has reported, each item with its retries, and ends
+/// the task; items that failed in bundles had theirs.
 pub fn task(graph: &Graph, task: &Task) -> State {
-    sized(graph, task, "")
+    match task.is_mapped() {
+        true => if_cut_off(sized(graph, task, "")),
+        false => tried_again(task, sized(graph, task, "'--no-retries',")),
+    }
 }
 
 /// The job that writes the list of a mapped task's bundles.
@@ -72,7 +78,7 @@ pub fn bundles(graph: &Graph, task: &Task) -> State {
     );
     let mut state = job(graph, task.name.as_str(), &words, None);
     if let Some(parameters) = state.parameters.as_mut() {
-        parameters["Tags"][TASK] = names::tag(task.name.as_str()).into();
+        parameters["Tags"][TASK_TAG] = names::tag(task.name.as_str()).into();
     }
     state.retry.push(again(TRIES));
     state.to(Value::Null)
@@ -83,7 +89,8 @@ pub fn items(graph: &Graph, task: &Task) -> State {
     let list =
         format!("States.Format('{{}}tasks/{}/bundles.json', $.keys)", safe_folder_name(task.name.as_str()));
     // What a child returns is kept until the last one ends: nothing.
-    let child = State { result_selector: Some(json!({})), ..sized(graph, task, "'--bundle',$.bundle,") };
+    let child = tried_again(task, sized(graph, task, "'--bundle',$.bundle,'--no-retries',"));
+    let child = State { result_selector: Some(json!({})), ..child };
     let name = names::state(task.name.as_str(), "bundle");
     let piece = Piece { start_at: name.clone(), states: vec![(name, child.ends())] };
     let config = json!({"Mode": "DISTRIBUTED", "ExecutionType": "STANDARD"});
@@ -105,18 +112,22 @@ pub fn items(graph: &Graph, task: &Task) -> State {
     .to(Value::Null)
 }
 
-/// A job of a task's size, with its retries and timeout; `more` are words before the last.
+/// A job of a task's size, with its timeout; `more` are words before the last.
 fn sized(graph: &Graph, task: &Task, more: &str) -> State {
     let words = format!(
-        "'kptn','task','run','--graph',{},{},{more}'--no-retries','--run',$.run,'--remote',$.remote",
+        "'kptn','task','run','--graph',{},{},{more}'--run',$.run,'--remote',$.remote",
         quoted(graph.name.as_str()),
         quoted(task.name.as_str()),
     );
-    let mut state = job(graph, task.name.as_str(), &words, Some(task));
+    job(graph, task.name.as_str(), &words, Some(task)).to(Value::Null)
+}
+
+/// With the retries of a task.
+fn tried_again(task: &Task, mut state: State) -> State {
     if task.retries.0 > 0 {
         state.retry.push(again(task.retries.0));
     }
-    state.to(Value::Null)
+    state
 }
 
 fn job(graph: &Graph, what: &str, words: &str, task: Option<&Task>) -> State {
@@ -132,7 +143,7 @@ fn job(graph: &Graph, what: &str, words: &str, task: Option<&Task>) -> State {
             {"Type": "VCPU", "Value": size.vcpu()},
             {"Type": "MEMORY", "Value": size.memory_mib.to_string()},
         ]);
-        tags[TASK] = names::tag(task.name.as_str()).into();
+        tags[TASK_TAG] = names::tag(task.name.as_str()).into();
         if !task.tags.is_empty() {
             tags["kptn:tags"] = names::tag(&task.tags.join(" ")).into();
         }

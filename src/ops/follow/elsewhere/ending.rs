@@ -1,5 +1,7 @@
 //! The execution has ended: the run is closed, and how it ended is told.
 
+use std::collections::BTreeMap;
+
 use super::following::Following;
 use super::lost::{LostJob, lost_jobs};
 use crate::aws::{Execution, ExecutionState};
@@ -22,7 +24,9 @@ impl Following<'_> {
             _ => lost_jobs(self.deployed, &self.begun.execution, plan, &self.merge).unwrap_or_default(),
         };
         let remote = &self.deployed.remote;
-        let failures: Vec<_> = lost.iter().filter_map(LostJob::failure).collect();
+        // Of a mapped task that died for several reasons the last one counts.
+        let failures = lost.iter().filter_map(LostJob::failure).map(|one| (one.task.clone(), one));
+        let failures: Vec<_> = failures.collect::<BTreeMap<_, _>>().into_values().collect();
         let (run, command, nobody) = (plan.id.as_str(), self.command, Vec::new());
         let counts =
             shared_run::close_after_losses(self.start, run, remote, Wait::Yes, command, nobody, &failures)?

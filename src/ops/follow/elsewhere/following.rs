@@ -83,10 +83,6 @@ pub(super) struct Following<'a> {
 
 impl Following<'_> {
     fn through(mut self, ask: Ask<'_>) -> Result<Ended, OpsError> {
-        if self.begun.found != Found::New {
-            // Another process told it when it opened the run.
-            self.tell(&Event::run_started(&self.begun.plan, None));
-        }
         if self.begun.found == Found::Over {
             self.hear()?;
             // What it says of jobs that died is wanted, and nothing else.

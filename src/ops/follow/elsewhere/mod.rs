@@ -14,7 +14,7 @@ mod ending;
 mod following;
 mod lost;
 
-pub use begin::{Beginning, Begun, Prepared, begin, prepare};
+pub use begin::{Beginning, Begun, Found, Prepared, begin, prepare};
 pub use following::{Ask, Ended, OnInterrupt, follow};
 
 use crate::ops::shared_run;
