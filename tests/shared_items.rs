@@ -112,3 +112,26 @@ fn who_ends_a_task_runs_what_no_bundle_reported_and_takes_over_what_failed() {
     assert_eq!(two.ran(), "2 5");
     machines.close(&run).succeeds();
 }
+
+#[test]
+fn items_that_a_run_was_about_alone_are_kept_beside_the_record_of_the_task() {
+    for by_bundles in [false, true] {
+        let machines = Machines::in_a_folder();
+        machines.driver.kptn(&["run"]).succeeds();
+        let edited = machines.driver.read("each.py").replace("return N * N", "return N * N + 1");
+        let worker = machines.worker();
+        [&machines.driver, &worker].into_iter().for_each(|project| project.write("each.py", &edited));
+        let run = machines.open(&["each", "--item", "2", "--item", "6"]);
+        if by_bundles {
+            bundles(&worker, &run).iter().for_each(|name| drop(bundle(&worker, &run, name).succeeds()));
+        }
+        task(&worker, &run, "each").succeeds();
+        machines.close(&run).succeeds();
+        assert_eq!(worker.ran(), "2 6");
+        machines.driver.kptn(&["status", "each"]).succeeds().prints("5 of 7 items stale");
+        machines.driver.ran();
+        machines.driver.kptn(&["run", "each"]).succeeds();
+        assert_eq!(machines.driver.ran(), "1 3 4 5 7");
+        machines.driver.kptn(&["cat", "each[2]"]).succeeds().prints("5");
+    }
+}

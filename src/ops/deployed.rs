@@ -63,7 +63,7 @@ pub enum DeployedError {
         graph: String,
     },
     /// The stack's image was made of other code.
-    #[error("the image of the stack `{stack}` is of other code: {}", other_code(.tasks))]
+    #[error("the image of the stack `{stack}` differs from what is here: {}", other_code(.tasks))]
     OtherCode {
         /// The stack.
         stack: String,

@@ -222,7 +222,7 @@ def test_code_that_the_image_has_not_is_refused_before_anything_starts(aws):
     run = lambda *words, **more: project.kptn("run", "--runner", "stepfunctions", "--detach", *words, **more)
     project.edit("tasks.py", "write_text('b')", "write_text('c')")
     said = run(exits=2)
-    assert "the image of the stack `kptn-code` is of other code: `B` (script.B)" in said and "`kptn deploy aws`" in said, said
+    assert "the image of the stack `kptn-code` differs from what is here: `B` (script.B)" in said and "`kptn deploy aws`" in said, said
     assert started() == 0
     assert "run survey" not in project.kptn("log"), project.kptn("log")
     assert "goes on" not in project.kptn("status"), project.kptn("status")
@@ -232,9 +232,11 @@ def test_code_that_the_image_has_not_is_refused_before_anything_starts(aws):
     assert "goes on" in run("A")
     assert started() == 1
     project.deploy()
-    # The stack knows the same of an image that was there.
+    # Where nobody has said it of an image that is there, a deployment does.
+    aws.s3.delete_object(Bucket=project.outputs()["BucketName"], Key="kptn-images/%s.json" % project.parameter("Image"))
+    assert "is up to date" in project.deploy()
     project.edit("tasks.py", "write_text('a')", "write_text('d')")
-    assert "of other code: `A` (" in run("--branch", "other", exits=2)
+    assert "differs from what is here: `A` (" in run("--branch", "other", exits=2)
     assert started() == 1
 
 

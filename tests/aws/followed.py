@@ -240,6 +240,28 @@ def test_what_a_bundle_that_died_had_to_do_is_done_by_the_last_job(aws):
     assert site.began().count("each-z") == 1, site.began()
 
 
+def test_a_last_job_that_dies_after_an_item_failed_in_a_bundle(aws):
+    site = Deployed(aws, "last")
+    site.fail("each-x", 1)
+    site.hold("each-z")
+    process = site.begin()
+    site.until_began("each-z")
+    site.until(lambda: "each[]" in site.ended(), "the other bundle")
+    site.kill("each[]")
+    # Batch does it again where it was cut off, and then no more.
+    for began in (2, 3, 4):
+        site.until(lambda: site.began().count("each-z") == began, "the last job")
+        site.kill("each")
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert process.returncode == 1 and "1 failed" in said, said
+    status = {row["task"]: row["status"] for row in json.loads(site.kptn("status", "--all", "--json"))["rows"]}
+    assert status["each"] == "failed", status
+    site.release("each-z")
+    said = site.run("state:failed")
+    assert "1 ran" in said and site.not_fresh() == [], said
+    assert site.began().count("each-y") == 1, site.began()
+
+
 def test_left_and_found_again(aws):
     site = Deployed(aws, "left")
     site.hold("c")

@@ -230,6 +230,9 @@ impl Shown<'_> {
             printer.insist(left);
         }
         if proposal.changes.is_empty() && written.after.is_none() && !builds && missing.is_empty() {
+            if let Some(plan) = image.as_ref().filter(|_| !self.args.dry_run) {
+                deployment.say_code(&bucket, plan)?;
+            }
             printer.say(format!("{} is up to date", deployment.stack));
             return Ok(Vec::new());
         }

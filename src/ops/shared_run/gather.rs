@@ -136,8 +136,9 @@ impl ClosedThere<'_> {
         if let Some(known) = known {
             counts = known;
         } else {
-            // It was skipped, as far as that one knew.
-            let died = (lost.len() as u64).min(counts.skipped);
+            // It was skipped, as far as that one knew, unless bundles of it had failed.
+            let died = lost.iter().filter(|one| !one.in_bundles).count() as u64;
+            let died = died.min(counts.skipped);
             (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
         }
         if is_open {
@@ -285,7 +286,10 @@ impl Gathering<'_> {
         let all: Vec<_> = all.filter(|(outcome, _)| *outcome != TaskOutcome::Skipped).collect();
         state.note_outcomes(run, name, &all)?;
         let Some(whole) = whole else { return Ok(None) };
-        let Some(entry) = &whole.entry else { return Ok(None) };
+        // Where a run was about some items alone they are kept beside the record that the task had, which stays.
+        let Some(entry) = whole.entry.as_ref().filter(|_| whole.unfinished.is_none()) else {
+            return Ok(None);
+        };
         let base = plan.base.get(name).and_then(|base| base.record);
         let now = there.get(&(entry.graph.clone(), entry.task.clone())).copied();
         let is_ours = |now| Some(now) == base || now == entry.record;

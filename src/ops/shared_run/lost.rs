@@ -5,11 +5,11 @@
 
 use super::spare::decide;
 use crate::fingerprint::{Gathered, Surroundings, fingerprint, gather};
-use crate::model::{Attempt, Provenance, RunPlan, TaskName, TaskOutcome, UnfinishedTask};
+use crate::model::{Attempt, Provenance, RunPlan, TaskName, TaskOutcome, UnfinishedTask, WorkerReport};
 use crate::ops::items::past_of;
 use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, memo, remotes};
-use crate::remote::{RemoteError, Reports, SharedRun, block_on};
+use crate::remote::{RemoteError, SharedRun, block_on};
 use crate::store::Store;
 
 /// A task whose machine died.
@@ -21,19 +21,21 @@ pub struct LostTask {
     pub error: String,
     /// What it printed, as far as the engine knows.
     pub log: Vec<String>,
+    /// Whether items of it failed in bundles, which the run knows.
+    pub in_bundles: bool,
 }
 
-/// Returns those of which nothing was reported: that one is done, or has failed, is known better by who did it.
+/// Returns those of which nothing was reported but by bundles: that one is done, or has failed, is known better by who
+/// ended it.
 pub(super) fn unreported(shared: &SharedRun, lost: &[LostTask]) -> Result<Vec<LostTask>, RemoteError> {
-    let is_over = |reports: &Reports| {
-        let mut tried = reports.failed.iter().chain(&reports.bundles);
-        reports.done.is_some() || tried.any(|report| report.outcome == TaskOutcome::Failed)
-    };
+    let has_failed = |report: &WorkerReport| report.outcome == TaskOutcome::Failed;
     block_on(async {
         let mut all = Vec::new();
         for one in lost {
-            if !is_over(&shared.reports(&one.task).await?) {
-                all.push(one.clone());
+            let reports = shared.reports(&one.task).await?;
+            if reports.done.is_none() && !reports.failed.as_ref().is_some_and(has_failed) {
+                let in_bundles = reports.bundles.iter().any(has_failed);
+                all.push(LostTask { in_bundles, ..one.clone() });
             }
         }
         Ok(all)

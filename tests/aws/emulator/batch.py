@@ -52,6 +52,8 @@ def _run(job):
             if job.stop:
                 break
             code, said, over = processes.run(job.job_name, words, env, job._get_attempt_duration(), lambda: job.stop, began)
+            # What was killed has an exit code there as well.
+            code = code if code >= 0 else 128 - code
             job.exit_code = code
             if job.latest_attempt:
                 job.latest_attempt["container"]["exitCode"] = code
@@ -69,8 +71,7 @@ def _run(job):
 def _again(strategy, code):
     """Whether an attempt that left so is made again: the first rule that fits says it."""
     for rule in strategy.get("evaluateOnExit") or []:
-        # What was killed has an exit code there as well.
-        if fnmatch.fnmatchcase(str(code if code >= 0 else 128 - code), rule.get("onExitCode") or "*"):
+        if fnmatch.fnmatchcase(str(code), rule.get("onExitCode") or "*"):
             return rule["action"].lower() == "retry"
     return True
 

@@ -6,7 +6,7 @@ use super::{Deployment, ImagePlan};
 use crate::aws::Stack;
 use crate::model::Digest;
 use crate::ops::OpsError;
-use crate::ops::image_code::bucket_of_stack;
+use crate::ops::image_code::{ImageCode, bucket_of_stack};
 use crate::remote::{Bucket, block_on};
 
 /// A machine's text, and where it goes.
@@ -58,9 +58,13 @@ impl Deployment<'_> {
         Ok(format!("https://{bucket}.s3.{}.amazonaws.com{end}/{key}", self.aws.region()))
     }
 
-    /// Says beside them what the tasks in an image are made of.
+    /// Says beside them what the tasks in an image are made of, where that is not said.
     pub fn say_code(&self, bucket: &str, image: &ImagePlan) -> Result<(), OpsError> {
-        image.code.write(&self.opened(bucket)?, &image.tag)
+        let there = self.opened(bucket)?;
+        match ImageCode::read(&there, &image.tag)? {
+            Some(said) if said == image.code => Ok(()),
+            _ => image.code.write(&there, &image.tag),
+        }
     }
 
     fn opened(&self, bucket: &str) -> Result<Bucket, OpsError> {

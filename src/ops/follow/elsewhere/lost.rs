@@ -46,10 +46,10 @@ impl LostJob {
         })
     }
 
-    /// Returns what is written down of its task; absent where it is none's, or how that ended is known.
+    /// Returns what is written down of its task, unless somebody has reported how that ended; absent where it is none's.
     pub fn failure(&self) -> Option<LostTask> {
-        let task = self.task.clone().filter(|_| !self.is_known)?;
-        Some(LostTask { task, error: self.error(), log: self.log.clone() })
+        let (task, error, log) = (self.task.clone()?, self.error(), self.log.clone());
+        Some(LostTask { task, error, log, in_bundles: false })
     }
 
     fn error(&self) -> String {
