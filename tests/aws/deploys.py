@@ -444,7 +444,7 @@ def test_another_stack_takes_no_remote_over(aws):
     bucket, text = project.outputs()["BucketName"], project.read("kptn.yaml")
     for words in (["--stack", "kptn-own-2"], ["--region", "eu-west-1"], ["--stack", "kptn-own-2", "--dry-run"]):
         said = project.deploy(*words, exits=2)
-        assert "`prod` in kptn.yaml (s3://%s/kptn) is of another stack" % bucket in said, said
+        assert "`prod` in kptn.yaml (s3://%s/kptn/) is of another stack" % bucket in said, said
         assert "`--remote NAME` gives" in said and "`-p ExistingBucket=%s -p Prefix=kptn/`" % bucket in said, said
     assert project.read("kptn.yaml") == text
     assert [one["StackName"] for one in project.formation.describe_stacks()["Stacks"] if one["StackName"].startswith("kptn-own-")] == []
