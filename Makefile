@@ -54,15 +54,13 @@ test-engines: ## Runs one pipeline for real with Prefect (threads, Dask, Ray), S
 	@tests/engines/run.py "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 	@tests/engines/machines.sh "$(TARGET)/debug/kptn" "$(TARGET)/engines"
 
+# The longest first.
+AWS_SUITES ?= run real deploys followed three
 test-aws: ## Carries out state machines that kptn rendered in an emulator of AWS, and holds tables to their contract (a few minutes)
 	@tests/setup/aws.sh "$(TARGET)/aws"
-	@$(CARGO) build --locked $(FEATURES)
-	@"$(TARGET)/aws/bin/python" -B tests/aws/run.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@tests/setup/r.sh
-	@"$(TARGET)/aws/bin/python" -B tests/aws/real.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
-	@"$(TARGET)/aws/bin/python" -B tests/aws/followed.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
-	@"$(TARGET)/aws/bin/python" -B tests/aws/three.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
-	@"$(TARGET)/aws/bin/python" -B tests/aws/deploys.py "$(TARGET)/debug/kptn" "$(TARGET)/aws"
+	@$(CARGO) build --locked $(FEATURES)
+	@printf '%s\n' $(AWS_SUITES) | xargs -P 2 -I SUITE tests/aws/suite.sh SUITE "$(TARGET)/debug/kptn" "$(TARGET)/aws"
 	@"$(TARGET)/aws/bin/python" -B tests/aws/tables.py "$(TARGET)/aws" \
 	  $(CARGO) test --locked $(FEATURES) --test main -- buckets::
 
