@@ -35,7 +35,7 @@ version=$("$kptn" --version)
 printf 'graphs: {g: {tasks: {A: }}}\ntasks: {A: {file: A.py}}\n' >"$empty/kptn.yaml"
 echo 'def A(): pass' >"$empty/A.py"
 said=$(cd "$empty" && env -u AWS_REGION -u AWS_DEFAULT_REGION HOME="$empty" "$kptn" deploy aws --dry-run 2>&1 || true)
-grep -q "no region is said" <<<"$said" || {
+grep -q "no region of AWS is said" <<<"$said" || {
   echo "the program in the wheel does not know AWS: $said" >&2
   exit 1
 }
