@@ -231,9 +231,8 @@ fn take_attempt(
     one: &UnfinishedTask,
     attempt: &Attempt,
 ) -> Result<(), OpsError> {
-    let path = store.layout().run_log(&attempt.run, &one.task);
-    let log = one.log.map(|log| write(store, &log, &path)).transpose()?;
-    let log = log.map(|()| path.display().to_string());
+    let log = one.log.map(|log| write(store, &log, &attempt.run, &one.task)).transpose()?;
+    let log = log.map(|file| store.layout().run_logs(&attempt.run).join(file).display().to_string());
     let attempt = Attempt { log, ..attempt.clone() };
     Ok(state.fail_task(here, &one.graph, &one.task, &attempt)?)
 }
@@ -244,9 +243,7 @@ pub fn failed_items(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedIte
         // What they printed did not come, and a file that the other side names is none of ours.
         return Ok(one.failed.iter().map(|item| FailedItem { log: None, ..item.clone() }).collect());
     };
-    // Named by its bytes: what was pulled before stays as it is.
-    let file = format!("{}.{}.log", safe_folder_name(one.task.as_str()), logs.short());
-    write(store, logs, &store.layout().run_logs(&first.run).join(&file))?;
+    let file = write(store, logs, &first.run, &one.task)?;
     let here = |item: &FailedItem| {
         let log = item.log.clone().map(|log| ItemLog {
             run: first.run.clone(),
@@ -259,18 +256,21 @@ pub fn failed_items(store: &Store, one: &UnfinishedTask) -> Result<Vec<FailedIte
     Ok(one.failed.iter().map(here).collect())
 }
 
-/// Writes an object to a file of a run's folder, where it is not there yet.
-fn write(store: &Store, object: &Digest, path: &Path) -> Result<(), OpsError> {
+/// Writes what a task printed to a file of a run's folder; returns the file's name, which is by its bytes: what is there
+/// of another machine, or of this one, stays as it is.
+fn write(store: &Store, object: &Digest, run: &RunId, task: &TaskName) -> Result<String, OpsError> {
+    let folder = store.layout().run_logs(run);
+    let name = format!("{}.{}.log", safe_folder_name(task.as_str()), object.short());
+    let path = folder.join(&name);
     if path.exists() {
-        return Ok(());
+        return Ok(name);
     }
-    let folder = path.parent().unwrap_or(store.layout().root());
-    fs::create_dir_all(folder).map_err(|error| StoreError::writing("make", folder, error))?;
+    fs::create_dir_all(&folder).map_err(|error| StoreError::writing("make", &folder, error))?;
     let bytes = store.load(object)?;
-    let writing = |error| StoreError::writing("write", path, error);
+    let writing = |error| StoreError::writing("write", &path, error);
     // At once or not at all: what is there is taken for the whole.
-    let mut file = tempfile::NamedTempFile::new_in(folder).map_err(writing)?;
+    let mut file = tempfile::NamedTempFile::new_in(&folder).map_err(writing)?;
     file.write_all(&bytes).map_err(writing)?;
-    file.persist(path).map_err(|error| writing(error.error))?;
-    Ok(())
+    file.persist(&path).map_err(|error| writing(error.error))?;
+    Ok(name)
 }
