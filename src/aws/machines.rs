@@ -16,19 +16,6 @@ const EVENTS: i32 = 1000;
 const EXECUTIONS: usize = 20;
 const OF_A_MAP: i32 = 5;
 
-/// What Batch says of a job in the event of its failure.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-struct Job {
-    job_name: String,
-    #[serde(default)]
-    status_reason: String,
-    #[serde(default)]
-    container: Container,
-    #[serde(default)]
-    tags: Option<BTreeMap<String, String>>,
-}
-
 /// What Step Functions was to ask Batch for.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -43,14 +30,6 @@ struct Asked {
 #[serde(rename_all = "PascalCase")]
 struct Child {
     execution_arn: String,
-}
-
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "PascalCase", default)]
-struct Container {
-    reason: String,
-    log_stream_name: Option<String>,
-    exit_code: Option<i32>,
 }
 
 impl Aws {
@@ -102,9 +81,12 @@ impl Aws {
             let scheduled = events.iter().filter(|event| event.task_scheduled_event_details.is_some());
             let tried_again: BTreeSet<i64> = scheduled.map(|event| event.previous_event_id).collect();
             for event in events.iter().filter(|event| !tried_again.contains(&event.id)) {
-                match cause(event).map(serde_json::from_str) {
+                let cause = cause(event);
+                match cause.map(serde_json::from_str) {
                     Some(Ok(Child { execution_arn })) => left.push(execution_arn),
-                    _ => jobs.extend(failed_job(event).or_else(|| failed_without_job(event, &events))),
+                    _ => jobs.extend(
+                        cause.and_then(FailedJob::of_cause).or_else(|| failed_without_job(event, &events)),
+                    ),
                 }
             }
             // Who may not list those hears of the rest.
@@ -165,12 +147,9 @@ fn failed_without_job(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<Fail
     let refused = said!(task_submit_failed_event_details);
     let told = refused.or(said!(task_failed_event_details)).or(said!(task_timed_out_event_details));
     let (_, error, cause) = told.filter(|said| said.0 == "batch")?;
-    // A cause that begins as a job and is none was cut off: it says nothing to people.
-    let cause = cause.as_deref().filter(|text| !text.starts_with('{'));
-    let why = [error.as_deref(), cause].into_iter().flatten().collect::<Vec<_>>().join(": ");
     let Asked { job_name: name, mut tags } = asked(event, all).unwrap_or_default();
     let (task, was_refused) = (tags.remove(TASK_TAG), refused.is_some());
-    Some(FailedJob { name, task, was_refused, why, code: None, log: None })
+    Some(FailedJob { name, task, was_refused, ..FailedJob::of_error(error.as_deref(), cause.as_deref()) })
 }
 
 /// Returns what was asked for that an event tells of: one of the events before it says that.
@@ -183,24 +162,4 @@ fn asked(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<Asked> {
         }
         at = before.previous_event_id;
     }
-}
-
-/// Returns the job that failed; absent where it was none.
-fn failed_job(event: &HistoryEvent) -> Option<FailedJob> {
-    let job: Job = serde_json::from_str(cause(event)?).ok()?;
-    let code = job.container.exit_code.map(|code| format!("exit code {code}"));
-    let mut why: Vec<String> = [job.status_reason, job.container.reason].into_iter().chain(code).collect();
-    why.retain(|text| !text.is_empty());
-    why.dedup();
-    let Container { exit_code, log_stream_name, .. } = job.container;
-    let (mut tags, why) = (job.tags.unwrap_or_default(), why.join("; "));
-    let task = tags.remove(TASK_TAG);
-    Some(FailedJob {
-        name: job.job_name,
-        task,
-        was_refused: false,
-        why,
-        code: exit_code,
-        log: log_stream_name,
-    })
 }

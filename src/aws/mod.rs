@@ -3,7 +3,7 @@
 //! ```text
 //! client     credentials, regions, tries; where all of it is asked     profile   whether there is one of a name
 //! error      why it was not done      reason     what the SDK says of that, in one line
-//! machines   Step Functions: start, look, stop, what failed
+//! machines   Step Functions: start, look, stop, what failed     job   a job that failed, as AWS says it
 //! stacks     CloudFormation: what a stack has made    changes   what it would become, and that it does    stack   what is said of it
 //! images     who asks (STS), and images of containers (ECR)
 //! logs       what containers printed
@@ -21,6 +21,7 @@ mod client;
 mod error;
 #[cfg(feature = "aws")]
 mod images;
+mod job;
 #[cfg(feature = "aws")]
 mod logs;
 #[cfg(feature = "aws")]
@@ -40,6 +41,7 @@ pub use absent::Aws;
 #[cfg(feature = "aws")]
 pub use client::{Aws, config, credentials, on_own_runtime};
 pub use error::AwsError;
+pub use job::FailedJob;
 pub use stack::{
     Action, Change, Given, Identity, Login, Making, Stack, StackEvent, Standing, Template, TemplateParameter,
 };
@@ -76,23 +78,6 @@ pub struct Execution {
     pub state: ExecutionState,
     /// What failed, and what it said of that, or that it was stopped; empty where nothing did.
     pub why: String,
-}
-
-/// A job of an execution that failed.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FailedJob {
-    /// Its name; empty where it was refused and what was asked for is not told.
-    pub name: String,
-    /// The task that it was tagged with; absent where it has no such tag.
-    pub task: Option<String>,
-    /// Whether Batch did not take it.
-    pub was_refused: bool,
-    /// Why, as AWS says it.
-    pub why: String,
-    /// The exit code of its program; absent where it did not come to one.
-    pub code: Option<i32>,
-    /// The log stream of its container; absent where none was started.
-    pub log: Option<String>,
 }
 
 /// What a stack has made, by the names of its outputs.

@@ -64,7 +64,7 @@ pub use run::{
     AfterFailure, BaseRecord, CacheUse, ENGINE_CONTRACT, Force, Interpreter, Interpreters, ProbeAnswer,
     RUNNER_PROTOCOL, RunCounts, RunId, RunPlan, Stream,
 };
-pub use shared_run::{Brief, Briefing, RunEnd, SHARED_RUN_FORMAT, WorkerReport, WorkerStart};
+pub use shared_run::{Brief, Briefing, CaughtError, RunEnd, SHARED_RUN_FORMAT, WorkerReport, WorkerStart};
 pub use size::{SizeError, parse_size};
 pub use snapshot::{SNAPSHOT_FORMAT, Snapshot, SnapshotEntry};
 pub use status::{Change, Reason, Status};

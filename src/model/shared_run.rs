@@ -100,6 +100,17 @@ pub struct WorkerStart {
     pub items: Option<u64>,
 }
 
+/// What a state machine has written down of a task whose job came to no good end: an error as its `Catch` gets it. Jobs
+/// that said themselves how their task ended leave one too, which counts for nothing.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct CaughtError {
+    /// The name of the error; empty where there is none.
+    pub error: String,
+    /// What it says, of a job of Batch as JSON; empty where it says nothing.
+    pub cause: String,
+}
+
 /// How a run ended: the last that is written of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RunEnd {

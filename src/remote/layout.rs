@@ -20,6 +20,7 @@
 //! runs/<run>/tasks/<task>/[<bundle>.]failed  the latest try that failed
 //! runs/<run>/tasks/<task>/bundles            where the lists of its bundles are
 //! runs/<run>/tasks/<task>/bundles.json, …/skip, runs/<execution>/opened.json   for engines that read them there
+//! runs/<run>/tasks/<task>/lost               what an engine has written of the task's job, which failed
 //! runs/<run>/closed                          how it ended
 //! locks/<name>                               folders only: who moves a key now, and who writes at all
 //! ```
@@ -222,8 +223,15 @@ pub fn run_skip(run: &RunId, task: &TaskName) -> String {
 
 /// Tells whether a key below that of a task of a run is that of what came of it, or of one bundle.
 pub fn is_run_report(key: &str) -> bool {
-    !["/begun", "/bundles", "/bundles.json", "/skip"].iter().any(|other| key.ends_with(other))
+    !["/begun", "/bundles", "/bundles.json", "/skip", LOST].iter().any(|other| key.ends_with(other))
 }
+
+/// Tells whether a key below that of a task of a run is what an engine says of the task's job, which failed.
+pub fn is_run_lost(key: &str) -> bool {
+    key.ends_with(LOST)
+}
+
+const LOST: &str = "/lost";
 
 /// Returns the key of the run that an engine's execution opened; absent where its name cannot be in a key.
 pub fn run_opened(execution: &str) -> Option<String> {
@@ -244,7 +252,7 @@ fn is_for_engines(key: &str) -> bool {
         parts[..],
         ["runs", _, "opened.json"]
             | ["runs", _, "gates", ..]
-            | ["runs", _, "tasks", _, "skip" | "bundles.json"]
+            | ["runs", _, "tasks", _, "skip" | "bundles.json" | "lost"]
     )
 }
 
@@ -296,11 +304,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_engines_read_is_never_in_a_table() {
+    fn what_engines_read_or_write_is_never_in_a_table() {
         let (run, task) = (RunId::new(1, 2), TaskName::parse("gates").unwrap());
         let bundle = Bundle { list: Digest::of(b""), from: 0, to: 1 };
         let theirs = [run_skip(&run, &task), run_bundle_names(&run, &task), run_opened("night-1").unwrap()];
-        for key in theirs.iter().chain([&format!("runs/{run}/gates/1.2")]) {
+        let written = [format!("runs/{run}/gates/1.2"), format!("{}/lost", run_task(&run, &task))];
+        for key in theirs.iter().chain(&written) {
             assert!(!is_in_table(key), "{key}");
         }
         let ours =

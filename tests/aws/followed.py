@@ -201,6 +201,7 @@ def test_a_job_that_dies_while_nobody_looks(aws):
     # What a laptop may be too small for goes on where it was.
     assert "`kptn run --runner stepfunctions state:failed`" in " ".join(said.split()), said
     has_failed(site, "c", "its job failed: ")
+    assert "is in the log stream" not in site.kptn("output", "c"), "what it printed is here"
 
 
 def test_jobs_that_are_refused_for_good(aws):

@@ -149,8 +149,13 @@ def test_jobs_that_are_killed(aws):
     expected = [job for job in ALL if job != "late_report"] + ["compare", "close"]
     assert execution.jobs() == sorted(expected), execution.jobs()
     closed = site.closed(run)
-    assert (closed["exit"], closed["counts"]["ran"], closed["counts"]["skipped"]) == (1, 8, 2), closed
+    assert [closed["exit"], *(closed["counts"][one] for one in ("ran", "failed", "skipped"))] == [1, 8, 1, 1], closed
     assert site.not_fresh() == ["weather", "late_report"]
+    # Nobody has followed it: the machine wrote down what it heard, and the job that closed the run read that.
+    status = json.loads(site.kptn("status", "weather", "--json"))["rows"][0]
+    assert status["status"] == "failed" and "its job failed: " in json.dumps(status), status
+    printed = site.kptn("output", "weather")
+    assert "its job failed: " in printed and "is in the log stream" in printed, printed
     site.release("weather")
     again = site.start()
     again.finish("SUCCEEDED")

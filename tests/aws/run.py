@@ -50,6 +50,10 @@ def test_a_failure_stops_what_depends_on_it_alone(aws):
         assert run.begun() == set(begun.split()), (bad, run.lines())
         assert run.lines()[-1] == "end close", "the run is closed all the same"
         assert "kptn.TasksFailed" in run.history()
+        lost = [file["Key"] for file in aws.s3.list_objects_v2(Bucket=BUCKET, Prefix=run.folder.name)["Contents"] if file["Key"].endswith("/lost")]
+        assert [key.split("/")[-2] for key in lost] == [bad], lost
+        said = json.loads(aws.s3.get_object(Bucket=BUCKET, Key=lost[0])["Body"].read())
+        assert json.loads(said["Cause"])["JobName"] == "kptn-g-" + bad, said
 
 
 def test_fresh_tasks_start_no_container(aws):
@@ -227,11 +231,18 @@ def test_a_stack_is_made_of_the_template_and_its_roles_allow_what_is_done(aws):
         (aws.stub / "key" / hashlib.sha256(name.encode()).hexdigest()[:16]).write_text(safe)
     before = len(aws.noted("call"))
     given = {"remote": made["Remote"], "branch": "main", "bucket": BUCKET, "prefix": "kptn/"}
-    started = aws.states.start_execution(stateMachineArn=made["MachineG"], name="once", input=json.dumps(given))
-    while (now := aws.states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
-        time.sleep(0.1)
-    lines = (aws.stub / "log").read_text().splitlines()
-    assert now["status"] == "SUCCEEDED" and {"end open", "end e", "end p[1]", "end close"} <= set(lines), (now, lines)
+
+    def carried_out(name, status, *ended):
+        started = aws.states.start_execution(stateMachineArn=made["MachineG"], name=name, input=json.dumps(given))
+        while (now := aws.states.describe_execution(executionArn=started["executionArn"]))["status"] == "RUNNING":
+            time.sleep(0.1)
+        lines = (aws.stub / "log").read_text().splitlines()
+        assert now["status"] == status and {"end " + one for one in ended} <= set(lines), (now, lines)
+
+    carried_out("once", "SUCCEEDED", "open", "e", "p[1]", "close")
+    # What fails is written down.
+    (aws.stub / "fail" / hashlib.sha256(b"e").hexdigest()[:16]).write_text("")
+    carried_out("again", "FAILED")
 
     calls = [call for call in aws.noted("call")[before:] if call["who"] == "machine"]
     roles = formation.describe_stack_resources(StackName="second")["StackResources"]

@@ -156,7 +156,7 @@ fn close(run: &str, args: &Close, session: &Session, context: &Context<'_>) -> R
     let wait = if args.wait { Wait::Yes } else { Wait::No };
     let (command, listeners) = (context.typed(), listeners(context, session, None));
     let report = match shared_by(args.remote.as_ref()) {
-        Some(remote) => shared_run::close(&context.start()?, run, &remote, wait, &command, listeners)?,
+        Some(remote) => shared_run::close(&context.start()?, run, &remote, wait, &command, listeners, &[])?,
         None => engines::close(session, run, wait, &command, listeners)?,
     };
     if context.printer.json {

@@ -35,7 +35,7 @@ const LEASE_MS: u64 = 60 * 60 * 1000;
 /// How often others may move the same tasks meanwhile.
 const TRIES: u32 = 5;
 
-/// Closes a run whose tasks any machine carried out.
+/// Closes a run whose tasks any machine carried out; `told` are tasks of which is known here that their machines died.
 pub fn close(
     start: &Start,
     run: &str,
@@ -43,29 +43,16 @@ pub fn close(
     wait: Wait,
     command: &str,
     listeners: Vec<Arc<dyn Listener>>,
-) -> Result<CloseReport, OpsError> {
-    close_after_losses(start, run, remote, wait, command, listeners, &[])
-}
-
-/// The same, where machines are known to have died without a word.
-pub fn close_after_losses(
-    start: &Start,
-    run: &str,
-    remote: &str,
-    wait: Wait,
-    command: &str,
-    listeners: Vec<Arc<dyn Listener>>,
-    lost: &[LostTask],
+    told: &[LostTask],
 ) -> Result<CloseReport, OpsError> {
     let id = parse_run(run)?;
     let session = Session::open(start)?;
     let store = Store::open(session.store_root())?;
     let peer = Peer::find(&session.project, store.layout(), Some(remote), Absent::Fail)?;
     let shared = there(&peer, &store, &id);
-    let lost = lost::unreported(&shared, lost)?;
     if let Some(end) = block_on(shared.end())? {
         return ClosedThere { start, remote, command, shared: &shared, store: &store }
-            .take(session, end, &lost);
+            .take(session, end, told);
     }
     // Who opened it has the plan; any other reads it there.
     let plan = match session.state()?.run(&id)? {
@@ -74,13 +61,14 @@ pub fn close_after_losses(
     };
     let no_run = || SharedRunError::NoRun { url: peer.url().to_owned(), run: id.clone() };
     let plan = plan.ok_or_else(no_run)?;
-    let told = start.branch.clone().or_else(|| environment("KPTN_BRANCH"));
-    refuse_other_branch(told.as_deref(), &id, &plan.branch)?;
+    let named = start.branch.clone().or_else(|| environment("KPTN_BRANCH"));
+    refuse_other_branch(named.as_deref(), &id, &plan.branch)?;
     let start = Start { branch: Some(plan.branch.to_string()), ..start.clone() };
     drop(session);
     let session = known_here(&start, remote, &plan, command)?;
     let gather = |session: &Session| {
-        Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan }.gather()?;
+        let gathering = Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan };
+        let lost = gathering.gather(told)?;
         lost::record(session, &store, &shared, &plan, &lost, now_ms())?;
         for one in &lost {
             let failed = (TaskOutcome::Failed, Extent::Whole);
@@ -125,20 +113,27 @@ struct ClosedThere<'a> {
 impl ClosedThere<'_> {
     /// Says how it ended. Where another machine closed it, this one has its place no more, but its results, and what
     /// that one did not know: tasks that were lost.
-    fn take(self, session: Session, end: RunEnd, lost: &[LostTask]) -> Result<CloseReport, OpsError> {
+    fn take(self, session: Session, end: RunEnd, told: &[LostTask]) -> Result<CloseReport, OpsError> {
         let Self { start, remote, command, .. } = self;
         let RunEnd { run, branch, mut counts, outputs, exit, given_up, at_ms, .. } = end;
         if given_up {
             return Err(EngineError::GivenUp { run }.into());
+        }
+        let (mut lost, mut uncounted) = (Vec::new(), 0);
+        for one in told {
+            let reports = block_on(self.shared.reports(&one.task))?;
+            if let Some(one) = lost::lost(&one.task, &reports, told) {
+                uncounted += u64::from(!lost::was_counted(&reports));
+                lost.push(one);
+            }
         }
         let is_open = session.state()?.engine_run(&run)?.is_some();
         let known = session.state()?.run(&run)?.and_then(|row| row.counts).filter(|_| !is_open);
         if let Some(known) = known {
             counts = known;
         } else {
-            // It was skipped, as far as that one knew, unless bundles of it had failed.
-            let died = lost.iter().filter(|one| !one.in_bundles).count() as u64;
-            let died = died.min(counts.skipped);
+            // They were skipped, as far as that one knew.
+            let died = uncounted.min(counts.skipped);
             (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
         }
         if is_open {
@@ -147,7 +142,7 @@ impl ClosedThere<'_> {
             let start = Start { branch: Some(branch.to_string()), ..start.clone() };
             publish::agree(Session::open(&start)?, &start, remote, command)?;
             if !lost.is_empty() {
-                lost::record(&Session::open(&start)?, self.store, self.shared, &plan, lost, at_ms)?;
+                lost::record(&Session::open(&start)?, self.store, self.shared, &plan, &lost, at_ms)?;
                 // Others hear of it, too; where that fails, with the next push.
                 drop(publish::agree(Session::open(&start)?, &start, remote, command));
             }
@@ -233,9 +228,13 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    fn gather(&self) -> Result<(), OpsError> {
+    /// Takes in what came of all tasks; returns those that are lost.
+    fn gather(&self, told: &[LostTask]) -> Result<Vec<LostTask>, OpsError> {
         let Self { session, store, peer, shared, plan } = *self;
         let mut all = block_on(shared.all_reports())?;
+        let none = Reports::default();
+        let of = |name: &TaskName| all.get(&safe_folder_name(name.as_str())).unwrap_or(&none);
+        let lost = plan.tasks.iter().filter_map(|name| lost::lost(name, of(name), told)).collect();
         let mut tasks: Vec<(&TaskName, Reports)> = plan
             .tasks
             .iter()
@@ -260,7 +259,7 @@ impl Gathering<'_> {
             finished.extend(self.take(name, reports, &there)?);
         }
         session.state()?.finish_tasks(&finished)?;
-        Ok(())
+        Ok(lost)
     }
 
     /// Writes down what came of a task, but for its record, which is returned.

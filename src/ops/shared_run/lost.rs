@@ -1,15 +1,18 @@
 //! Tasks whose machine died without a report: who knows of it has them fail as a report would have.
 //!
-//! The engine knows that a container was killed, and the run does not. So the failure is written where every failed
-//! attempt is, of what the run was opened with: `status`, `output`, `retry` and `state:failed` find it there.
+//! The engine knows that a container was killed, and the run does not. It is heard of in two ways: a state machine writes
+//! it down at the remote, which whoever closes the run reads; and who follows the run asks AWS, which has what the
+//! container printed as well. So the failure is written where every failed attempt is, of what the run was opened with:
+//! `status`, `output`, `retry` and `state:failed` find it there.
 
 use super::spare::decide;
+use crate::aws::FailedJob;
 use crate::fingerprint::{Gathered, Surroundings, fingerprint, gather};
-use crate::model::{Attempt, Provenance, RunPlan, TaskName, TaskOutcome, UnfinishedTask, WorkerReport};
+use crate::model::{Attempt, CaughtError, Provenance, RunPlan, TaskName, TaskOutcome, UnfinishedTask};
 use crate::ops::items::past_of;
 use crate::ops::survey::environment;
 use crate::ops::{OpsError, Session, memo, remotes};
-use crate::remote::{RemoteError, SharedRun, block_on};
+use crate::remote::{Reports, SharedRun, block_on};
 use crate::store::Store;
 
 /// A task whose machine died.
@@ -19,27 +22,31 @@ pub struct LostTask {
     pub task: TaskName,
     /// Why, in one line.
     pub error: String,
-    /// What it printed, as far as the engine knows.
+    /// What it printed, as far as it is known.
     pub log: Vec<String>,
-    /// Whether items of it failed in bundles, which the run knows.
-    pub in_bundles: bool,
 }
 
-/// Returns those of which nothing was reported but by bundles: that one is done, or has failed, is known better by who
-/// ended it.
-pub(super) fn unreported(shared: &SharedRun, lost: &[LostTask]) -> Result<Vec<LostTask>, RemoteError> {
-    let has_failed = |report: &WorkerReport| report.outcome == TaskOutcome::Failed;
-    block_on(async {
-        let mut all = Vec::new();
-        for one in lost {
-            let reports = shared.reports(&one.task).await?;
-            if reports.done.is_none() && !reports.failed.as_ref().is_some_and(has_failed) {
-                let in_bundles = reports.bundles.iter().any(has_failed);
-                all.push(LostTask { in_bundles, ..one.clone() });
-            }
-        }
-        Ok(all)
-    })
+/// Returns a task as lost by what is told of it here, or at the remote; absent where its reports say that it is done or
+/// has failed, as who ended it knows better, or nobody says that it is lost. Reports of its bundles say neither.
+pub(super) fn lost(task: &TaskName, reports: &Reports, told: &[LostTask]) -> Option<LostTask> {
+    let has_failed = reports.failed.as_ref().is_some_and(|report| report.outcome == TaskOutcome::Failed);
+    if reports.done.is_some() || has_failed {
+        return None;
+    }
+    let told = told.iter().find(|one| one.task == *task).cloned();
+    told.or_else(|| reports.lost.as_ref().map(|caught| as_caught(task, caught)))
+}
+
+/// Tells whether who closed the run without having heard more than its keys has counted a lost task as failed.
+pub(super) fn was_counted(reports: &Reports) -> bool {
+    reports.lost.is_some() || reports.bundles.iter().any(|report| report.outcome == TaskOutcome::Failed)
+}
+
+fn as_caught(task: &TaskName, caught: &CaughtError) -> LostTask {
+    let CaughtError { error, cause } = caught;
+    let job = FailedJob::of_cause(cause).unwrap_or_else(|| FailedJob::of_error(Some(error), Some(cause)));
+    let log = job.log.as_ref().map(|stream| format!("[kptn: what it printed is in the log stream {stream}]"));
+    LostTask { task: task.clone(), error: job.error(), log: log.into_iter().collect() }
 }
 
 /// Writes their failures into the branch, as of `at_ms`; what they depend on is there. A task that has finished since, by

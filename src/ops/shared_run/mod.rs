@@ -25,7 +25,7 @@ mod work;
 pub use bundles::bundles;
 pub use enter::Entering;
 pub use error::SharedRunError;
-pub use gather::{close, close_after_losses};
+pub use gather::close;
 pub use lost::LostTask;
 pub(super) use publish::LOOKS_FOR_MARKS;
 pub use publish::{abandon, open, open_when};

@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::{AT_ONCE, SharedRun};
-use crate::model::{Bundle, SHARED_RUN_FORMAT, TaskName, WorkerReport, WorkerStart, canonical_json};
+use crate::model::{
+    Bundle, CaughtError, SHARED_RUN_FORMAT, TaskName, WorkerReport, WorkerStart, canonical_json,
+};
 use crate::remote::bucket::Swapped;
 use crate::remote::{RemoteError, layout};
 
@@ -27,6 +29,8 @@ pub struct Reports {
     pub failed: Option<WorkerReport>,
     /// Those of its bundles: of each that it is done, else its latest failure.
     pub bundles: Vec<WorkerReport>,
+    /// What its engine has written down of a job of it that failed; absent where the task is done.
+    pub lost: Option<CaughtError>,
 }
 
 impl Reports {
@@ -127,6 +131,13 @@ impl SharedRun {
             }
         }
         reports.bundles.sort_by(|a, b| a.id.cmp(&b.id));
+        if let Some(key) = keys.iter().find(|key| layout::is_run_lost(key) && reports.done.is_none()) {
+            reports.lost = match self.read(key).await {
+                // That it is there says enough.
+                Err(RemoteError::Damaged { .. }) => Some(CaughtError::default()),
+                lost => lost?,
+            };
+        }
         Ok(reports)
     }
 

@@ -3,6 +3,7 @@
 //! ```text
 //! gate -> go? -> fresh? -> job -> tell -> fresh? -> job -> tell -> end    {"ok": true}
 //!          |                |                        |      |
+//!          |             lost: why, at the run's keys     |
 //!          `--------------> failed: tell all that wait for any of them    {"ok": false}
 //! ```
 //! A branch itself never fails, so no other one is stopped by it.
@@ -131,13 +132,15 @@ impl Maker<'_> {
             .catch(Value::Null, &first)
             .then(next);
         let mut states = vec![(names::state(name, "fresh?"), fresh)];
+        let lost = names::state(name, "lost");
         if task.is_mapped() {
             let items = names::state(name, "items");
-            let bundles = jobs::bundles(self.graph, task).catch("$.err", failed).then(&items);
+            let bundles = jobs::bundles(self.graph, task).catch("$.err", &lost).then(&items);
             states.push((first, bundles));
-            states.push((items, jobs::items(self.graph, task).catch("$.err", failed).then(&whole)));
+            states.push((items, jobs::items(self.graph, task).catch("$.err", &lost).then(&whole)));
         }
-        states.push((whole, jobs::task(self.graph, task).catch("$.err", failed).then(next)));
+        states.push((whole, jobs::task(self.graph, task).catch("$.err", &lost).then(next)));
+        states.push((lost, written_down(name).catch(Value::Null, failed).then(failed)));
         states
     }
 
@@ -174,4 +177,14 @@ impl Maker<'_> {
         states.push((ways.lost.clone(), over(&badly)));
         states
     }
+}
+
+/// Writes down why a job failed: one that was killed has not said it. Who closes the run reads it.
+fn written_down(task: &str) -> State {
+    let key = format!("States.Format('{{}}tasks/{}/lost', $.keys)", safe_folder_name(task));
+    // An object, as in gates.
+    let parameters = json!({"Bucket.$": "$.bucket", "Key.$": key, "Body.$": "$.err"});
+    let state = State::task("arn:aws:states:::aws-sdk:s3:putObject", parameters).to(Value::Null);
+    let retry = vec![json!({"ErrorEquals": ["States.ALL"], "MaxAttempts": 3})];
+    State { retry, after_failure: true, ..state }
 }

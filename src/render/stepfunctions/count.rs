@@ -43,7 +43,7 @@ pub fn events_of(state: &State) -> usize {
     AROUND + 4 + state.branches.iter().map(events).sum::<usize>()
 }
 
-/// Each state once, those alone that a failure needs too.
+/// Each state once, those alone that a failure needs too; of those which each task has for its own, those of one.
 fn events(piece: &Piece) -> usize {
     let of_state = |(_, state): &(String, State)| match (state.kind, state.resource) {
         // Entered, scheduled, started, succeeded, exited; what waits is submitted too.
@@ -58,5 +58,6 @@ fn events(piece: &Piece) -> usize {
         ("Map", _) => 4 + state.gates * 14,
         _ => 2,
     };
-    piece.states.iter().map(of_state).sum()
+    let all = piece.states.iter().filter(|(_, state)| !state.after_failure).map(of_state).sum::<usize>();
+    all + piece.states.iter().find(|(_, state)| state.after_failure).map_or(0, of_state)
 }

@@ -59,7 +59,9 @@ fn of_state(state: &State, name: &str, part: &dyn Fn(usize) -> String, grants: &
         Some("aws-sdk:s3:getObject" | "aws-sdk:s3:headObject") => {
             allow(&["s3:GetObject"], object(parameters))
         }
-        Some("aws-sdk:s3:putObject.waitForTaskToken") => allow(&["s3:PutObject"], object(parameters)),
+        Some("aws-sdk:s3:putObject" | "aws-sdk:s3:putObject.waitForTaskToken") => {
+            allow(&["s3:PutObject"], object(parameters))
+        }
         // A token is not the name of anything that could be said here.
         Some("aws-sdk:sfn:sendTaskSuccess") => allow(&["states:SendTaskSuccess"], "*".to_owned()),
         _ => {}
@@ -132,13 +134,19 @@ mod tests {
                 .map(|grant| grant.rsplit('}').next().unwrap_or_default().to_owned())
                 .collect::<Vec<_>>()
         };
-        assert_eq!(objects(&chain), ["runs/*/opened.json", "runs/*/tasks/*/skip"]);
+        assert_eq!(objects(&chain), ["runs/*/opened.json", "runs/*/tasks/*/lost", "runs/*/tasks/*/skip"]);
         assert!(!chain.iter().any(|grant| grant.starts_with("states:")), "{chain:?}");
 
         let mut joined = numbered(&[vec![], vec![], vec![0, 1]]);
         assert_eq!(
             objects(&shown(&joined)),
-            ["runs/*/gates/*", "runs/*/gates/*", "runs/*/opened.json", "runs/*/tasks/*/skip"]
+            [
+                "runs/*/gates/*",
+                "runs/*/gates/*",
+                "runs/*/opened.json",
+                "runs/*/tasks/*/lost",
+                "runs/*/tasks/*/skip"
+            ]
         );
         joined.tasks[2].map_over = vec!["ITEM".into()];
         let mapped = shown(&joined);

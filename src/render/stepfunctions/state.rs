@@ -57,6 +57,9 @@ pub struct State {
     pub next: Option<String>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub end: bool,
+    /// Whether only a failure leads to it, which ends its branch.
+    #[serde(skip)]
+    pub after_failure: bool,
     /// How many gates a Map opens.
     #[serde(skip)]
     pub gates: usize,

@@ -29,8 +29,7 @@ impl Following<'_> {
         let failures: Vec<_> = failures.collect::<BTreeMap<_, _>>().into_values().collect();
         let (run, command, nobody) = (plan.id.as_str(), self.command, Vec::new());
         let counts =
-            shared_run::close_after_losses(self.start, run, remote, Wait::Yes, command, nobody, &failures)?
-                .counts;
+            shared_run::close(self.start, run, remote, Wait::Yes, command, nobody, &failures)?.counts;
         lost.iter().filter_map(LostJob::event).for_each(|event| self.tell(&event));
         self.tell_the_end(&counts, failures.iter().map(|lost| &lost.task), stopped);
         let place = Session::open(self.start)?.place();

@@ -22,17 +22,15 @@ pub(super) struct LostJob {
     pub task: Option<TaskName>,
     /// Whether how its task ended is known: then it is one of its bundles.
     pub is_known: bool,
-    name: String,
-    was_refused: bool,
-    why: String,
-    log: Vec<String>,
+    job: FailedJob,
+    printed: Vec<String>,
 }
 
 impl LostJob {
     /// Returns how its task ended, or what became of its bundle; absent where it is none's.
     pub fn event(&self) -> Option<Event> {
         if self.is_known {
-            let message = format!("a job of its bundles failed: {}", self.why);
+            let message = format!("a job of its bundles failed: {}", self.job.why);
             return Some(Event::Note { task: self.task.clone(), message });
         }
         Some(Event::TaskFinished {
@@ -40,7 +38,7 @@ impl LostJob {
             outcome: TaskOutcome::Failed,
             timing: None,
             outputs: None,
-            error: Some(self.error()),
+            error: Some(self.job.error()),
             log_tail: self.shown().to_vec(),
             log: None,
         })
@@ -48,25 +46,21 @@ impl LostJob {
 
     /// Returns what is written down of its task, unless somebody has reported how that ended; absent where it is none's.
     pub fn failure(&self) -> Option<LostTask> {
-        let (task, error, log) = (self.task.clone()?, self.error(), self.log.clone());
-        Some(LostTask { task, error, log, in_bundles: false })
-    }
-
-    fn error(&self) -> String {
-        let what = if self.was_refused { "its job was refused" } else { "its job failed" };
-        format!("{what}: {}", self.why)
+        let (task, error, log) = (self.task.clone()?, self.job.error(), self.printed.clone());
+        Some(LostTask { task, error, log })
     }
 
     fn shown(&self) -> &[String] {
-        &self.log[self.log.len().saturating_sub(SHOWN)..]
+        &self.printed[self.printed.len().saturating_sub(SHOWN)..]
     }
 
     /// Returns it as lines.
     pub fn lines(&self) -> Vec<String> {
-        let first = match self.name.as_str() {
-            "" => format!("a job was refused: {}", self.why),
-            name if self.was_refused => format!("job {name} was refused: {}", self.why),
-            name => format!("job {name}: {}", self.why),
+        let FailedJob { name, was_refused, why, .. } = &self.job;
+        let first = match name.as_str() {
+            "" => format!("a job was refused: {why}"),
+            name if *was_refused => format!("job {name} was refused: {why}"),
+            name => format!("job {name}: {why}"),
         };
         std::iter::once(first).chain(self.shown().iter().map(|line| format!("  {line}"))).collect()
     }
@@ -92,8 +86,8 @@ pub(super) fn lost_jobs(
             continue;
         }
         let is_same = |other: &LostJob| match (&task, &other.task) {
-            (None, None) => other.name == job.name && (other.why == job.why || !job.name.is_empty()),
-            (task, of) => task == of && (other.why == job.why || !of_bundle),
+            (None, None) => other.job.name == job.name && (other.job.why == job.why || !job.name.is_empty()),
+            (task, of) => task == of && (other.job.why == job.why || !of_bundle),
         };
         if lost.iter().any(is_same) {
             continue;
@@ -101,13 +95,12 @@ pub(super) fn lost_jobs(
         if lost.len() == MOST {
             break;
         }
-        let log = match (&deployed.log_group, &job.log) {
+        let printed = match (&deployed.log_group, &job.log) {
             // A log that cannot be read leaves what AWS said.
             (Some(group), Some(stream)) => deployed.aws.last_lines(group, stream, LINES).unwrap_or_default(),
             _ => Vec::new(),
         };
-        let (FailedJob { name, was_refused, why, .. }, log) = (job, without_blank_ends(log));
-        lost.push(LostJob { task, is_known, name, was_refused, why, log });
+        lost.push(LostJob { task, is_known, job, printed: without_blank_ends(printed) });
     }
     // The latest came first.
     lost.reverse();
@@ -141,7 +134,7 @@ mod tests {
 
     fn job(name: &str, task: Option<&str>) -> FailedJob {
         let (name, task) = (name.to_owned(), task.map(str::to_owned));
-        FailedJob { name, task, was_refused: false, why: String::new(), code: None, log: None }
+        FailedJob { name, task, ..FailedJob::default() }
     }
 
     #[test]
