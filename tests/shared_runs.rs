@@ -41,7 +41,7 @@ fn files() -> Vec<(&'static str, String)> {
     ]
 }
 
-fn with_files(project: Project) -> Project {
+pub fn with_files(project: Project) -> Project {
     files().into_iter().fold(project, |project, (path, text)| project.file(path, text))
 }
 
@@ -526,4 +526,34 @@ fn what_cannot_be_is_refused_with_what_to_do() {
     let words = ["run", "open", "--engine", "test", "--remote", &machines.url, "-f", "D", "--no-deps"];
     machines.driver.kptn(&words).exits(2).says("`local_only`");
     machines.driver.kptn(&["run", "A", "-f"]).succeeds();
+}
+
+#[test]
+fn a_run_that_others_closed_is_the_last_run_of_all_who_know_of_it() {
+    let machines = Machines::in_a_folder();
+    let (worker, other) = (machines.worker(), machines.worker());
+    let last = |project: &Project| {
+        let rows = project.kptn(&["branch", "list", "--json"]).succeeds().json();
+        rows["branches"][0]["last_run"].clone()
+    };
+    let run = machines.open(&["+B"]);
+    let opened = last(&machines.driver);
+    assert!(opened["user"].as_str().is_some_and(|user| !user.is_empty()), "{opened}");
+    task(&worker, &run, "A").succeeds();
+    worker.kptn(&["run", "close", "--run", &run]).exits(1);
+    machines.close(&run).exits(1);
+    let closed = last(&machines.driver);
+    assert!(closed["at_ms"].as_u64() > opened["at_ms"].as_u64(), "{closed}");
+    let log = machines.driver.kptn(&["log", "--json"]).succeeds().json();
+    let of_run = log["entries"].as_array().into_iter().flatten().find(|entry| entry["verb"] == "run");
+    assert_eq!(of_run.expect("the run")["user"], closed["user"]);
+    // Who has its records alone knows as much, and a branch on which nothing ran has no run.
+    other.kptn(&["pull", &machines.url, "--from", "main"]).succeeds();
+    let pulled = last(&other);
+    assert!(pulled["user"] == closed["user"] && pulled["at_ms"].as_u64() <= closed["at_ms"].as_u64());
+    machines.driver.kptn(&["branch", "clone", "main", "aside"]).succeeds();
+    let rows = machines.driver.kptn(&["branch", "list", "--json"]).succeeds().json();
+    let rows = rows["branches"].as_array().cloned().unwrap_or_default();
+    let aside = rows.iter().find(|row| row["branch"] == "aside").expect("the branch");
+    assert!(aside["last_run"].is_null(), "{aside}");
 }

@@ -235,6 +235,9 @@ pub struct RunPlan {
     /// What was typed.
     #[serde(default)]
     pub command: String,
+    /// Who typed it; empty where an earlier kptn opened the run.
+    #[serde(default)]
+    pub user: String,
 }
 
 impl RunPlan {

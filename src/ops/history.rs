@@ -108,7 +108,7 @@ fn unfolded(state: &State, session: &Session, run: RunRow) -> LogEntry {
     LogEntry {
         operation: None,
         at_ms: run.started_ms,
-        user: String::new(),
+        user: plan.as_ref().map(|plan| plan.user.clone()).unwrap_or_default(),
         verb: "run".to_owned(),
         branch: session.reads().branch.to_string(),
         why: run.id.to_string(),

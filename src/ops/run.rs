@@ -278,6 +278,7 @@ fn plan_of(
         interpreters: survey.interpreters,
         probes: survey.probes,
         command: request.command.clone(),
+        user: process::user_name(),
     }
 }
 

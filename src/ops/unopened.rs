@@ -49,6 +49,7 @@ pub fn plan(
         interpreters,
         probes,
         command: String::new(),
+        user: process::user_name(),
     }
 }
 

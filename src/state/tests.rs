@@ -83,6 +83,7 @@ impl Place {
             interpreters: Interpreters::default(),
             probes: BTreeMap::new(),
             command: String::new(),
+            user: String::new(),
         }
     }
 

@@ -41,14 +41,18 @@ pub fn list(rows: &[BranchRow], width: usize, now_ms: u64) -> String {
             words::size(row.shared_bytes).into(),
             words::size(row.own_bytes).into(),
             row.cloned_from.as_ref().map_or("-", |name| name.as_str()).into(),
-            row.last_run.as_ref().map_or("never".to_owned(), |run| age(run, now_ms)).into(),
+            row.last_run.as_ref().map_or("never".to_owned(), |run| ago(run.at_ms, now_ms)).into(),
         ]);
     }
     table.render(width)
 }
 
 fn age(one: &AsOf, now_ms: u64) -> String {
-    words::age(now_ms.saturating_sub(one.at_ms))
+    ago(one.at_ms, now_ms)
+}
+
+fn ago(at_ms: u64, now_ms: u64) -> String {
+    words::age(now_ms.saturating_sub(at_ms))
 }
 
 /// Returns what a clone did.
@@ -155,6 +159,7 @@ mod tests {
     use super::*;
     use crate::cli::width::strip;
     use crate::model::BranchName;
+    use crate::ops::report::LastRun;
 
     fn name(text: &str) -> BranchName {
         BranchName::parse(text).unwrap()
@@ -173,7 +178,7 @@ mod tests {
             fresh: current.then_some(40),
             stale: current.then_some(2),
             cloned_from: (!current).then(|| name("main")),
-            last_run: current.then(|| run(0)),
+            last_run: current.then(|| LastRun { operation: Some(1), user: "ada".into(), at_ms: 0 }),
             last: None,
             shared_bytes: 4_200_000,
             own_bytes,

@@ -89,14 +89,25 @@ pub struct BranchRow {
     pub stale: Option<u64>,
     /// The branch whose state it began with; absent where it began with nothing.
     pub cloned_from: Option<BranchName>,
-    /// The last run; absent where there was none.
-    pub last_run: Option<AsOf>,
+    /// The last run, on whatever machine; absent where none is known.
+    pub last_run: Option<LastRun>,
     /// The last operation; absent where there was none.
     pub last: Option<AsOf>,
     /// Bytes of outputs that other branches have too.
     pub shared_bytes: u64,
     /// Bytes of outputs that only this branch has.
     pub own_bytes: u64,
+}
+
+/// The last run of a branch, in short.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LastRun {
+    /// The operation; absent where it moved nothing here, or not yet, or another machine carried it out.
+    pub operation: Option<u64>,
+    /// Who.
+    pub user: String,
+    /// When, in ms since the epoch.
+    pub at_ms: u64,
 }
 
 /// An operation, in short.

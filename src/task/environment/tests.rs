@@ -53,6 +53,7 @@ impl Bench {
             interpreters: Interpreters { python: here("/bin/python3"), r: here("/bin/Rscript") },
             probes: BTreeMap::new(),
             command: String::new(),
+            user: String::new(),
         };
         let inherited = [("PATH", "/bin"), ("OWN", "1"), ("KPTN_PASS_FDS", "5")];
         let inherited = inherited.map(|(name, value)| (name.into(), value.into())).into();

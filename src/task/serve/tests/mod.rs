@@ -135,6 +135,7 @@ impl Place {
             },
             probes: BTreeMap::new(),
             command: String::new(),
+            user: String::new(),
         };
         change(&mut plan);
         state.open_run(&plan, "host", 1).unwrap();
