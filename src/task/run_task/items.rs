@@ -19,10 +19,11 @@ use super::attempts::{Goal, capture, roll_back};
 use super::decide::Decided;
 use super::ledger::{Failures, Ledger};
 use super::prepare::{prepare_dependencies, prepare_outputs, results_of};
+use super::reported::Reported;
 use super::subset::{Part, leave_rest};
 use super::table::{self, Finished};
 use super::{Bench, Ended, TaskError, TaskFailure, in_one_line};
-use super::{item, python_lanes, r_lanes, reported, unseen};
+use super::{item, python_lanes, r_lanes, unseen};
 use crate::fingerprint::variables;
 use crate::model::{Event, FailedItem, Item, ItemKey, ItemRecord, Language, OutputFile, Task, Variables};
 use crate::plan::{ItemPlan, StaleItem};
@@ -66,11 +67,12 @@ pub async fn run<'e>(
     let results = results_of(shared, &decided.dependencies)?;
     let circumstances = shared.circumstances(&results);
     let handed = environment::prepare(task, circumstances)?.with_packages(&decided.gathered.packages);
-    let all = plan.stale.len() as u64;
     let items = table::items_of(&plan);
-    let reported = reported::take_over(shared, task, &mut plan.stale);
-    if plan.stale.is_empty() && !reported.is_empty() {
-        return Err(all_failed(shared, &reported, all));
+    let reported = Reported::take_over(shared, task, &mut plan);
+    if plan.stale.is_empty()
+        && let Some(failure) = reported.failure(shared, Failures::default())
+    {
+        return Err(failure);
     }
     let whole = {
         let decided = Arc::clone(&decided);
@@ -113,13 +115,6 @@ pub async fn run<'e>(
         bench.threads.run(move || roll_back(shared, &whole)).await;
     }
     ended
-}
-
-/// Nothing is left to run.
-fn all_failed(shared: &Shared<'_>, reported: &[FailedItem], total: u64) -> TaskFailure {
-    let mut failures = Failures::default();
-    reported::add(shared, reported, &mut failures);
-    failures.of_task(total).unwrap_or_else(|| TaskError::Stopped.into())
 }
 
 /// Records the task where all its items are done, else keeps what is.
@@ -179,7 +174,7 @@ impl Ran {
         task: &'e Task,
         decided: &Arc<Decided<'e>>,
         whole: &Arc<Goal<'e>>,
-        reported: &[FailedItem],
+        reported: &Reported,
     ) -> (Ledger, Result<Vec<OutputFile>, TaskFailure>) {
         let Self { mut ledger, total, stopped } = self;
         let shared = bench.shared;
@@ -190,11 +185,7 @@ impl Ran {
         let failure = match (ledger.take_broken(), stopped) {
             (Some(error), _) => Some(error.into()),
             (None, true) => Some(TaskError::Stopped.into()),
-            (None, false) => {
-                let mut failures = ledger.take_failures();
-                reported::add(shared, reported, &mut failures);
-                failures.of_task(total + reported.len() as u64)
-            }
+            (None, false) => reported.failure(shared, ledger.take_failures()),
         };
         if let Some(failure) = failure {
             return (ledger, Err(failure));

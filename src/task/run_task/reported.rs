@@ -1,7 +1,7 @@
 //! Items that failed in bundles of the same run: who runs the rest of the task takes that over.
 //!
 //! What a bundle left undone is run; what it tried, as often as its engine wanted, is not tried again before the next
-//! run. Within one bundle it is: that is the engine's retry.
+//! run. Within one bundle it is: that is the engine's retry. Whatever did it, a run's items are counted together.
 
 use std::collections::HashMap;
 
@@ -9,46 +9,60 @@ use super::item;
 use super::ledger::Failures;
 use super::{TaskError, TaskFailure};
 use crate::model::{FailedItem, ItemKey, Task};
-use crate::plan::{Known, StaleItem, refuse_shared_output};
+use crate::plan::{ItemPlan, Known, refuse_shared_output};
 use crate::task::execute::last_lines;
 use crate::task::work::Shared;
 
-/// Takes those items from the stale ones, and says so; of today's ingredients alone, as what was mended is tried.
-pub fn take_over(shared: &Shared<'_>, task: &Task, stale: &mut Vec<StaleItem>) -> Vec<FailedItem> {
-    let plan = &shared.run.plan;
-    if plan.bundle_of(&task.name).is_some() {
-        return Vec::new();
-    }
-    let failed = shared.known.failed_items(&task.name).into_iter();
-    let failed = failed.filter(|item| item.in_bundle && item.run == plan.id);
-    let mut failed: HashMap<ItemKey, FailedItem> = failed.map(|item| (item.key, item)).collect();
-    let mut taken = Vec::new();
-    stale.retain(|one| match failed.remove(&one.key).filter(|item| item.fingerprint == one.fingerprint) {
-        Some(item) => {
-            taken.push(item);
-            false
-        }
-        None => true,
-    });
-    if taken.is_empty() {
-        return taken;
-    }
-    if refuse_shared_output(task).is_err() {
-        // All items were one bundle, and what they write together is made by all of them.
-        stale.clear();
-    }
-    let message = match taken.len() {
-        1 => "1 item failed in its bundle, and is not tried again in this run".to_owned(),
-        many => format!("{many} items failed in their bundles, and are not tried again in this run"),
-    };
-    shared.run.note(Some(task), message);
-    taken
+/// What was tried of a task in this run before.
+pub struct Reported {
+    /// Failed in bundles, and not tried again.
+    pub failed: Vec<FailedItem>,
+    /// How many items the run is about: these, what it did before, and what is to do.
+    pub total: u64,
 }
 
-/// Adds them to those that failed now.
-pub fn add(shared: &Shared<'_>, taken: &[FailedItem], failures: &mut Failures) {
-    for item in taken {
-        failures.add(&item.label, || failure_of(shared, item));
+impl Reported {
+    /// Takes those items from the stale ones, and says so; of today's ingredients alone, as what was mended is tried.
+    pub fn take_over(shared: &Shared<'_>, task: &Task, items: &mut ItemPlan) -> Self {
+        let plan = &shared.run.plan;
+        let began_ms = plan.id.made_ms();
+        let done = items.fresh.iter().filter(|item| item.timing.started_ms >= began_ms).count();
+        let total = (items.stale.len() + done) as u64;
+        if plan.bundle_of(&task.name).is_some() {
+            return Self { failed: Vec::new(), total };
+        }
+        let failed = shared.known.failed_items(&task.name).into_iter();
+        let failed = failed.filter(|item| item.in_bundle && item.run == plan.id);
+        let mut failed: HashMap<ItemKey, FailedItem> = failed.map(|item| (item.key, item)).collect();
+        let mut taken = Vec::new();
+        items.stale.retain(|one| {
+            match failed.remove(&one.key).filter(|item| item.fingerprint == one.fingerprint) {
+                Some(item) => {
+                    taken.push(item);
+                    false
+                }
+                None => true,
+            }
+        });
+        if !taken.is_empty() && refuse_shared_output(task).is_err() {
+            // All items were one bundle, and what they write together is made by all of them.
+            items.stale.clear();
+        }
+        let message = match taken.len() {
+            0 => return Self { failed: taken, total },
+            1 => "1 item failed in its bundle, and is not tried again in this run".to_owned(),
+            many => format!("{many} items failed in their bundles, and are not tried again in this run"),
+        };
+        shared.run.note(Some(task), message);
+        Self { failed: taken, total }
+    }
+
+    /// Returns why the task failed, where of what ran now `failures` did; absent where all its items are done.
+    pub fn failure(&self, shared: &Shared<'_>, mut failures: Failures) -> Option<TaskFailure> {
+        for item in &self.failed {
+            failures.add(&item.label, || failure_of(shared, item));
+        }
+        failures.of_task(self.total)
     }
 }
 
