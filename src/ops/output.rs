@@ -1,13 +1,16 @@
 //! `output TASK`: the log of a task's latest attempt, or of one item's.
+//!
+//! Items of a mapped task are run by several processes, and maybe on several machines. So where some failed, the file of
+//! the first one is not all that there is to tell: lines of the others follow, wherever they were run.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
 use super::items::{self, Addressed};
-use super::report::TaskLog;
+use super::report::{ItemLines, TaskLog};
 use super::{OpsError, Session, memo};
-use crate::model::{ItemLog, ItemName, LogFolder, Record, RunId};
+use crate::model::{FailedItem, ItemLog, ItemName, LogFolder, Record, RunId, TaskName};
 use crate::plan::Known;
 use crate::store::Store;
 
@@ -23,15 +26,20 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
     if let (Some(run), true) = (latest_run(session)?, session.running().is_some()) {
         let path = session.store()?.layout().run_log(&run, &name);
         if path.exists() {
-            return Ok(TaskLog { task: name, path: Some(path), bytes: None, running: true });
+            return Ok(TaskLog { path: Some(path), running: true, ..none_of(name) });
         }
     }
-    if let Some(log) =
-        state.failed_attempt(session.reads(), namespace, &name)?.and_then(|attempt| attempt.log)
-    {
-        let path = std::path::PathBuf::from(log);
-        if path.exists() {
-            return Ok(TaskLog { task: name, path: Some(path), bytes: None, running: false });
+    if let Some(attempt) = state.failed_attempt(session.reads(), namespace, &name)? {
+        let mut items = state.failed_items(session.reads(), namespace, &name)?;
+        items.retain(|item| item.run == attempt.run && attempt.failed_items > 0);
+        let path = attempt.log.map(PathBuf::from).filter(|path| path.exists());
+        let (told, failed): (Vec<_>, Vec<_>) = lines_of(session, items)?
+            .into_iter()
+            .partition(|item| item.part.as_ref().is_some_and(|(file, ..)| path.as_ref() == Some(file)));
+        // Of what other machines did, that file is a copy of the end of one that was there.
+        let path = path.filter(|_| failed.is_empty() || !told.is_empty());
+        if path.is_some() || !failed.is_empty() {
+            return Ok(TaskLog { path, failed, ..none_of(name) });
         }
     }
     let memo = memo::open(session)?;
@@ -44,7 +52,23 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
         Some(log) => session.store()?.load(log)?,
         None => Vec::new(),
     };
-    Ok(TaskLog { task: name, path: None, bytes: Some(bytes), running: false })
+    Ok(TaskLog { bytes: Some(bytes), ..none_of(name) })
+}
+
+/// Returns a log of which nothing is found yet.
+fn none_of(task: TaskName) -> TaskLog {
+    TaskLog { task, path: None, bytes: None, failed: Vec::new(), running: false }
+}
+
+/// Returns where the lines of items are that failed, in the order in which they did.
+fn lines_of(session: &Session, mut items: Vec<FailedItem>) -> Result<Vec<ItemLines>, OpsError> {
+    let store = session.store()?;
+    items.sort_by_key(|item| item.ended_ms);
+    let lines = |FailedItem { label, error, log, .. }: FailedItem| {
+        let part = log.map(|log| (log_file(store, &session.outputs_dir, &log), log.offset, log.length));
+        ItemLines { item: label, error, part: part.filter(|(path, ..)| path.exists()) }
+    };
+    Ok(items.into_iter().map(lines).collect())
 }
 
 /// Returns what one item printed: of its attempt that failed last, else of the one that it has on record.
@@ -63,7 +87,7 @@ fn item_log(session: &Session, addressed: &Addressed<'_>, name: &ItemName) -> Re
         Some(log) => read_part(session, log)?,
         None => Vec::new(),
     };
-    Ok(TaskLog { task: task.name.clone(), path: None, bytes: Some(bytes), running: false })
+    Ok(TaskLog { bytes: Some(bytes), ..none_of(task.name.clone()) })
 }
 
 /// Returns the file that has an item's lines; it may be gone.

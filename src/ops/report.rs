@@ -294,8 +294,21 @@ pub struct TaskLog {
     /// Its bytes where there is no file.
     #[serde(skip)]
     pub bytes: Option<Vec<u8>>,
+    /// What is read then: the lines of items that failed in the latest attempt of a mapped task, and are not in the file.
+    pub failed: Vec<ItemLines>,
     /// Whether the task is running now.
     pub running: bool,
+}
+
+/// Where the lines of an item are that failed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ItemLines {
+    /// How people name it.
+    pub item: String,
+    /// What went wrong, in one line.
+    pub error: String,
+    /// The file, where they begin in it, and how many bytes they are; absent where it printed nothing.
+    pub part: Option<(PathBuf, u64, u64)>,
 }
 
 /// One line of `kptn doctor`.

@@ -9,11 +9,13 @@ use super::Context;
 use crate::cli::complete;
 use crate::cli::error::CommandError;
 use crate::cli::exit::Exit;
+use crate::cli::paint::harmless;
+use crate::ops::report::ItemLines;
 use crate::ops::{self, Session};
 
 /// Print what a task printed when it last ran
 ///
-/// While it runs, what it has printed so far.
+/// While it runs, what it has printed so far. Of a mapped task, all that items printed that failed.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The task, or one item of it: `'B[NC]'`
@@ -38,7 +40,34 @@ pub fn run(args: &Args, context: &Context<'_>) -> Result<Exit, CommandError> {
         let goes_on = || args.follow && runs(&session, context, &args.task);
         print_file(path, context, goes_on)?;
     }
+    print_items(&log.failed, context)?;
     Ok(Exit::FINE)
+}
+
+/// Prints the lines of items that failed, each beneath its name; of one that printed nothing, what went wrong.
+fn print_items(items: &[ItemLines], context: &Context<'_>) -> Result<(), CommandError> {
+    let printer = &context.printer;
+    for ItemLines { item, error, part } in items {
+        printer.bytes(format!("[{}]\n", harmless(item)).as_bytes());
+        let bytes = match part {
+            Some((path, offset, length)) => {
+                ops::output::read_range(path, *offset, *length).map_err(|error| unreadable(path, &error))?
+            }
+            None => error.as_bytes().to_vec(),
+        };
+        printer.bytes(&bytes);
+        if !bytes.ends_with(b"\n") {
+            printer.bytes(b"\n");
+        }
+        if !printer.is_open() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> CommandError {
+    CommandError::environment(format!("cannot read `{}`", path.display())).because(error)
 }
 
 fn runs(session: &Session, context: &Context<'_>, task: &str) -> bool {
@@ -49,9 +78,7 @@ fn runs(session: &Session, context: &Context<'_>, task: &str) -> bool {
 /// Prints a file to its end, and what is added for as long as it goes on.
 fn print_file(path: &Path, context: &Context<'_>, goes_on: impl Fn() -> bool) -> Result<(), CommandError> {
     let printer = &context.printer;
-    let failed = |error: std::io::Error| {
-        CommandError::environment(format!("cannot read `{}`", path.display())).because(&error)
-    };
+    let failed = |error: std::io::Error| unreadable(path, &error);
     let mut file = File::open(path).map_err(failed)?;
     let mut buffer = vec![0; 64 * 1024];
     loop {
