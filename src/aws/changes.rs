@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_sdk_cloudformation::Client;
 use aws_sdk_cloudformation::types::{
-    Capability, ChangeAction, ChangeSetStatus, ChangeSetType, Parameter, Replacement, ResourceChange,
+    Capability, ChangeAction, ChangeSetStatus, ChangeSetSummary, ChangeSetType, ExecutionStatus, Parameter,
+    Replacement, ResourceChange,
 };
 
 use super::client::ask;
@@ -112,13 +113,21 @@ impl Aws {
         }
     }
 
-    /// Tells whether somebody has proposed something under another name.
-    pub fn has_proposals(&self, stack: &str, but: &str) -> Result<bool, AwsError> {
-        let asked = self.formation().list_change_sets().stack_name(stack);
-        let found = ask(asked.send())?;
-        let found = found.map_err(|error| self.failed(format!("list the changes of `{stack}`"), error))?;
-        let all = found.summaries.unwrap_or_default();
-        Ok(all.iter().any(|one| one.change_set_name.as_deref() != Some(but)))
+    /// Returns the names of what was proposed and neither applied nor forgotten.
+    pub fn proposals(&self, stack: &str) -> Result<Vec<String>, AwsError> {
+        let (mut names, mut token) = (Vec::new(), None);
+        loop {
+            let asked = self.formation().list_change_sets().stack_name(stack).set_next_token(token);
+            let found = ask(asked.send())?;
+            let found =
+                found.map_err(|error| self.failed(format!("list the changes of `{stack}`"), error))?;
+            let all = found.summaries.unwrap_or_default().into_iter();
+            names.extend(all.filter(|one| !is_applied(one)).filter_map(|one| one.change_set_name));
+            token = found.next_token;
+            if token.is_none() {
+                return Ok(names);
+            }
+        }
     }
 
     /// Has a stack removed, but what it says stays; that goes on after this.
@@ -180,6 +189,11 @@ fn parameter((name, given): &(String, Given)) -> Parameter {
         Given::Previous => named.use_previous_value(true),
     }
     .build()
+}
+
+fn is_applied(proposal: &ChangeSetSummary) -> bool {
+    use ExecutionStatus::{ExecuteComplete, ExecuteInProgress};
+    matches!(proposal.execution_status, Some(ExecuteComplete | ExecuteInProgress))
 }
 
 fn change(found: ResourceChange) -> Option<Change> {

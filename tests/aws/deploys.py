@@ -367,6 +367,12 @@ def test_the_guide_lists_the_rights_of_who_deploys(aws):
     project = Project(aws, "rights")
     project.kptn("deploy", "aws", "--dry-run")
     project.deploy()
+    # A template that is too large to be sent is in the bucket for as long as it is read.
+    project.write("flows/aws/template.yaml", project.read("flows/aws/template.yaml") + "# %s\n" % ("x" * 51_200))
+    keys = project.keys()
+    assert "nothing was changed" in project.kptn("deploy", "aws", "-n", "-p", "MaxVcpus=8") and project.keys() == keys, project.keys()
+    project.deploy("-p", "MaxVcpus=8")
+    assert project.parameter("MaxVcpus") == "8" and not any("template" in key for key in project.keys()), project.keys()
     # A run that goes on is stopped before its machine goes.
     hold = aws.stub / "hold" / hashlib.sha256(b"open").hexdigest()[:16]
     hold.touch()
@@ -379,8 +385,9 @@ def test_the_guide_lists_the_rights_of_who_deploys(aws):
     for call in aws.noted("call")[before:]:
         if call["who"] == "deployer" and call["service"] != "s3":
             asked.add("%s:%s" % (call["service"], call["target"]))
-        elif call["who"] == "deployer" and ("/kptn-machines/" in call["path"] or "/kptn-images/" in call["path"]):
-            asked.add({"GET": "s3:GetObject", "PUT": "s3:PutObject"}[call["method"]])
+        elif call["who"] == "deployer" and (call["query"] == "delete" or "/kptn-machines/" in call["path"] or "/kptn-images/" in call["path"]):
+            # Keys to delete are told in a POST to the bucket.
+            asked.add({"GET": "s3:GetObject", "PUT": "s3:PutObject", "POST": "s3:DeleteObject"}[call["method"]])
     guide = (HERE.parent.parent / "docs/guides/aws.md").read_text()
     listed = set(guide.split("kptn itself asks for these:\n\n```text\n")[1].split("```")[0].split())
     assert asked == listed, (asked - listed, listed - asked)
@@ -548,7 +555,17 @@ def test_two_who_deploy_one_stack_do_not_get_in_each_others_way(aws):
     code, said = goes_on(late)
     assert code == 3 and "somebody else is at work" in said, (code, said)
     assert "is up to date" in project.deploy()
-    assert not project.formation.list_change_sets(StackName=project.stack)["Summaries"]
+    proposals = lambda: {one["ChangeSetName"] for one in project.formation.list_change_sets(StackName=project.stack)["Summaries"]}
+    assert not proposals()
+    # What a deployment proposed that was killed goes with a later one, and nobody else's.
+    abandoned, late, others = "kptn-%012x-00000000" % 1, "kptn-%012x-00000000" % int(time.time() * 1000), "kptn-others"
+    given = [one for one in project.found()["Parameters"] if one["ParameterKey"] != "MaxVcpus"] + [{"ParameterKey": "MaxVcpus", "ParameterValue": "9"}]
+    for name in (abandoned, late, others):
+        project.formation.create_change_set(StackName=project.stack, ChangeSetName=name, ChangeSetType="UPDATE", Parameters=given,
+                                            TemplateBody=project.read("flows/aws/template.yaml"))
+    project.kptn("deploy", "aws", "--dry-run")
+    assert proposals() == {abandoned, late, others}, proposals()
+    assert "is up to date" in project.deploy() and proposals() == {late, others}, proposals()
 
 
 def test_a_kptn_yaml_that_ends_with_dots_is_written_and_lines_that_are_left_are_shown(aws):

@@ -141,8 +141,12 @@ impl Shown<'_> {
         printer.say(views::deploy::heading(self.deployment, found.as_ref(), printer.width()));
         let Some(stack) = found else { return Ok(None) };
         match stack.standing() {
-            Standing::Whole => Ok(Some(stack)),
-            Standing::Looked => Ok(None),
+            standing @ (Standing::Whole | Standing::Looked) => {
+                if !self.args.dry_run {
+                    self.deployment.drop_abandoned()?;
+                }
+                Ok((standing == Standing::Whole).then_some(stack))
+            }
             Standing::Stuck => {
                 Err(DeployError::Stuck { stack: self.deployment.stack.clone(), status: stack.status }.into())
             }

@@ -6,10 +6,14 @@ use serde::Serialize;
 
 use super::{DeployError, Deployment, Parameter};
 use crate::aws::{AwsError, Change, Making, Stack, Template};
+use crate::model::RunId;
 use crate::ops::OpsError;
+use crate::task::now_ms;
 
 /// So large a template can be sent as it is.
 const LARGEST_TEXT: usize = 51_200;
+/// So long somebody may think about what was proposed, in ms.
+const THOUGHT_MS: u64 = 60 * 60 * 1000;
 
 /// What a stack would become.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -37,13 +41,20 @@ impl Deployment<'_> {
         machines: Machines,
         tag: Option<&str>,
     ) -> Result<Proposal, OpsError> {
-        let template = self.sent(stack)?;
-        let (parameters, given) = self.parameters(&template, stack, machines, tag)?;
         let making = if stack.is_some() { Making::Changed } else { Making::New };
-        let changes = self.aws.propose(&self.stack, &self.change, making, &template, &given);
-        let changes = changes.map_err(|error| self.overtaken(error))?;
+        let ask = |template: &Template| {
+            let (parameters, given) = self.parameters(template, stack, machines, tag)?;
+            let changes = self.aws.propose(&self.stack, &self.change, making, template, &given);
+            Ok(Proposal { changes: changes.map_err(|error| self.overtaken(error))?, parameters })
+        };
+        let proposal = if self.text.len() <= LARGEST_TEXT {
+            ask(&Template::Text(self.text.clone()))?
+        } else {
+            let bucket = self.bucket(stack).ok_or(DeployError::TooLarge { bytes: self.text.len() })?;
+            self.lend_template(&bucket, ask)?
+        };
         self.point("deploy.proposed")?;
-        Ok(Proposal { changes, parameters })
+        Ok(proposal)
     }
 
     /// Has the stack become what was proposed. Returns the last thing that happened before.
@@ -66,19 +77,24 @@ impl Deployment<'_> {
     pub fn drop_proposal(&self) -> Result<(), OpsError> {
         let Some(stack) = self.aws.stack(&self.stack)? else { return Ok(()) };
         self.aws.drop_proposal(&self.stack, &self.change)?;
-        if stack.is_only_looked_at() && !self.aws.has_proposals(&self.stack, &self.change)? {
-            self.aws.remove_stack(&self.stack)?;
+        if stack.is_only_looked_at() {
+            let others = self.aws.proposals(&self.stack)?.into_iter().any(|name| name != self.change);
+            if !others {
+                self.aws.remove_stack(&self.stack)?;
+            }
         }
         Ok(())
     }
 
-    /// Returns the template as it is sent: by its text, or from the bucket where it is too large for that.
-    fn sent(&self, stack: Option<&Stack>) -> Result<Template, OpsError> {
-        if self.text.len() <= LARGEST_TEXT {
-            return Ok(Template::Text(self.text.clone()));
+    /// Forgets what deployments have proposed that were cut off before they went on.
+    pub fn drop_abandoned(&self) -> Result<(), OpsError> {
+        let made_ms = |name: &str| Some(RunId::parse(name.strip_prefix("kptn-")?)?.made_ms());
+        for name in self.aws.proposals(&self.stack)? {
+            if made_ms(&name).is_some_and(|made_ms| made_ms + THOUGHT_MS < now_ms()) {
+                self.aws.drop_proposal(&self.stack, &name)?;
+            }
         }
-        let bucket = self.bucket(stack).ok_or(DeployError::TooLarge { bytes: self.text.len() })?;
-        Ok(Template::Object(self.put_template(&bucket)?))
+        Ok(())
     }
 
     /// Says so where AWS says no because somebody else has changed the stack meanwhile.

@@ -3,8 +3,7 @@
 use std::path::PathBuf;
 
 use super::{Deployment, ImagePlan};
-use crate::aws::Stack;
-use crate::model::Digest;
+use crate::aws::{Stack, Template};
 use crate::ops::OpsError;
 use crate::ops::image_code::{ImageCode, bucket_of_stack};
 use crate::remote::{Bucket, block_on};
@@ -49,13 +48,21 @@ impl Deployment<'_> {
         Ok(())
     }
 
-    /// Puts the template into the bucket; returns its address.
-    pub(super) fn put_template(&self, bucket: &str) -> Result<String, OpsError> {
-        let digest = Digest::of(self.text.as_bytes()).to_string();
-        let key = format!("kptn-machines/template-{}.yaml", &digest[..16]);
-        block_on(self.opened(bucket)?.write(&key, self.text.clone().into_bytes()))?;
+    /// Has the template in the bucket for as long as it is read from there.
+    pub(super) fn lend_template<T>(
+        &self,
+        bucket: &str,
+        read: impl FnOnce(&Template) -> Result<T, OpsError>,
+    ) -> Result<T, OpsError> {
+        // One of its own: another deployment takes its own away.
+        let (there, key) = (self.opened(bucket)?, format!("kptn-machines/template-{}.yaml", self.change));
+        block_on(there.write(&key, self.text.clone().into_bytes()))?;
         let end = if self.identity.arn.starts_with("arn:aws-cn:") { ".cn" } else { "" };
-        Ok(format!("https://{bucket}.s3.{}.amazonaws.com{end}/{key}", self.aws.region()))
+        let address = format!("https://{bucket}.s3.{}.amazonaws.com{end}/{key}", self.aws.region());
+        let done = read(&Template::Object(address));
+        // Who may not delete it leaves it: nobody reads it again.
+        drop(block_on(there.remove(&key)));
+        done
     }
 
     /// Says beside them what the tasks in an image are made of, where that is not said.
