@@ -3,7 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use aws_sdk_sfn::Client;
-use aws_sdk_sfn::types::{ExecutionStatus, HistoryEvent};
+use aws_sdk_sfn::types::{
+    ExecutionStatus, HistoryEvent, TaskFailedEventDetails, TaskSubmitFailedEventDetails,
+    TaskTimedOutEventDetails,
+};
 use serde::Deserialize;
 
 use super::client::ask;
@@ -137,19 +140,41 @@ fn cause(event: &HistoryEvent) -> Option<&str> {
     event.task_failed_event_details.as_ref()?.cause.as_deref()
 }
 
+/// What an event says of a call of another service that failed.
+struct Failure<'a> {
+    service: &'a str,
+    error: Option<&'a str>,
+    cause: Option<&'a str>,
+}
+
+impl<'a> From<&'a TaskSubmitFailedEventDetails> for Failure<'a> {
+    fn from(told: &'a TaskSubmitFailedEventDetails) -> Self {
+        Self { service: told.resource_type(), error: told.error(), cause: told.cause() }
+    }
+}
+
+impl<'a> From<&'a TaskFailedEventDetails> for Failure<'a> {
+    fn from(told: &'a TaskFailedEventDetails) -> Self {
+        Self { service: told.resource_type(), error: told.error(), cause: told.cause() }
+    }
+}
+
+impl<'a> From<&'a TaskTimedOutEventDetails> for Failure<'a> {
+    fn from(told: &'a TaskTimedOutEventDetails) -> Self {
+        Self { service: told.resource_type(), error: told.error(), cause: told.cause() }
+    }
+}
+
 /// Returns a job of which there is nothing but an error: it was refused, or never came to its end.
 fn failed_without_job(event: &HistoryEvent, all: &[HistoryEvent]) -> Option<FailedJob> {
-    macro_rules! said {
-        ($details:ident) => {
-            event.$details.as_ref().map(|said| (&said.resource_type, &said.error, &said.cause))
-        };
-    }
-    let refused = said!(task_submit_failed_event_details);
-    let told = refused.or(said!(task_failed_event_details)).or(said!(task_timed_out_event_details));
-    let (_, error, cause) = told.filter(|said| said.0 == "batch")?;
+    let refused = event.task_submit_failed_event_details.as_ref().map(Failure::from);
+    let was_refused = refused.is_some();
+    let ended = event.task_failed_event_details.as_ref().map(Failure::from);
+    let late = event.task_timed_out_event_details.as_ref().map(Failure::from);
+    let told = refused.or(ended).or(late).filter(|told| told.service == "batch")?;
     let Asked { job_name: name, mut tags } = asked(event, all).unwrap_or_default();
-    let (task, was_refused) = (tags.remove(TASK_TAG), refused.is_some());
-    Some(FailedJob { name, task, was_refused, ..FailedJob::of_error(error.as_deref(), cause.as_deref()) })
+    let task = tags.remove(TASK_TAG);
+    Some(FailedJob { name, task, was_refused, ..FailedJob::of_error(told.error, told.cause) })
 }
 
 /// Returns what was asked for that an event tells of: one of the events before it says that.

@@ -1,5 +1,6 @@
 //! What `kptn deploy aws` has made of a project, as it is found from here: the stack's outputs, and its machines.
 
+use super::error::list_of;
 use super::image_code::{ImageCode, bucket_of_stack};
 use super::{OpsError, Session};
 use crate::aws::{Aws, AwsError, Place};
@@ -76,15 +77,10 @@ pub enum DeployedError {
 const NAMED: usize = 3;
 
 fn other_code(tasks: &[(TaskName, Vec<String>)]) -> String {
-    let named =
-        tasks.iter().map(|(task, changed)| format!("`{task}` ({})", first_of(changed.iter().cloned())));
-    first_of(named)
-}
-
-fn first_of(names: impl ExactSizeIterator<Item = String>) -> String {
-    let more = names.len().saturating_sub(NAMED);
-    let more = (more > 0).then(|| format!("{more} more"));
-    names.take(NAMED).chain(more).collect::<Vec<_>>().join(", ")
+    let named = |(task, changed): &(TaskName, Vec<String>)| {
+        format!("`{task}` ({})", list_of(changed.iter().cloned(), NAMED))
+    };
+    list_of(tasks.iter().map(named), NAMED)
 }
 
 /// A graph that is deployed.

@@ -363,7 +363,14 @@ fn as_named(setting: &str, value: &Option<String>) -> String {
     }
 }
 
+/// Names all of them.
 pub(super) fn list<T: ToString>(names: &[T]) -> String {
-    let names: Vec<String> = names.iter().map(|name| format!("`{}`", name.to_string())).collect();
-    names.join(", ")
+    list_of(names.iter().map(|name| format!("`{}`", name.to_string())), names.len())
+}
+
+/// Names the first few, and says how many more there are.
+pub(super) fn list_of(names: impl ExactSizeIterator<Item = String>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    let more = (more > 0).then(|| format!("{more} more"));
+    names.take(most).chain(more).collect::<Vec<_>>().join(", ")
 }

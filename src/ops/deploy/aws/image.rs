@@ -19,8 +19,8 @@ const PLATFORM: &str = "linux/amd64";
 pub struct ImagePlan {
     /// Its tag: a digest of all that goes into it.
     pub tag: String,
-    /// What the tasks in it are made of.
-    pub code: ImageCode,
+    /// What the tasks in it are made of; absent before there is a stack, as what is then planned is planned again.
+    pub code: Option<ImageCode>,
     /// Its whole address; where the repository is not there yet, what is known of it.
     pub address: String,
     /// Builds it; absent where the repository has it.
@@ -63,7 +63,7 @@ impl Deployment<'_> {
             format!("{}.dkr.ecr.{}.amazonaws.com/REPOSITORY", self.identity.account, self.aws.region())
         });
         let address = format!("{repository}:{tag}");
-        let code = ImageCode::of_project(self.session)?;
+        let code = stack.map(|_| ImageCode::of_project(self.session)).transpose()?;
         if there {
             return Ok(Some(ImagePlan { tag, code, address, build: None, login: None, push: None }));
         }

@@ -67,10 +67,10 @@ impl Deployment<'_> {
 
     /// Says beside them what the tasks in an image are made of, where that is not said.
     pub fn say_code(&self, bucket: &str, image: &ImagePlan) -> Result<(), OpsError> {
-        let there = self.opened(bucket)?;
+        let (there, Some(code)) = (self.opened(bucket)?, &image.code) else { return Ok(()) };
         match ImageCode::read(&there, &image.tag)? {
-            Some(said) if said == image.code => Ok(()),
-            _ => image.code.write(&there, &image.tag),
+            Some(said) if said == *code => Ok(()),
+            _ => code.write(&there, &image.tag),
         }
     }
 
