@@ -611,8 +611,10 @@ def test_a_large_template_goes_by_the_bucket(aws):
     project.deploy("-p", "ExistingBucket=team-data", "-p", "Prefix=large/")
     outputs = project.outputs()
     assert all("Machine" + name.capitalize() in outputs for name in names), outputs
-    assert [key for key in project.texts() if key.startswith("kptn-machines/template-")], project.texts()
-    assert "is up to date" in project.deploy()
+    assert any("/kptn-machines/template-" in call["path"] for call in aws.noted("call") if call["method"] == "PUT")
+    # It is there while it is read.
+    assert "is up to date" in project.deploy() and "nothing was changed" in project.kptn("deploy", "aws", "-n", "-p", "MaxVcpus=8")
+    assert not [key for key in project.texts() if key.startswith("kptn-machines/template-")], project.texts()
 
 
 if __name__ == "__main__":
