@@ -67,6 +67,7 @@ mod run;
 mod runner;
 mod seeds;
 mod shared_items;
+mod shared_lost;
 mod shared_runs;
 mod shoes;
 mod sparing;

@@ -102,6 +102,11 @@ impl Machines {
         other.kptn(&["fsck", "--remote", "--full"]).succeeds();
     }
 
+    /// Writes down what an engine has caught of a task's job.
+    pub fn caught(&self, run: &str, task: &str, error: &str) {
+        self.place.put(&format!("runs/{run}/tasks/{task}/lost"), error.as_bytes());
+    }
+
     pub fn close(&self, run: &str) -> Output {
         self.driver.kptn(&["run", "close", "--json", "--run", run, "--remote", &self.url])
     }

@@ -29,9 +29,9 @@ pub struct FailedJob {
 struct Job {
     job_name: String,
     #[serde(default)]
-    status_reason: String,
+    status_reason: Option<String>,
     #[serde(default)]
-    container: Container,
+    container: Option<Container>,
     #[serde(default)]
     tags: Option<BTreeMap<String, String>>,
 }
@@ -39,7 +39,7 @@ struct Job {
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 struct Container {
-    reason: String,
+    reason: Option<String>,
     log_stream_name: Option<String>,
     exit_code: Option<i32>,
 }
@@ -48,9 +48,9 @@ impl FailedJob {
     /// Returns the job that the cause of an error tells of; absent where that is about none.
     pub fn of_cause(cause: &str) -> Option<Self> {
         let job: Job = serde_json::from_str(cause).ok()?;
-        let Container { reason, exit_code, log_stream_name } = job.container;
+        let Container { reason, exit_code, log_stream_name } = job.container.unwrap_or_default();
         let code = exit_code.map(|code| format!("exit code {code}"));
-        let mut why: Vec<String> = [job.status_reason, reason].into_iter().chain(code).collect();
+        let mut why: Vec<String> = [job.status_reason, reason].into_iter().flatten().chain(code).collect();
         why.retain(|text| !text.is_empty());
         why.dedup();
         let task = job.tags.unwrap_or_default().remove(TASK_TAG);
@@ -63,13 +63,15 @@ impl FailedJob {
         // A cause that begins as a job and is none was cut off: it says nothing to people.
         let cause = cause.filter(|text| !text.starts_with('{'));
         let said = [error, cause].into_iter().flatten().filter(|text| !text.is_empty());
-        Self { why: said.collect::<Vec<_>>().join(": "), ..Self::default() }
+        let was_refused = error.is_some_and(|error| error.starts_with("Batch."));
+        Self { was_refused, why: said.collect::<Vec<_>>().join(": "), ..Self::default() }
     }
 
     /// Returns why its task failed, in one line.
     pub fn error(&self) -> String {
         let what = if self.was_refused { "its job was refused" } else { "its job failed" };
-        format!("{what}: {}", self.why)
+        let why = if self.why.is_empty() { "nobody says why" } else { &self.why };
+        format!("{what}: {why}")
     }
 }
 
@@ -91,6 +93,8 @@ mod tests {
             (Some("fit"), Some("a/b"), Some(137))
         );
         assert_eq!(FailedJob::of_cause(&cause[..40]), None);
+        let bare = r#"{"JobName": "x", "StatusReason": null, "Container": null, "Tags": null}"#;
+        assert_eq!(FailedJob::of_cause(bare).unwrap().error(), "its job failed: nobody says why");
         let why = |error, cause| FailedJob::of_error(error, cause).why;
         assert_eq!(why(Some("States.TaskFailed"), Some(&cause[..40])), "States.TaskFailed");
         assert_eq!(
@@ -98,5 +102,7 @@ mod tests {
             "Batch.ClientException: no such queue"
         );
         assert_eq!(why(Some("States.Timeout"), Some("")), "States.Timeout");
+        let refused = FailedJob::of_error(Some("Batch.ClientException"), Some("no"));
+        assert_eq!(refused.error(), "its job was refused: Batch.ClientException: no");
     }
 }

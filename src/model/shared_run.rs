@@ -105,10 +105,10 @@ pub struct WorkerStart {
 #[derive(Debug, Clone, PartialEq, Eq, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
 pub struct CaughtError {
-    /// The name of the error; empty where there is none.
-    pub error: String,
-    /// What it says, of a job of Batch as JSON; empty where it says nothing.
-    pub cause: String,
+    /// The name of the error; absent where there is none.
+    pub error: Option<String>,
+    /// What it says, of a job of Batch as JSON; absent where it says nothing.
+    pub cause: Option<String>,
 }
 
 /// How a run ended: the last that is written of it.
@@ -126,6 +126,9 @@ pub struct RunEnd {
     pub exit: i32,
     /// The tasks whose reports counted.
     pub done: BTreeSet<TaskName>,
+    /// The tasks that are counted as failed.
+    #[serde(default)]
+    pub failed: BTreeSet<TaskName>,
     /// Whether another run came in its place: then nothing of it counts.
     pub given_up: bool,
     /// When, in ms since the epoch, by the clock of who closed it.

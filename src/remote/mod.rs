@@ -85,7 +85,7 @@ pub use probe::{Probe, probe};
 pub use pull::{Arrived, Chosen, Part, Take, pull};
 pub use push::{Earnest, Ends, Known, Pushed, Theirs, Trust, push};
 pub use send::Sent;
-pub use shared_run::{Places, Report, Reports, Seen, SharedRun};
+pub use shared_run::{Caught, Places, Report, Reports, Seen, SharedRun};
 pub use survey::{Checked, Depth, check};
 
 /// Runs a transfer to its end on this thread.

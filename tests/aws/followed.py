@@ -179,6 +179,25 @@ def test_a_job_that_dies_without_a_word(aws):
     assert "1 failed" not in site.kptn("status"), site.kptn("status")
 
 
+def test_what_the_machine_caught_is_told_where_aws_tells_nothing(aws):
+    site = Deployed(aws, "mute")
+    site.hold("c")
+    process = site.begin("--json")
+    site.until_began("c")
+    refuse = aws.folder / "refuse.json"
+    refuse.write_text(json.dumps({"GetExecutionHistory": 1000}))
+    site.kill("c")
+    said = process.communicate(timeout=PATIENCE)[0]
+    assert json.loads(refuse.read_text())["GetExecutionHistory"] < 1000, "it has asked"
+    refuse.write_text("{}")
+    assert process.returncode == 1, said
+    events = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+    ended = {event["task"]: event for event in events if event["event"] == "task_finished"}
+    assert ended["c"]["outcome"] == "failed" and "its job failed" in ended["c"]["error"], said
+    assert events[-1]["event"] == "run_finished" and (events[-1]["failed"], events[-1]["skipped"]) == (1, 1), events[-1]
+    has_failed(site, "c", "its job failed: ")
+
+
 def has_failed(site, task, why):
     """The state knows of a task whose job died as of any other that failed."""
     status = json.loads(site.kptn("status", task, "--json"))["rows"][0]

@@ -83,9 +83,11 @@ pub fn close(
     store.hit("run.close.pushed")?;
     let session = Session::open(&start)?;
     let outputs = engines::outputs_of(&session, &session.key)?;
-    let is_done = |outcome: &TaskOutcome| !matches!(outcome, TaskOutcome::Failed | TaskOutcome::Skipped);
-    let done = session.state()?.outcomes(&id)?.into_iter().filter(|(_, outcome)| is_done(outcome));
-    let done = done.map(|(task, _)| task).collect();
+    let mut outcomes = session.state()?.outcomes(&id)?;
+    outcomes.retain(|_, outcome| *outcome != TaskOutcome::Skipped);
+    let (failed, done) =
+        outcomes.into_iter().partition::<BTreeMap<_, _>, _>(|(_, outcome)| *outcome == TaskOutcome::Failed);
+    let (failed, done) = (failed.into_keys().collect(), done.into_keys().collect());
     let closed = CloseReport { outputs, ..closed };
     let end = RunEnd {
         run: id,
@@ -94,6 +96,7 @@ pub fn close(
         outputs,
         exit: closed.exit,
         done,
+        failed,
         given_up: false,
         at_ms: now_ms(),
     };
@@ -115,25 +118,22 @@ impl ClosedThere<'_> {
     /// that one did not know: tasks that were lost.
     fn take(self, session: Session, end: RunEnd, told: &[LostTask]) -> Result<CloseReport, OpsError> {
         let Self { start, remote, command, .. } = self;
-        let RunEnd { run, branch, mut counts, outputs, exit, given_up, at_ms, .. } = end;
+        let RunEnd { run, branch, mut counts, outputs, exit, failed, given_up, at_ms, .. } = end;
         if given_up {
             return Err(EngineError::GivenUp { run }.into());
         }
-        let (mut lost, mut uncounted) = (Vec::new(), 0);
+        let mut lost = Vec::new();
         for one in told {
-            let reports = block_on(self.shared.reports(&one.task))?;
-            if let Some(one) = lost::lost(&one.task, &reports, told) {
-                uncounted += u64::from(!lost::was_counted(&reports));
-                lost.push(one);
-            }
+            lost.extend(lost::lost(&one.task, &block_on(self.shared.reports(&one.task))?, told));
         }
         let is_open = session.state()?.engine_run(&run)?.is_some();
         let known = session.state()?.run(&run)?.and_then(|row| row.counts).filter(|_| !is_open);
         if let Some(known) = known {
             counts = known;
         } else {
-            // They were skipped, as far as that one knew.
-            let died = uncounted.min(counts.skipped);
+            // Some were skipped, as far as that one knew.
+            let died = lost.iter().filter(|one| !failed.contains(&one.task)).count() as u64;
+            let died = died.min(counts.skipped);
             (counts.skipped, counts.failed) = (counts.skipped - died, counts.failed + died);
         }
         if is_open {

@@ -26,25 +26,36 @@ pub struct LostTask {
     pub log: Vec<String>,
 }
 
-/// Returns a task as lost by what is told of it here, or at the remote; absent where its reports say that it is done or
-/// has failed, as who ended it knows better, or nobody says that it is lost. Reports of its bundles say neither.
+/// A program that was killed leaves with no exit code, or one of at least this.
+const KILLED: i32 = 128;
+
+/// Returns a task as lost by what is told of it here, or was caught by its engine; absent where its reports say that it
+/// is done or has failed, as who ended it knows better. Reports of its bundles say neither.
 pub(super) fn lost(task: &TaskName, reports: &Reports, told: &[LostTask]) -> Option<LostTask> {
+    if reports.done.is_some() {
+        return None;
+    }
+    let caught = reports.caught.as_ref().map(|caught| (job_of(&caught.error), caught.is_latest));
+    // A later try was stopped, or goes on.
+    if caught.as_ref().is_some_and(|(_, is_latest)| !is_latest) {
+        return None;
+    }
+    let was_killed = caught.as_ref().is_some_and(|(job, _)| job.code.is_none_or(|code| code >= KILLED));
     let has_failed = reports.failed.as_ref().is_some_and(|report| report.outcome == TaskOutcome::Failed);
-    if reports.done.is_some() || has_failed {
+    // What an earlier try reported is not how one ended that was killed after it.
+    if has_failed && !was_killed {
         return None;
     }
     let told = told.iter().find(|one| one.task == *task).cloned();
-    told.or_else(|| reports.lost.as_ref().map(|caught| as_caught(task, caught)))
+    told.or_else(|| caught.map(|(job, _)| as_caught(task, &job)))
 }
 
-/// Tells whether who closed the run without having heard more than its keys has counted a lost task as failed.
-pub(super) fn was_counted(reports: &Reports) -> bool {
-    reports.lost.is_some() || reports.bundles.iter().any(|report| report.outcome == TaskOutcome::Failed)
+fn job_of(CaughtError { error, cause }: &CaughtError) -> FailedJob {
+    let job = cause.as_deref().and_then(FailedJob::of_cause);
+    job.unwrap_or_else(|| FailedJob::of_error(error.as_deref(), cause.as_deref()))
 }
 
-fn as_caught(task: &TaskName, caught: &CaughtError) -> LostTask {
-    let CaughtError { error, cause } = caught;
-    let job = FailedJob::of_cause(cause).unwrap_or_else(|| FailedJob::of_error(Some(error), Some(cause)));
+fn as_caught(task: &TaskName, job: &FailedJob) -> LostTask {
     let log = job.log.as_ref().map(|stream| format!("[kptn: what it printed is in the log stream {stream}]"));
     LostTask { task: task.clone(), error: job.error(), log: log.into_iter().collect() }
 }
@@ -103,4 +114,76 @@ pub(super) fn record(
         remotes::take_failures(state, store, &session.key, &open)?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Digest, SHARED_RUN_FORMAT, WorkerReport};
+    use crate::remote::Caught;
+
+    fn report(outcome: TaskOutcome) -> WorkerReport {
+        WorkerReport {
+            format: SHARED_RUN_FORMAT,
+            id: "one".into(),
+            outcome,
+            entry: None,
+            reusable: true,
+            unfinished: None,
+            unchanged: false,
+            objects: Digest::of(b""),
+            host: "h".into(),
+            ended_ms: 1,
+            told: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn how_a_task_ended_is_told_by_the_last_who_knows() {
+        let task = TaskName::parse("fit").unwrap();
+        let told = [LostTask { task: task.clone(), error: "told".into(), log: Vec::new() }];
+        let job = |code: i32| {
+            let cause =
+                format!(r#"{{"JobName": "j", "StatusReason": "job", "Container": {{"ExitCode": {code}}}}}"#);
+            CaughtError { error: None, cause: Some(cause) }
+        };
+        let caught = |code, is_latest| Some(Caught { error: job(code), is_latest });
+        let (stopped, failed) = (Some(report(TaskOutcome::Skipped)), Some(report(TaskOutcome::Failed)));
+        let done = Some(report(TaskOutcome::Ran));
+        let none = Reports::default();
+        // What is reported and caught, whether somebody is told of it as well, and why it is lost.
+        let table = [
+            (none.clone(), false, None),
+            (none.clone(), true, Some("told")),
+            (
+                Reports { caught: caught(137, true), ..none.clone() },
+                false,
+                Some("its job failed: job; exit code 137"),
+            ),
+            (Reports { caught: caught(137, true), ..none.clone() }, true, Some("told")),
+            // It was killed while it was stopped; then another try was stopped.
+            (
+                Reports { failed: stopped.clone(), caught: caught(143, true), ..none.clone() },
+                false,
+                Some("its job failed: job; exit code 143"),
+            ),
+            (Reports { failed: stopped, caught: caught(137, false), ..none.clone() }, true, None),
+            // It said itself why it failed; then another try was killed.
+            (Reports { failed: failed.clone(), caught: caught(1, true), ..none.clone() }, true, None),
+            (
+                Reports { failed: failed.clone(), caught: caught(137, true), ..none.clone() },
+                false,
+                Some("its job failed: job; exit code 137"),
+            ),
+            (Reports { failed: failed.clone(), caught: caught(137, false), ..none.clone() }, false, None),
+            (Reports { failed, ..none.clone() }, true, None),
+            // Another one has done it.
+            (Reports { done, caught: caught(137, true), ..none.clone() }, true, None),
+        ];
+        for (reports, is_told, why) in table {
+            let told = if is_told { &told[..] } else { &[] };
+            let lost = lost(&task, &reports, told);
+            assert_eq!(lost.as_ref().map(|lost| lost.error.as_str()), why, "{reports:?}");
+        }
+    }
 }

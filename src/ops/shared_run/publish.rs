@@ -146,6 +146,7 @@ fn give_up(peer: &Peer, store: &Store, run: &EngineRun) -> Result<(), OpsError> 
             outputs: Digest::of(b""),
             exit: 0,
             done: BTreeSet::new(),
+            failed: BTreeSet::new(),
             given_up: true,
             at_ms: now_ms(),
         };

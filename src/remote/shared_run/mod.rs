@@ -38,7 +38,7 @@ use crate::model::{
 };
 use crate::store::{Store, StoreError};
 
-pub use reports::{Report, Reports};
+pub use reports::{Caught, Report, Reports};
 pub use told::Seen;
 
 /// How many keys are read or written at once.

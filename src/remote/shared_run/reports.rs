@@ -8,7 +8,7 @@ use super::{AT_ONCE, SharedRun};
 use crate::model::{
     Bundle, CaughtError, SHARED_RUN_FORMAT, TaskName, WorkerReport, WorkerStart, canonical_json,
 };
-use crate::remote::bucket::Swapped;
+use crate::remote::bucket::{Listed, Swapped};
 use crate::remote::{RemoteError, layout};
 
 /// Which report of a task.
@@ -29,8 +29,17 @@ pub struct Reports {
     pub failed: Option<WorkerReport>,
     /// Those of its bundles: of each that it is done, else its latest failure.
     pub bundles: Vec<WorkerReport>,
-    /// What its engine has written down of a job of it that failed; absent where the task is done.
-    pub lost: Option<CaughtError>,
+    /// What its engine has caught of a job of it that failed; absent where the task is done.
+    pub caught: Option<Caught>,
+}
+
+/// What an engine has caught of a job that failed.
+#[derive(Debug, Clone, Default)]
+pub struct Caught {
+    /// What it is known by.
+    pub error: CaughtError,
+    /// Whether no try of the task has begun or failed since: then this is how the last one ended.
+    pub is_latest: bool,
 }
 
 impl Reports {
@@ -86,35 +95,34 @@ impl SharedRun {
 
     /// Returns all reports of a task.
     pub async fn reports(&self, task: &TaskName) -> Result<Reports, RemoteError> {
-        let keys =
-            self.bucket.list(&layout::run_task(&self.run, task)).await?.into_iter().map(|(key, _)| key);
-        self.read_reports(keys.collect()).await
+        self.read_reports(self.bucket.list_dated(&layout::run_task(&self.run, task)).await?).await
     }
 
     /// Returns the folder of each task that has a report, by its last part, and the reports.
     pub async fn all_reports(&self) -> Result<HashMap<String, Reports>, RemoteError> {
         let above = layout::run_tasks(&self.run);
-        let mut by_task: HashMap<String, Vec<String>> = HashMap::new();
-        for (key, _) in self.bucket.list(&above).await? {
-            let rest = key[above.len()..].trim_start_matches('/');
+        let mut by_task: HashMap<String, Vec<Listed>> = HashMap::new();
+        for one in self.bucket.list_dated(&above).await? {
+            let rest = one.key[above.len()..].trim_start_matches('/');
             if let Some((task, _)) = rest.split_once('/') {
-                by_task.entry(task.to_owned()).or_default().push(key);
+                by_task.entry(task.to_owned()).or_default().push(one);
             }
         }
         // Few keys a task, so tasks side by side.
-        let read = async |(task, keys)| Ok::<_, RemoteError>((task, self.read_reports(keys).await?));
+        let read = async |(task, listed)| Ok::<_, RemoteError>((task, self.read_reports(listed).await?));
         futures_util::stream::iter(by_task.into_iter().map(read))
             .buffer_unordered(AT_ONCE)
             .try_collect()
             .await
     }
 
-    async fn read_reports(&self, keys: Vec<String>) -> Result<Reports, RemoteError> {
-        let is_done = |key: &String| keys.binary_search(key).is_ok();
-        let wanted = keys.iter().filter(|key| layout::is_run_report(key)).filter(|key| {
-            // A bundle that is done has not failed.
-            key.strip_suffix(".failed").is_none_or(|bundle| !is_done(&bundle.to_owned()))
-        });
+    async fn read_reports(&self, listed: Vec<Listed>) -> Result<Reports, RemoteError> {
+        let is_done = |key: &String| listed.binary_search_by(|one| one.key.cmp(key)).is_ok();
+        let wanted =
+            listed.iter().map(|one| &one.key).filter(|key| layout::is_run_report(key)).filter(|key| {
+                // A bundle that is done has not failed.
+                key.strip_suffix(".failed").is_none_or(|bundle| !is_done(&bundle.to_owned()))
+            });
         let read = async |key: &String| match self.read::<WorkerReport>(key).await {
             // What it said is lost, and its task is not done: that holds up no other.
             Err(RemoteError::Damaged { .. }) => Ok((key.clone(), None)),
@@ -131,12 +139,17 @@ impl SharedRun {
             }
         }
         reports.bundles.sort_by(|a, b| a.id.cmp(&b.id));
-        if let Some(key) = keys.iter().find(|key| layout::is_run_lost(key) && reports.done.is_none()) {
-            reports.lost = match self.read(key).await {
+        if let Some(lost) = listed.iter().find(|one| layout::is_run_lost(&one.key))
+            && reports.done.is_none()
+        {
+            let error = match self.read(&lost.key).await {
                 // That it is there says enough.
                 Err(RemoteError::Damaged { .. }) => Some(CaughtError::default()),
-                lost => lost?,
+                error => error?,
             };
+            let is_try = |key: &str| key.ends_with("/begun") || key.ends_with("/failed");
+            let is_latest = listed.iter().all(|one| one.at_ms <= lost.at_ms || !is_try(&one.key));
+            reports.caught = error.map(|error| Caught { error, is_latest });
         }
         Ok(reports)
     }

@@ -30,7 +30,7 @@ struct Ways {
     /// The first task failed, or what it waited for did.
     failed: String,
     /// It can no more tell others.
-    lost: String,
+    untold: String,
     end: String,
 }
 
@@ -43,7 +43,7 @@ impl Maker<'_> {
         let head = self.name(*first);
         let ways = Ways {
             failed: names::state(head, "failed"),
-            lost: names::state(head, "not told"),
+            untold: names::state(head, "not told"),
             end: names::state(head, "end"),
         };
         let every: Vec<String> = branch.tasks.iter().flat_map(|task| self.keys(*task)).collect();
@@ -167,14 +167,14 @@ impl Maker<'_> {
             return vec![(ways.end.clone(), over(&well)), (ways.failed.clone(), over(&badly))];
         }
         let teller = if shared { last.to_owned() } else { names::state(head, "failed") };
-        let after = if shared { &ways.end } else { &ways.lost };
-        let signal = gates::open_those(&teller, every.len(), after, &ways.lost);
+        let after = if shared { &ways.end } else { &ways.untold };
+        let signal = gates::open_those(&teller, every.len(), after, &ways.untold);
         let failed = State::pass(json!({"k": every, "r": badly}), "$.o").then(&signal[0].0);
         let end = if shared { State::take("$.o.r").ends() } else { over(&well) };
         let mut states = signal;
         states.push((ways.failed.clone(), failed));
         states.push((ways.end.clone(), end));
-        states.push((ways.lost.clone(), over(&badly)));
+        states.push((ways.untold.clone(), over(&badly)));
         states
     }
 }

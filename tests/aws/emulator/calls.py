@@ -8,9 +8,9 @@ import urllib.parse
 
 from . import processes
 
-# The key that the interpreter calls services with, the one that jobs are given, and that of `kptn deploy aws`.
+# The key that the interpreter calls services with, the one that jobs are given, that of `kptn deploy aws`, and that of who runs.
 KEPT = ("TableName", "jobQueue", "jobDefinition", "tags", "executionArn", "stateMachineArn")
-WHO = {"ak": "machine", "job": "job", "deployer": "deployer"}
+WHO = {"ak": "machine", "job": "job", "deployer": "deployer", "person": "person"}
 
 
 # What a service says that has too much to do.
@@ -23,7 +23,7 @@ REFUSED = {
 
 
 class Refusals:
-    """The next calls of a machine to a service that are refused, and those of jobs to S3; the file says how many."""
+    """The next calls of a machine to a service that are refused, those of jobs to S3, and those for a history; the file says how many."""
 
     def __init__(self, file):
         self.file, self.lock, self.asked = pathlib.Path(file), threading.Lock(), 0
@@ -34,6 +34,10 @@ class Refusals:
         # Storing a token is not tried again, and where nobody says that a task is fresh, a job looks.
         if who == "machine" and (call["method"] in ("PUT", "HEAD") or call["path"] == "/v1/describejobs"):
             return False
+        if who == "person":
+            name = call["target"]
+            if name != "GetExecutionHistory":
+                return False
         if call["service"] not in REFUSED:
             return False
         with self.lock:

@@ -1,11 +1,12 @@
 //! The execution has ended: the run is closed, and how it ended is told.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 
 use super::following::Following;
 use super::lost::{LostJob, lost_jobs};
 use crate::aws::{Execution, ExecutionState};
-use crate::model::{Event, Logged, RunCounts, TaskName, TaskOutcome, Teller};
+use crate::model::{Attempt, Event, Logged, RunCounts, TaskName, TaskOutcome, Teller};
 use crate::ops::follow::{EngineEnd, Followed};
 use crate::ops::report::RunReport;
 use crate::ops::shared_run;
@@ -30,9 +31,21 @@ impl Following<'_> {
         let (run, command, nobody) = (plan.id.as_str(), self.command, Vec::new());
         let counts =
             shared_run::close(self.start, run, remote, Wait::Yes, command, nobody, &failures)?.counts;
-        lost.iter().filter_map(LostJob::event).for_each(|event| self.tell(&event));
-        self.tell_the_end(&counts, failures.iter().map(|lost| &lost.task), stopped);
-        let place = Session::open(self.start)?.place();
+        let mut events: Vec<Event> = lost.iter().filter_map(LostJob::event).collect();
+        let mut ended = self.merge.outcomes();
+        ended.extend(failures.into_iter().map(|lost| (lost.task, TaskOutcome::Failed)));
+        let session = Session::open(self.start)?;
+        // AWS may not say all that the machine has caught.
+        let attempts = session.state()?.failed_attempts(&session.key, &plan.graph.namespace)?;
+        for (task, attempt) in attempts.into_iter().filter(|(_, attempt)| attempt.run == plan.id) {
+            if let Entry::Vacant(unheard) = ended.entry(task) {
+                events.push(failed(unheard.key(), attempt));
+                unheard.insert(TaskOutcome::Failed);
+            }
+        }
+        events.iter().for_each(|event| self.tell(event));
+        self.tell_the_end(&counts, ended, stopped);
+        let place = session.place();
         let (run, notes) = (Some(self.begun.plan.id.clone()), self.begun.notes.clone());
         let report = RunReport { run, counts, notes, ..RunReport::nothing(place) };
         let end = EngineEnd { code: None, said: said(execution, &lost), log: None };
@@ -42,15 +55,8 @@ impl Following<'_> {
     }
 
     /// Who closed the run has told that to nobody here.
-    fn tell_the_end<'t>(
-        &mut self,
-        counts: &RunCounts,
-        failed: impl Iterator<Item = &'t TaskName>,
-        stopped: bool,
-    ) {
+    fn tell_the_end(&mut self, counts: &RunCounts, outcomes: BTreeMap<TaskName, TaskOutcome>, stopped: bool) {
         let plan = &self.begun.plan;
-        let mut outcomes = self.merge.outcomes();
-        outcomes.extend(failed.map(|task| (task.clone(), TaskOutcome::Failed)));
         let stop = stopped.then_some(serve::Stop::Interrupted);
         let skipped = match counts.skipped {
             0 => Vec::new(),
@@ -62,6 +68,19 @@ impl Following<'_> {
             let told = self.merge.hear(Logged { event, teller: Teller::default() });
             told.iter().for_each(|event| self.tell(event));
         }
+    }
+}
+
+/// How a task ended, as it is written down.
+fn failed(task: &TaskName, attempt: Attempt) -> Event {
+    Event::TaskFinished {
+        task: task.clone(),
+        outcome: TaskOutcome::Failed,
+        timing: None,
+        outputs: None,
+        error: Some(attempt.error),
+        log_tail: Vec::new(),
+        log: attempt.log,
     }
 }
 
