@@ -3,12 +3,12 @@
 //! What a bundle left undone is run; what it tried, as often as its engine wanted, is not tried again before the next
 //! run. Within one bundle it is: that is the engine's retry. Whatever did it, a run's items are counted together.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::item;
 use super::ledger::Failures;
 use super::{TaskError, TaskFailure};
-use crate::model::{FailedItem, ItemKey, Task};
+use crate::model::{FailedItem, ItemKey, ItemRecord, RunPlan, Task};
 use crate::plan::{ItemPlan, Known, refuse_shared_output};
 use crate::task::execute::last_lines;
 use crate::task::work::Shared;
@@ -17,7 +17,7 @@ use crate::task::work::Shared;
 pub struct Reported {
     /// Failed in bundles, and not tried again.
     pub failed: Vec<FailedItem>,
-    /// How many items the run is about: these, what it did before, and what is to do.
+    /// How many items the run is about, of a bundle those of its stretch: these, what it did before, and what is to do.
     pub total: u64,
 }
 
@@ -25,10 +25,12 @@ impl Reported {
     /// Takes those items from the stale ones, and says so; of today's ingredients alone, as what was mended is tried.
     pub fn take_over(shared: &Shared<'_>, task: &Task, items: &mut ItemPlan) -> Self {
         let plan = &shared.run.plan;
-        let began_ms = plan.id.made_ms();
-        let done = items.fresh.iter().filter(|item| item.timing.started_ms >= began_ms).count();
+        let stretch = stretch(plan, task, items);
+        // Bundles of one machine see what the others have finished so far.
+        let is_meant = |item: &ItemRecord| stretch.as_ref().is_none_or(|keys| keys.contains(&item.key));
+        let done = items.fresh.iter().filter(|item| is_meant(item) && is_of(plan, item)).count();
         let total = (items.stale.len() + done) as u64;
-        if plan.bundle_of(&task.name).is_some() {
+        if stretch.is_some() {
             return Self { failed: Vec::new(), total };
         }
         let failed = shared.known.failed_items(&task.name).into_iter();
@@ -63,6 +65,23 @@ impl Reported {
             failures.add(&item.label, || failure_of(shared, item));
         }
         failures.of_task(self.total)
+    }
+}
+
+/// Returns the items of the bundle that is run of a task; absent where all of it is.
+fn stretch(plan: &RunPlan, task: &Task, items: &ItemPlan) -> Option<HashSet<ItemKey>> {
+    let bundle = plan.bundle_of(&task.name)?;
+    let places = (0..).zip(&items.order).filter(|(at, _)| (bundle.from..bundle.to).contains(at));
+    Some(places.map(|(_, key)| *key).collect())
+}
+
+/// Tells whether an item was done in this run. Where it printed nothing its record does not name the run, and only the
+/// times tell: then the clock of the machine that did it must agree with that of the one which opened the run, else a
+/// number in a message is wrong.
+fn is_of(plan: &RunPlan, item: &ItemRecord) -> bool {
+    match &item.log {
+        Some(log) => log.run == plan.id,
+        None => item.timing.started_ms >= plan.id.made_ms(),
     }
 }
 
