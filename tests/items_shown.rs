@@ -93,6 +93,15 @@ fn output_prints_what_one_item_printed() {
 }
 
 #[test]
+fn output_keeps_what_was_printed_before_an_item_that_failed_in_silence() {
+    let project = project();
+    project.edit("each.py", "    print(", "    if STATE == 'SC':\n        return\n    print(");
+    project.kptn(&["run", "+each", "-j", "1"]).exits(1);
+    let output = project.kptn(&["output", "each"]).succeeds();
+    output.prints("lines of NC\n").prints("[SC]\n").prints("each/SC.txt");
+}
+
+#[test]
 fn status_counts_stale_and_failed_items() {
     let project = project();
     project.kptn_with(&[("BROKEN", "SC,VA")], &["run", "+each"]).exits(1);

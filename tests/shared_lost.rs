@@ -1,7 +1,9 @@
 //! Tasks whose machines died without a report, in runs that several machines carry out: what their engine has caught of
 //! the job tells how they ended.
 
-use crate::shared_runs::{Machines, counts, task};
+use tempfile::TempDir;
+
+use crate::shared_runs::{Machines, begin, bundle, bundles, counts, task};
 use crate::support::Project;
 
 /// What a state machine catches of a job of Batch.
@@ -11,6 +13,13 @@ fn job(code: i32) -> String {
         "Container": {"ExitCode": code, "LogStreamName": "kptn/one", "Reason": "OutOfMemoryError"},
     });
     serde_json::json!({"Error": "States.TaskFailed", "Cause": cause.to_string()}).to_string()
+}
+
+/// A worker to which an item is bad for as long as the folder is there.
+fn worker_with_bad(machines: &Machines, item: &str) -> (Project, TempDir) {
+    let marks = tempfile::tempdir().expect("a folder");
+    std::fs::write(marks.path().join(item), "").expect("a mark");
+    (machines.worker().with_env("BAD", &format!("{}/", marks.path().display())), marks)
 }
 
 /// Asserts that a task has failed, and why.
@@ -58,9 +67,7 @@ fn what_an_engine_has_caught_is_how_a_task_ended_that_said_nothing() {
 #[test]
 fn a_report_of_a_failure_says_more_than_what_was_caught_of_its_job_unless_a_later_one_was_killed() {
     let machines = Machines::in_a_folder();
-    let marks = tempfile::tempdir().expect("a folder");
-    std::fs::write(marks.path().join("4"), "").expect("a mark");
-    let worker = machines.worker().with_env("BAD", &format!("{}/", marks.path().display()));
+    let (worker, _marks) = worker_with_bad(&machines, "4");
     let run = machines.open(&["A", "list"]);
     ["A", "list"].iter().for_each(|name| drop(task(&worker, &run, name).succeeds()));
     machines.close(&run).succeeds();
@@ -72,4 +79,17 @@ fn a_report_of_a_failure_says_more_than_what_was_caught_of_its_job_unless_a_late
         assert_eq!((counts(&closed, "failed"), counts(&closed, "skipped")), (1, 0), "{}", closed.whole());
         has_failed(&machines.driver, "each", why);
     }
+}
+
+#[test]
+fn what_items_printed_that_failed_in_bundles_follows_why_the_last_job_died() {
+    let machines = Machines::in_a_folder();
+    let (worker, _marks) = worker_with_bad(&machines, "2");
+    let run = machines.open(&["+each"]);
+    begin(&worker, &run);
+    bundle(&worker, &run, &bundles(&worker, &run)[0]).exits(1);
+    machines.caught(&run, "each", &job(137));
+    machines.close(&run).exits(1);
+    let output = machines.driver.kptn(&["output", "each"]).succeeds();
+    output.prints("exit code 137").prints("[2]\n").prints("Traceback").prints("2 is bad");
 }

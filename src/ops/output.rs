@@ -31,13 +31,16 @@ pub fn output(session: &Session, graph: Option<String>, task: &str) -> Result<Ta
     }
     if let Some(attempt) = state.failed_attempt(session.reads(), namespace, &name)? {
         let mut items = state.failed_items(session.reads(), namespace, &name)?;
-        items.retain(|item| item.run == attempt.run && attempt.failed_items > 0);
+        items.retain(|item| item.run == attempt.run);
         let path = attempt.log.map(PathBuf::from).filter(|path| path.exists());
         let (told, failed): (Vec<_>, Vec<_>) = lines_of(session, items)?
             .into_iter()
             .partition(|item| item.part.as_ref().is_some_and(|(file, ..)| path.as_ref() == Some(file)));
-        // Of what other machines did, that file is a copy of the end of one that was there.
-        let path = path.filter(|_| failed.is_empty() || !told.is_empty());
+        // Of a task whose items failed on another machine, that file is a copy of the end of what the first one printed,
+        // and all of that is in another file. Else it tells more: of what the task itself failed of, or what was printed
+        // before an item that printed nothing.
+        let is_elsewhere = told.is_empty() && failed.iter().any(|item| item.part.is_some());
+        let path = path.filter(|_| attempt.failed_items == 0 || !is_elsewhere);
         if path.is_some() || !failed.is_empty() {
             return Ok(TaskLog { path, failed, ..none_of(name) });
         }
