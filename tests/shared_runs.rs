@@ -535,15 +535,17 @@ fn what_cannot_be_is_refused_with_what_to_do() {
 
 #[test]
 fn a_run_that_others_closed_is_the_last_run_of_all_who_know_of_it() {
-    let machines = Machines::in_a_folder();
-    let (worker, other) = (machines.worker(), machines.worker());
+    let mut machines = Machines::in_a_folder();
+    machines.driver = machines.driver.with_env("USER", "ada");
+    let worker = || machines.worker().with_env("USER", "batch");
+    let (worker, other) = (worker(), worker());
     let last = |project: &Project| {
         let rows = project.kptn(&["branch", "list", "--json"]).succeeds().json();
         rows["branches"][0]["last_run"].clone()
     };
     let run = machines.open(&["+B"]);
     let opened = last(&machines.driver);
-    assert!(opened["user"].as_str().is_some_and(|user| !user.is_empty()), "{opened}");
+    assert_eq!(opened["user"], "ada", "{opened}");
     task(&worker, &run, "A").succeeds();
     worker.kptn(&["run", "close", "--run", &run]).exits(1);
     machines.close(&run).exits(1);
@@ -555,7 +557,8 @@ fn a_run_that_others_closed_is_the_last_run_of_all_who_know_of_it() {
     // Who has its records alone knows as much, and a branch on which nothing ran has no run.
     other.kptn(&["pull", &machines.url, "--from", "main"]).succeeds();
     let pulled = last(&other);
-    assert!(pulled["user"] == closed["user"] && pulled["at_ms"].as_u64() <= closed["at_ms"].as_u64());
+    assert_eq!((&pulled["user"], &closed["user"]), (&"ada".into(), &"ada".into()));
+    assert!(pulled["at_ms"].as_u64() <= closed["at_ms"].as_u64(), "{pulled}");
     machines.driver.kptn(&["branch", "clone", "main", "aside"]).succeeds();
     let rows = machines.driver.kptn(&["branch", "list", "--json"]).succeeds().json();
     let rows = rows["branches"].as_array().cloned().unwrap_or_default();

@@ -36,7 +36,7 @@ pub struct Timing {
 /// Who made it, where, from what.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub struct Provenance {
-    /// The user's name.
+    /// The user's name; in a run of several machines that of who opened it.
     pub user: String,
     /// The machine's name.
     pub host: String,

@@ -40,7 +40,7 @@ pub struct Run {
     pub starter: Starter,
     /// Who hears what happens.
     pub listeners: Vec<Arc<dyn Listener>>,
-    /// Who runs it: the user's and the machine's name.
+    /// Who makes records: the user's name; of a run of several machines that of who opened it.
     pub user: String,
     /// The machine's name.
     pub host: String,

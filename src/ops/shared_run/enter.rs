@@ -159,7 +159,8 @@ pub(super) fn enter(entering: &Entering<'_>, listeners: Vec<Arc<dyn Listener>>) 
         reaper: crate::ops::tasks::start_reaper(&[]),
         starter: Starter::holding::<std::fs::File>(&[]),
         listeners: all,
-        user: process::user_name(),
+        // Who opened it: what a container runs as tells nobody who did that.
+        user: Some(plan.user.clone()).filter(|user| !user.is_empty()).unwrap_or_else(process::user_name),
         host: process::host_name(),
         memo: Arc::new(memo),
         project,
