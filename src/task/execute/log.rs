@@ -27,8 +27,8 @@ const TAIL_BYTES: u64 = 64 * 1024;
 /// No more is passed on at a time than this to those who watch.
 const STREAM_BYTES: u64 = MIB;
 
-/// How often a log is read anew before it is cut, because something was printed meanwhile.
-const CUTS: u32 = 4;
+/// How often what was printed meanwhile is read, too, before a log is cut.
+const CUTS: u32 = 32;
 
 /// How much of one attempt's lines is kept.
 #[derive(Debug, Clone, Copy)]
@@ -189,12 +189,16 @@ impl Log {
         if length <= self.head_end() + 2 * tail {
             return Ok(());
         }
+        self.kept = self.read(length - tail, tail)?;
         for _ in 0..CUTS {
-            self.kept = self.read(length - tail, tail)?;
-            match self.length() {
-                longer if longer > length => length = longer,
-                _ => break,
+            // Each time less, so the last of it comes soon before the cut.
+            let news = self.read(length, self.length().saturating_sub(length))?;
+            if news.is_empty() {
+                break;
             }
+            length += news.len() as u64;
+            self.kept.extend(news);
+            self.kept.drain(..self.kept.len().saturating_sub(tail as usize));
         }
         self.file.set_len(self.head_end())?;
         self.cut += length - self.head_end();
