@@ -276,6 +276,8 @@ def test_a_last_job_that_dies_after_an_item_failed_in_a_bundle(aws):
     assert process.returncode == 1 and "1 failed" in said, said
     status = {row["task"]: row["status"] for row in json.loads(site.kptn("status", "--all", "--json"))["rows"]}
     assert status["each"] == "failed", status
+    printed = site.kptn("output", "each")
+    assert "its job failed: " in printed and "the test has each-x fail" in printed, printed
     site.release("each-z")
     said = site.run("state:failed")
     assert "1 ran" in said and site.not_fresh() == [], said

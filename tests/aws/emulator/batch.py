@@ -137,8 +137,8 @@ def _jobs_are_looked_at_while_others_come():
 
     plain = models.BatchBackend.__init__
 
-    def begin(backend, *words):
-        plain(backend, *words)
+    def begin(backend, region_name, account_id):
+        plain(backend, region_name, account_id)
         backend._jobs = Jobs()
 
     models.BatchBackend.__init__ = begin
