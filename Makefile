@@ -30,6 +30,8 @@ format:
 
 clippy:
 	$(CARGO) clippy --locked --all-targets $(FEATURES) -- -D warnings
+	@# As `make demo` and `cargo install` build it: without AWS.
+	$(CARGO) check --locked
 
 tests:
 ifeq ($(NEXTEST),yes)

@@ -88,7 +88,7 @@ impl Aws {
     }
 
     /// There is none.
-    pub fn has_proposals(&self, _: &str, _: &str) -> Result<bool, AwsError> {
+    pub fn proposals(&self, _: &str) -> Result<Vec<String>, AwsError> {
         match *self {}
     }
 
