@@ -489,6 +489,25 @@ fn two_runs_on_one_branch_from_two_machines_merge_task_by_task() {
 }
 
 #[test]
+fn of_two_closes_of_the_same_tasks_neither_says_that_something_was_not_done() {
+    let machines = Machines::in_a_folder();
+    let (one, two) = (machines.worker(), machines.worker());
+    let open = |worker: &Project| {
+        worker.kptn(&["run", "open", "--engine", "test"]).succeeds().stdout.trim().to_owned()
+    };
+    let runs = [(&one, open(&one)), (&two, open(&two))];
+    for (worker, run) in &runs {
+        begin(worker, run);
+        finish(worker, run);
+    }
+    let words = ["run", "close", "--json", "--run", &runs[0].1];
+    let late = crate::support::Running::frozen(&one, &words, "run.close.taken");
+    let closed = two.kptn(&["run", "close", "--json", "--run", &runs[1].1]).succeeds();
+    assert_eq!((counts(&closed, "ran"), counts(&closed, "skipped")), (6, 0), "{}", closed.whole());
+    assert_eq!(late.thaw().0, Some(0), "what the other one recorded is as good");
+}
+
+#[test]
 fn what_cannot_be_is_refused_with_what_to_do() {
     let machines = Machines::in_a_folder();
     let worker = machines.worker();

@@ -8,7 +8,7 @@
 //! An open with the key of a run that is open finds that run. A close of a
 //! closed run says once more how it ended.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -290,7 +290,7 @@ pub fn close(
     if let Some(open) = RunId::parse(run).and_then(|id| session.state().ok()?.engine_run(&id).ok()?) {
         refuse_shared(&open)?;
     }
-    close_after(session, run, wait, command, listeners, &|_| Ok(()))
+    close_after(session, run, wait, command, listeners, &|_| Ok(BTreeSet::new()))
 }
 
 /// What other machines did of a run is nowhere here.
@@ -308,7 +308,7 @@ pub(super) fn close_after(
     wait: Wait,
     command: &str,
     listeners: Vec<Arc<dyn Listener>>,
-    gather: &dyn Fn(&Session) -> Result<(), OpsError>,
+    gather: &dyn Fn(&Session) -> Result<BTreeSet<TaskName>, OpsError>,
 ) -> Result<CloseReport, OpsError> {
     let plan = load_plan(session, run)?;
     if let Some(closed) = closed_before(session, &plan.id)? {
@@ -322,8 +322,8 @@ pub(super) fn close_after(
     }
     let state = session.state()?;
     state.take_in_dead(&key)?;
-    gather(session)?;
-    let outcomes = without_parts(session, &plan, state.outcomes(&plan.id)?)?;
+    let ended = gather(session)?;
+    let outcomes = without_parts(session, &plan, state.outcomes(&plan.id)?, &ended)?;
     let began_ms = plan.id.made_ms();
     let run = make_run(session, plan, &[], listeners, ByWhom::Engine(Retrying::Here))?;
     let Served { exit, counts } = serve::close_for_engine(&run, outcomes, began_ms)?;
@@ -332,15 +332,20 @@ pub(super) fn close_after(
     Ok(CloseReport { run: run.plan.id.clone(), counts, outputs, exit, was_closed: false })
 }
 
-/// A mapped task of which bundles have run, and that nobody has recorded, was left undone.
+/// A mapped task of which bundles have run, and that nobody has recorded, was left undone; but for those of which is
+/// known that they `ended`, and that have no record here because another run came first.
 fn without_parts(
     session: &Session,
     plan: &RunPlan,
     mut outcomes: BTreeMap<TaskName, TaskOutcome>,
+    ended: &BTreeSet<TaskName>,
 ) -> Result<BTreeMap<TaskName, TaskOutcome>, OpsError> {
     let is_part = |task: &TaskName| {
         let mapped = plan.graph.tasks.get(task).is_some_and(Task::is_mapped);
-        mapped && outcomes.get(task) == Some(&TaskOutcome::Ran) && !plan.items.contains_key(task)
+        mapped
+            && !ended.contains(task)
+            && outcomes.get(task) == Some(&TaskOutcome::Ran)
+            && !plan.items.contains_key(task)
     };
     let asked: Vec<TaskName> = plan.tasks.iter().filter(|task| is_part(task)).cloned().collect();
     if asked.is_empty() {

@@ -8,7 +8,7 @@
 //! Every step may be cut off and done again, on this machine or another: a run
 //! that is not known here is opened here from its plan first.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::lost::{self, LostTask};
@@ -68,13 +68,14 @@ pub fn close(
     let session = known_here(&start, remote, &plan, command)?;
     let gather = |session: &Session| {
         let gathering = Gathering { session, store: &store, peer: &peer, shared: &shared, plan: &plan };
-        let lost = gathering.gather(told)?;
+        let Gathered { lost, ended } = gathering.gather(told)?;
         lost::record(session, &store, &shared, &plan, &lost, now_ms())?;
         for one in &lost {
             let failed = (TaskOutcome::Failed, Extent::Whole);
             session.state()?.note_outcomes(&plan.id, &one.task, &[failed])?;
         }
-        Ok(store.hit("run.close.gathered")?)
+        store.hit("run.close.gathered")?;
+        Ok(ended)
     };
     let closed = engines::close_after(&session, id.as_str(), wait, command, listeners, &gather)?;
     store.hit("run.close.closed")?;
@@ -219,6 +220,14 @@ fn agree(start: &Start, remote: &str, plan: &RunPlan, command: &str) -> Result<(
     Err(SharedRunError::Busy { tasks: lost }.into())
 }
 
+/// What came of a run's tasks beside their records.
+struct Gathered {
+    /// Those whose machines died.
+    lost: Vec<LostTask>,
+    /// Those that are done as a whole, whosever record the branch has.
+    ended: BTreeSet<TaskName>,
+}
+
 struct Gathering<'a> {
     session: &'a Session,
     store: &'a Store,
@@ -228,8 +237,8 @@ struct Gathering<'a> {
 }
 
 impl Gathering<'_> {
-    /// Takes in what came of all tasks; returns those that are lost.
-    fn gather(&self, told: &[LostTask]) -> Result<Vec<LostTask>, OpsError> {
+    /// Takes in what came of all tasks.
+    fn gather(&self, told: &[LostTask]) -> Result<Gathered, OpsError> {
         let Self { session, store, peer, shared, plan } = *self;
         let mut all = block_on(shared.all_reports())?;
         let none = Reports::default();
@@ -259,7 +268,8 @@ impl Gathering<'_> {
             finished.extend(self.take(name, reports, &there)?);
         }
         session.state()?.finish_tasks(&finished)?;
-        Ok(lost)
+        let ended = tasks.iter().filter(|(_, reports)| reports.done.is_some());
+        Ok(Gathered { lost, ended: ended.map(|(name, _)| (*name).clone()).collect() })
     }
 
     /// Writes down what came of a task, but for its record, which is returned.
